@@ -1,0 +1,83 @@
+/**
+ * The nouns that cross rooms. A {@link Frame} is what reached the gateway, byte for byte; a {@link Reading} is what it
+ * meant; an entry (see ledger/entry.ts) is what the chain says about it.
+ *
+ *     received → accepted → sealed → relayed → receipted
+ *
+ * These five words name the states of every reading in types, logs, metrics and the README.
+ */
+
+import type { Millis, UnixMillis } from './quantity.ts';
+
+export const READING_STATES = ['received', 'accepted', 'sealed', 'relayed', 'receipted'] as const;
+export type ReadingState = (typeof READING_STATES)[number];
+
+declare const brand: unique symbol;
+/** A device's name: 1 to 64 of `a-z A-Z 0-9 . _ -`, not starting with a dot. It is also the MQTT user name. */
+export type DeviceId = string & { readonly [brand]: 'DeviceId' };
+/** Position of a frame in the journal, counted from 1 without gaps: the order of everything. Never a wall clock. */
+export type Sequence = number & { readonly [brand]: 'Sequence' };
+
+export const Sequence = (n: number): Sequence => n as Sequence;
+
+const DEVICE_ID = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/;
+export function isDeviceId(text: string): text is DeviceId {
+  return DEVICE_ID.test(text);
+}
+
+/** Where a frame came from. `timer` and `operator` frames are how time and people enter the deterministic part. */
+export const FRAME_SOURCES = ['mqtt', 'timer', 'operator'] as const;
+export type FrameSource = (typeof FRAME_SOURCES)[number];
+
+/**
+ * How far the gateway's wall clock can be believed at that moment: `synchronised` by the operating system's time
+ * service, `unverified` but not before this program was written, or `implausible` (a Raspberry Pi without a battery
+ * clock boots in the past).
+ */
+export const CLOCK_TRUSTS = ['implausible', 'unverified', 'synchronised'] as const;
+export type ClockTrust = (typeof CLOCK_TRUSTS)[number];
+
+export type Frame = Readonly<{
+  source: FrameSource;
+  /** Proven by the connection (MQTT credentials), not by the payload. Empty for `timer` and `operator` frames. */
+  device: DeviceId | '';
+  /** The MQTT topic; empty where there is none. */
+  topic: string;
+  /** MQTT quality of service of the delivery: 0, 1 or 2. */
+  qos: 0 | 1 | 2;
+  /** The sender marked it as a repetition [MQTT-3.3.1-1]. */
+  dup: boolean;
+  /** The device's own bytes, kept as evidence and re-decoded when a decoder is corrected. */
+  payload: Uint8Array;
+  /** Gateway wall clock on arrival. */
+  receivedAt: UnixMillis;
+  /** Gateway monotonic clock on arrival, counted from the start of the process named by the journal record's boot id. */
+  uptime: Millis;
+  clockTrust: ClockTrust;
+}>;
+
+/** A frame that is on disk behind an fsync, with its bytes as they lie there (see frame-codec.ts). */
+export type AcceptedFrame = Readonly<{ sequence: Sequence; frame: Frame; bytes: Uint8Array }>;
+
+/** Neighbouring frames of the journal as their bytes (frame-codec.ts); the first has sequence `first`. */
+export type FrameRun = Readonly<{ first: Sequence; frames: readonly Uint8Array[] }>;
+
+/** Whom a device measures. One device is bound to one subject at a time. */
+export type Subject = Readonly<{ kind: 'patient' | 'room'; id: string }>;
+
+/** One measured value, or one block of equally spaced samples, in the unit the measurement table prescribes. */
+export type Reading = Readonly<{
+  measurement: string;
+  /** A single number, or the samples of a waveform in order. */
+  value: number | readonly number[];
+  /** UCUM, case sensitive. */
+  unit: string;
+  /** Samples per second of a waveform; absent for a single value. */
+  rateHz?: number;
+  /** The device's own clock, as it said; absent when it said nothing. */
+  deviceTime?: UnixMillis;
+}>;
+
+/** The two lanes of a gateway's chain. They never wait for each other. */
+export const LANES = ['alarm', 'record'] as const;
+export type Lane = (typeof LANES)[number];
