@@ -1,0 +1,155 @@
+import { StoreError, messageOf } from '../errors.ts';
+import { encodeFrame } from '../frame-codec.ts';
+import { Bytes, MiB, Millis, Seconds } from '../quantity.ts';
+import { Sequence, type Frame, type FrameRun } from '../reading.ts';
+import type { Journal } from './journal.ts';
+
+export type AcceptorOptions = Readonly<{
+  journal: Journal;
+  /**
+   * Called with every group of frames right after it became durable and before its senders hear of it; `messages` of
+   * them came from devices. MUST NOT throw.
+   */
+  onAccepted: (run: FrameRun, messages: number) => void;
+  /** Called when the store starts to fail (with the reason) and when it takes writes again (with undefined). */
+  onFault: (fault: StoreError | undefined) => void;
+  /** At most this many bytes in one journal record. Default 4 MiB. */
+  maxGroup?: Bytes;
+  /** At most this many bytes waiting; beyond it best-effort frames are dropped. Default 16 MiB. */
+  maxWaiting?: Bytes;
+  /** How often a failing store is tried again. Default 1 s. */
+  probeEvery?: Millis;
+}>;
+
+type Waiting = { fromDevice: boolean; bytes: Buffer; resolve: (sequence: Sequence) => void; reject: (error: StoreError) => void };
+
+/**
+ * Group commit: all frames that wait at the moment the disk becomes free are written as one record behind one fsync,
+ * then every sender is answered. The busier the gateway, the larger the groups.
+ *
+ * When the store fails, every waiting and every later frame is refused until a synced write succeeds again. Nothing is
+ * kept in memory for better times: the devices still have what was never acknowledged.
+ */
+export class Acceptor {
+  readonly #journal: Journal;
+  readonly #onAccepted: AcceptorOptions['onAccepted'];
+  readonly #onFault: AcceptorOptions['onFault'];
+  readonly #maxGroup: Bytes;
+  readonly #maxWaiting: Bytes;
+  readonly #probeEvery: Millis;
+  #waiting: Waiting[] = [];
+  #waitingBytes = 0;
+  #committing: Promise<void> | undefined;
+  #fault: StoreError | undefined;
+  #probeTimer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: AcceptorOptions) {
+    this.#journal = options.journal;
+    this.#onAccepted = options.onAccepted;
+    this.#onFault = options.onFault;
+    this.#maxGroup = options.maxGroup ?? MiB(4);
+    this.#maxWaiting = options.maxWaiting ?? MiB(16);
+    this.#probeEvery = options.probeEvery ?? Seconds(1);
+  }
+
+  /** Frames that are received but not accepted yet. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** Why frames are refused at the moment, or undefined. */
+  get fault(): StoreError | undefined {
+    return this.#fault;
+  }
+
+  /**
+   * Resolves with the frame's sequence once it would survive a power cut: only then may the sender be told
+   * (PUBACK, PUBREC). MUST NOT resolve earlier. Rejects with {@link StoreError}; then the sender must not be told.
+   */
+  accept(frame: Frame): Promise<Sequence> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return Promise.reject(refusal);
+    return new Promise((resolve, reject) => {
+      const bytes = encodeFrame(frame);
+      this.#waiting.push({ fromDevice: frame.device !== '', bytes, resolve, reject });
+      this.#waitingBytes += bytes.length;
+      this.#committing ??= this.#commitWaiting();
+    });
+  }
+
+  /** Takes a frame whose sender expects no answer (QoS 0). Returns false, and takes nothing, when there is no room or the store fails. */
+  offer(frame: Frame): boolean {
+    if (this.#refusal() !== undefined || this.#waitingBytes >= this.#maxWaiting) return false;
+    // Its sender will not be told anything, so a failure shows in the alarm alone.
+    this.accept(frame).catch(() => undefined);
+    return true;
+  }
+
+  /** Refuses new frames, waits until those under way are accepted or refused. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#probeTimer);
+    await this.#committing;
+  }
+
+  #refusal(): StoreError | undefined {
+    return this.#closed ? new StoreError('VG_STORE_CLOSED', 'the gateway is stopping') : this.#fault;
+  }
+
+  async #commitWaiting(): Promise<void> {
+    // One turn of the event loop lets everything that arrived together join the first group.
+    await new Promise(setImmediate);
+    while (this.#waiting.length > 0) await this.#commit(this.#takeGroup());
+    this.#committing = undefined;
+  }
+
+  #takeGroup(): Waiting[] {
+    let size = 0;
+    let count = 0;
+    while (count < this.#waiting.length && (count === 0 || size + (this.#waiting[count] as Waiting).bytes.length <= this.#maxGroup)) {
+      size += (this.#waiting[count] as Waiting).bytes.length;
+      count += 1;
+    }
+    this.#waitingBytes -= size;
+    return this.#waiting.splice(0, count);
+  }
+
+  async #commit(group: readonly Waiting[]): Promise<void> {
+    let first: Sequence;
+    try {
+      first = await this.#journal.append(group.map((waiting) => waiting.bytes));
+    } catch (cause) {
+      this.#fail(cause, group);
+      return;
+    }
+    this.#onAccepted({ first, frames: group.map((waiting) => waiting.bytes) }, group.filter((waiting) => waiting.fromDevice).length);
+    group.forEach((waiting, i) => waiting.resolve(Sequence(first + i)));
+  }
+
+  #fail(cause: unknown, group: readonly Waiting[]): void {
+    const fault = cause instanceof StoreError ? cause : new StoreError('VG_STORE_WRITE', messageOf(cause), { cause });
+    this.#fault = fault;
+    this.#onFault(fault);
+    for (const waiting of [...group, ...this.#waiting]) waiting.reject(fault);
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#scheduleProbe();
+  }
+
+  #scheduleProbe(): void {
+    if (this.#closed) return;
+    this.#probeTimer = setTimeout(() => void this.#probe(), this.#probeEvery);
+  }
+
+  async #probe(): Promise<void> {
+    try {
+      await this.#journal.probe();
+    } catch {
+      this.#scheduleProbe();
+      return;
+    }
+    this.#fault = undefined;
+    this.#onFault(undefined);
+  }
+}

@@ -1,0 +1,28 @@
+import type { StoreError } from '../errors.ts';
+import type { Bytes } from '../quantity.ts';
+import type { FrameRun, Sequence } from '../reading.ts';
+
+/**
+ * The durable, ordered record of everything that reached the gateway: the seam between the accepting and the deriving
+ * loop, the evidence behind every entry, and what a crash is recovered from.
+ */
+export interface Journal {
+  /** The sequence the next frame will get; 1 for a new journal. Known at opening without reading the backlog. */
+  readonly next: Sequence;
+
+  /**
+   * Appends encoded frames (frame-codec.ts) as one record with one fsync, and returns the sequence of the first.
+   * MUST NOT resolve before all of them would survive a power cut. Rejects with {@link StoreError} if that cannot be
+   * promised; `next` is then unchanged and the frames count as never accepted. Calls MUST NOT overlap.
+   */
+  append(frames: readonly Uint8Array[]): Promise<Sequence>;
+
+  /**
+   * The frames from `from` on, in order, whole records at a time until `limit` bytes are passed; undefined when `from`
+   * is not written yet. Throws {@link StoreError} `VG_STORE_CORRUPT` on a record that fails its checksum or leaves a gap.
+   */
+  read(from: Sequence, limit: Bytes): Promise<FrameRun | undefined>;
+
+  /** Resolves when a synced write succeeded, rejects with {@link StoreError} otherwise. Changes nothing. */
+  probe(): Promise<void>;
+}

@@ -1,0 +1,203 @@
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { Aedes, type Client, type PublishPacket } from 'aedes';
+import type { Bytes, Millis } from '../quantity.ts';
+import { isDeviceId, type DeviceId, type Frame, type Sequence } from '../reading.ts';
+import type { Clock } from './clock.ts';
+import type { AuthenticationOutcome } from './devices.ts';
+import { limitPacketSize } from './packet-limit.ts';
+
+export type MqttBrokerOptions = Readonly<{
+  listen: Readonly<{ host: string; port: number }>;
+  /** Largest payload of one PUBLISH. */
+  maxPayload: Bytes;
+  /** Connections at a time; further ones are closed at once. */
+  maxConnections: number;
+  /** QoS 2 messages of one client between PUBREC and PUBREL; one more closes its connection. */
+  maxInFlight: number;
+  /** Levels of a topic; a deeper one closes the connection. */
+  maxTopicLevels: number;
+  /** A client that has not sent CONNECT by then is closed. */
+  connectTimeout: Millis;
+}>;
+
+/** What ingest is handed. The broker decides nothing about readings and keeps none. */
+export type MqttBrokerHooks = Readonly<{
+  authenticate: (device: DeviceId, password: Uint8Array) => Promise<AuthenticationOutcome>;
+  /** See Acceptor.accept: resolves only when the frame would survive a power cut. */
+  accept: (frame: Frame) => Promise<Sequence>;
+  /** See Acceptor.offer: for QoS 0. */
+  offer: (frame: Frame) => boolean;
+  clock: Clock;
+  observe: MqttObserver;
+}>;
+
+/** Why a connection or a message was turned away. Metric labels: do not rename. */
+export type RefusalReason =
+  | 'too_many_connections'
+  | 'malformed_packet'
+  | 'oversized_packet'
+  | 'missing_credentials'
+  | 'wrong_credentials'
+  | 'overloaded'
+  | 'foreign_topic'
+  | 'subscription'
+  | 'store_fault'
+  | 'qos0_dropped'
+  | 'client_error';
+
+export type MqttObserver = Readonly<{
+  connected: (delta: 1 | -1) => void;
+  received: (qos: 0 | 1 | 2) => void;
+  /** `waited`: from the arrival of the frame until it was durable, in milliseconds. */
+  accepted: (waited: Millis) => void;
+  refused: (reason: RefusalReason, detail: Readonly<{ device?: string; message?: string }>) => void;
+}>;
+
+export type MqttBroker = Readonly<{ address: AddressInfo; close: () => Promise<void> }>;
+
+/** MQTT's largest fixed header, topic length field and packet identifier, beside topic and payload. */
+const PACKET_OVERHEAD = 5 + 2 + 2;
+const MAX_TOPIC_LENGTH = 1024;
+const MAX_CLIENT_ID_LENGTH = 256;
+const NOT_AUTHORISED = 5;
+const SERVER_UNAVAILABLE = 3;
+
+/**
+ * An MQTT 3.1.1 broker to which devices publish under `devices/<own id>/…`.
+ *
+ * PUBACK and PUBREC MUST NOT leave before `accept` resolved. Aedes sends both after its `authorizePublish` hook and
+ * before anything else, so that hook is the only place where this can be kept; when `accept` rejects, the connection
+ * is closed without an acknowledgement, and the device sends again.
+ */
+export async function startMqttBroker(options: MqttBrokerOptions, hooks: MqttBrokerHooks): Promise<MqttBroker> {
+  const broker = await Aedes.createBroker({
+    maxInflightInbound: options.maxInFlight,
+    maxTopicLevels: options.maxTopicLevels,
+    connectTimeout: options.connectTimeout,
+    maxClientsIdLength: MAX_CLIENT_ID_LENGTH,
+    preConnect: (_client, packet, done) => {
+      // A name space of its own for each user name: nobody can push another device out by taking its client id.
+      if (packet.clientId !== '') packet.clientId = `${packet.username ?? ''}/${packet.clientId}`;
+      done(null, true);
+    },
+    authenticate: (client, username, password, done) => {
+      void authenticate(hooks, username, password).then((refusal) => {
+        if (refusal === undefined) {
+          deviceOf.set(client, username as DeviceId);
+          done(null, true);
+        } else {
+          hooks.observe.refused(refusal, { device: username ?? '' });
+          done(Object.assign(new Error(refusal), { returnCode: refusal === 'overloaded' ? SERVER_UNAVAILABLE : NOT_AUTHORISED }), null);
+        }
+      });
+    },
+    authorizePublish: (client, packet, done) => takePublish(hooks, client, packet, done),
+    authorizeSubscribe: (client, subscription, done) => {
+      const device = deviceOf.get(client);
+      if (device !== undefined && isOwnTopic(device, subscription.topic)) return done(null, subscription);
+      hooks.observe.refused('subscription', { device: device ?? '', message: subscription.topic });
+      return done(null, null); // SUBACK 0x80 [MQTT-3.9.3-2]
+    },
+  });
+  countFailures(broker, hooks.observe);
+  const server = createServer((socket) => admit(broker, socket, options, hooks.observe));
+  server.maxConnections = options.maxConnections;
+  server.on('drop', () => hooks.observe.refused('too_many_connections', {}));
+  const address = await listen(server, options.listen);
+  return { address, close: () => close(server, broker) };
+}
+
+const deviceOf = new WeakMap<Client, DeviceId>();
+
+async function authenticate(
+  hooks: MqttBrokerHooks,
+  username: string | undefined,
+  password: Readonly<Buffer> | undefined,
+): Promise<RefusalReason | undefined> {
+  if (username === undefined || password === undefined || !isDeviceId(username)) return 'missing_credentials';
+  try {
+    const outcome = await hooks.authenticate(username, password);
+    return outcome === 'accepted' ? undefined : outcome;
+  } catch {
+    return 'store_fault';
+  }
+}
+
+const isOwnTopic = (device: DeviceId, topic: string): boolean => topic.startsWith(`devices/${device}/`);
+
+function takePublish(hooks: MqttBrokerHooks, client: Client | null, packet: PublishPacket, done: (error?: Error | null) => void): void {
+  // A will left behind by another process reaches this hook without a client.
+  const device = client === null ? undefined : deviceOf.get(client);
+  if (device === undefined || packet.topic.length > MAX_TOPIC_LENGTH || !isOwnTopic(device, packet.topic)) {
+    hooks.observe.refused('foreign_topic', { device: device ?? '', message: packet.topic.slice(0, MAX_TOPIC_LENGTH) });
+    return done(new Error(`a device publishes under devices/${device ?? '<its id>'}/ only`));
+  }
+  // Nothing is retained for later subscribers: the journal is the memory, and it is not for devices to read.
+  packet.retain = false;
+  const frame = frameOf(device, packet, hooks.clock);
+  hooks.observe.received(frame.qos);
+  if (frame.qos === 0) {
+    if (!hooks.offer(frame)) hooks.observe.refused('qos0_dropped', { device });
+    return done();
+  }
+  hooks.accept(frame).then(
+    () => {
+      hooks.observe.accepted((hooks.clock.uptime() - frame.uptime) as Millis);
+      done();
+    },
+    (fault: Error) => {
+      hooks.observe.refused('store_fault', { device, message: fault.message });
+      done(fault);
+    },
+  );
+}
+
+function frameOf(device: DeviceId, packet: PublishPacket, clock: Clock): Frame {
+  return {
+    source: 'mqtt',
+    device,
+    topic: packet.topic,
+    qos: packet.qos,
+    dup: packet.dup,
+    payload: typeof packet.payload === 'string' ? Buffer.from(packet.payload, 'utf8') : packet.payload,
+    receivedAt: clock.now(),
+    uptime: clock.uptime(),
+    clockTrust: clock.trust(),
+  };
+}
+
+function countFailures(broker: Aedes, observe: MqttObserver): void {
+  broker.on('connectionError', (_client, error) => observe.refused(reasonOf(error), { message: error.message }));
+  broker.on('clientError', (client, error) => {
+    // A refused publish was counted where it was refused.
+    if (!refusedByUs(error)) observe.refused(reasonOf(error), { device: deviceOf.get(client) ?? '', message: error.message });
+  });
+  broker.on('client', () => observe.connected(1));
+  broker.on('clientDisconnect', () => observe.connected(-1));
+}
+
+const refusedByUs = (error: Error): boolean => 'code' in error && String(error.code).startsWith('VG_') || error.message.startsWith('a device publishes');
+const isNetworkError = (error: Error): boolean => 'syscall' in error || /keep alive|connect did not arrive/.test(error.message);
+const reasonOf = (error: Error): RefusalReason => (isNetworkError(error) ? 'client_error' : 'malformed_packet');
+
+function admit(broker: Aedes, socket: Socket, options: MqttBrokerOptions, observe: MqttObserver): void {
+  socket.setNoDelay(true);
+  limitPacketSize(socket, options.maxPayload + MAX_TOPIC_LENGTH + PACKET_OVERHEAD, (size) => {
+    observe.refused('oversized_packet', { message: `a packet of ${size} bytes` });
+    socket.destroy();
+  });
+  broker.handle(socket);
+}
+
+function listen(server: Server, address: Readonly<{ host: string; port: number }>): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(address.port, address.host, () => resolve(server.address() as AddressInfo));
+  });
+}
+
+async function close(server: Server, broker: Aedes): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  await new Promise<void>((resolve) => broker.close(() => resolve()));
+  await closed;
+}

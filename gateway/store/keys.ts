@@ -1,0 +1,81 @@
+/**
+ * The key layout, drawn. Numbers are big endian, so key order is number order; names end the key, so that none needs
+ * a length. One letter says what a record is:
+ *
+ *     J  sequence(8)                          journal record, under the sequence of its first frame
+ *     D                                       derivation: cursor, counters, active contract
+ *     D  device(n)                            derivation: binding and duplicate window head of a device
+ *     W  sequence(8) device(n)                derivation: identities of a device's frames in one window
+ *     X  name(n)                              derivation: context state
+ *     Q  sequence(8)                          quarantine: why this frame (or part of it) was not understood
+ *     V  last sequence(8)                     evidence: which entry covers the frames up to here
+ *     E  lane(1) entry(8)                     entry waiting for its block
+ *     P  entry(8)                             payload and salt of an entry; never leaves with the block
+ *     H  chain(16) lane(1)                    state of a chain at its head
+ *     B  chain(16) lane(1) height(8)          block
+ *     N  chain(16) lane(1) level(1) index(8)  complete node of the chain's Merkle tree
+ *     R  chain(16) lane(1) height(8) key(16)  receipt of the hospital with that key fingerprint
+ *     F  chain(16) lane(1) height(8) hash(32) fork evidence: another block signed for a height that was taken
+ *     C  key(16) lane(1)                      relay cursor of a hospital
+ *     U  device(n)                            credential of a device
+ *     Z                                       probe that shows whether the store takes synced writes
+ */
+
+import { LANES, type Lane } from '../reading.ts';
+
+const text = (name: string): Buffer => Buffer.from(name, 'utf8');
+
+function number(n: number): Buffer {
+  const bytes = Buffer.allocUnsafe(8);
+  bytes.writeBigUInt64BE(BigInt(n));
+  return bytes;
+}
+
+const laneByte = (lane: Lane): Buffer => Buffer.of(LANES.indexOf(lane));
+
+const key = (letter: string, ...parts: readonly Uint8Array[]): Buffer => Buffer.concat([text(letter), ...parts]);
+
+export const journalKey = (sequence: number): Buffer => key('J', number(sequence));
+export const derivationKey = (): Buffer => key('D');
+export const deviceStateKey = (device: string): Buffer => key('D', text(device));
+export const windowKey = (sequence: number, device: string): Buffer => key('W', number(sequence), text(device));
+export const contextKey = (name: string): Buffer => key('X', text(name));
+export const quarantineKey = (sequence: number): Buffer => key('Q', number(sequence));
+export const evidenceKey = (lastSequence: number): Buffer => key('V', number(lastSequence));
+export const pendingKey = (lane: Lane, entry: number): Buffer => key('E', laneByte(lane), number(entry));
+export const payloadKey = (entry: number): Buffer => key('P', number(entry));
+export const headKey = (chain: Uint8Array, lane: Lane): Buffer => key('H', chain, laneByte(lane));
+export const blockKey = (chain: Uint8Array, lane: Lane, height: number): Buffer => key('B', chain, laneByte(lane), number(height));
+export const nodeKey = (chain: Uint8Array, lane: Lane, level: number, index: number): Buffer =>
+  key('N', chain, laneByte(lane), Buffer.of(level), number(index));
+export const receiptKey = (chain: Uint8Array, lane: Lane, height: number, fingerprint: Uint8Array): Buffer =>
+  key('R', chain, laneByte(lane), number(height), fingerprint);
+export const forkKey = (chain: Uint8Array, lane: Lane, height: number, hash: Uint8Array): Buffer =>
+  key('F', chain, laneByte(lane), number(height), hash);
+export const cursorKey = (fingerprint: Uint8Array, lane: Lane): Buffer => key('C', fingerprint, laneByte(lane));
+export const credentialKey = (device: string): Buffer => key('U', text(device));
+export const probeKey = (): Buffer => key('Z');
+
+/** The range of all keys that begin with `prefix`. */
+export function startingWith(prefix: Buffer): { gte: Buffer; lt: Buffer } {
+  const end = Buffer.from(prefix);
+  for (let i = end.length - 1; i >= 0; i--) {
+    const byte = end[i] as number;
+    if (byte < 0xff) {
+      end[i] = byte + 1;
+      return { gte: prefix, lt: end.subarray(0, i + 1) };
+    }
+  }
+  return { gte: prefix, lt: Buffer.alloc(64, 0xff) };
+}
+
+/** The prefix of every key that begins with this letter. */
+export const allOf = (letter: 'J' | 'D' | 'W' | 'X' | 'Q' | 'V' | 'H' | 'U' | 'F'): { gte: Buffer; lt: Buffer } => startingWith(text(letter));
+
+/** The 8-byte number at `offset` of a key. */
+export const numberAt = (bytes: Uint8Array, offset: number): number =>
+  Number(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).readBigUInt64BE(offset));
+
+/** The name that ends a key, from `offset`. */
+export const nameAt = (bytes: Uint8Array, offset: number): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8', offset);
