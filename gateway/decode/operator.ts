@@ -1,0 +1,58 @@
+import { DecodeError } from '../errors.ts';
+import { isDeviceId, type DeviceId, type Subject } from '../reading.ts';
+
+/**
+ * What a person or the configuration decided, as it enters the journal: the payload of an `operator` frame, JSON in
+ * UTF-8. Derivation depends on nothing that is not in a frame, so these are frames too.
+ */
+export type OperatorAction =
+  | Readonly<{ type: 'bind'; device: DeviceId; subject: Subject }>
+  | Readonly<{ type: 'unbind'; device: DeviceId }>
+  | Readonly<{ type: 'rules'; rules: readonly unknown[] }>;
+
+export const encodeOperatorAction = (action: OperatorAction): Uint8Array => Buffer.from(JSON.stringify(action), 'utf8');
+
+/** Throws {@link DecodeError} for an action this version does not know. */
+export function decodeOperatorAction(payload: Uint8Array): OperatorAction {
+  const action = parse(payload);
+  switch (action['type']) {
+    case 'bind':
+      return { type: 'bind', device: deviceOf(action), subject: subjectOf(action['subject']) };
+    case 'unbind':
+      return { type: 'unbind', device: deviceOf(action) };
+    case 'rules':
+      if (!Array.isArray(action['rules'])) throw new DecodeError('wrong_shape', '"rules" must be an array');
+      return { type: 'rules', rules: action['rules'] };
+    default:
+      throw new DecodeError('wrong_shape', `unknown operator action "${String(action['type'])}"`);
+  }
+}
+
+function parse(payload: Uint8Array): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(payload).toString('utf8'));
+    if (typeof value === 'object' && value !== null) return value as Readonly<Record<string, unknown>>;
+  } catch (cause) {
+    throw new DecodeError('invalid_json', 'an operator action must be JSON', { cause });
+  }
+  throw new DecodeError('wrong_shape', 'an operator action must be an object');
+}
+
+function deviceOf(action: Readonly<Record<string, unknown>>): DeviceId {
+  const { device } = action;
+  if (typeof device !== 'string' || !isDeviceId(device)) throw new DecodeError('wrong_shape', '"device" must be a device id');
+  return device;
+}
+
+/** A patient or room id: 1 to 64 characters without control characters or `/`. */
+export function isSubjectId(id: string): boolean {
+  return /^[^\p{C}/]{1,64}$/u.test(id);
+}
+
+function subjectOf(value: unknown): Subject {
+  const { kind, id } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  if ((kind !== 'patient' && kind !== 'room') || typeof id !== 'string' || !isSubjectId(id)) {
+    throw new DecodeError('wrong_shape', '"subject" must be {"kind":"patient" or "room","id":…}');
+  }
+  return { kind, id };
+}

@@ -1,0 +1,229 @@
+import { EMPTY_CONTEXT, applyRules, type Finding, type SubjectContext, type ThresholdRule } from '../context/rules.ts';
+import { NATIVE_JSON_VERSION } from '../decode/native-json.ts';
+import { decodeOperatorAction, type OperatorAction } from '../decode/operator.ts';
+import { DecodeError } from '../errors.ts';
+import { sha256 } from '../ledger/bytes.ts';
+import { encode, type CborValue } from '../ledger/cbor.ts';
+import { commitment, encodeEntry, type EntryKind, type FieldValue } from '../ledger/entry.ts';
+import type { UnixMillis } from '../quantity.ts';
+import type { AcceptedFrame, DeviceId, Lane, Reading, Subject } from '../reading.ts';
+import type { Checkpoint, DerivedEntry, DerivedState, Quarantined, Totals } from './derive-store.ts';
+import { DuplicateWindows, identityOf, repeatable } from './duplicates.ts';
+import { understand } from './meaning.ts';
+import type { SubjectSecrets } from './secrets.ts';
+import { Window } from './window.ts';
+
+type RunningTotals = { -readonly [K in keyof Totals]: Totals[K] };
+type EntryDraft = Readonly<{
+  lane: Lane;
+  kind: EntryKind;
+  time: UnixMillis;
+  /** In clear in the block: nothing about a person. */
+  fields: Readonly<Record<string, FieldValue>>;
+  subject?: Subject;
+  /** Beside the block, behind a commitment. CBOR, or what becomes a CBOR map. */
+  payload?: Readonly<Record<string, CborValue>> | Uint8Array;
+}>;
+
+/**
+ * The deriving loop's head: turns journal frames, in order, into entries. A deterministic function of the journal: it
+ * has no clock and no random source, so deriving the same frames again gives the same bytes, whatever the batches they
+ * came in. That is what makes a crash harmless and a decision auditable.
+ *
+ * Frames are gathered in windows. A window closes on a `timer` frame, when it is full, and right after anything that
+ * must not wait (an event, a person's action); then one evidence entry covers all of its frames.
+ */
+export class Derivation {
+  readonly #secrets: SubjectSecrets;
+  readonly #bindings: Map<DeviceId, Subject>;
+  readonly #contexts: Map<string, SubjectContext>;
+  readonly #duplicates: DuplicateWindows;
+  readonly #totals: RunningTotals;
+  #rules: readonly ThresholdRule[];
+  #contract: Uint8Array | undefined;
+  #entrySequence: number;
+
+  // What the open window has changed so far.
+  #window = new Window();
+  #urgent = false;
+  #entries: DerivedEntry[] = [];
+  #quarantined: Quarantined[] = [];
+  #changedBindings = new Map<DeviceId, Subject | undefined>();
+  #changedContexts = new Map<string, SubjectContext>();
+
+  constructor(secrets: SubjectSecrets, state: DerivedState) {
+    this.#secrets = secrets;
+    this.#bindings = new Map(state.bindings);
+    this.#contexts = new Map(state.contexts);
+    this.#duplicates = new DuplicateWindows(state.seen);
+    this.#totals = { ...state.totals };
+    this.#rules = state.rules;
+    this.#contract = state.contract;
+    this.#entrySequence = state.entrySequence;
+  }
+
+  /** Whether frames wait for their window to close: then a `timer` frame is due in time. */
+  get hasOpenWindow(): boolean {
+    return !this.#window.isEmpty;
+  }
+
+  /** Takes the next frame. Returns a checkpoint when it closed a window; that MUST be committed before any later one. */
+  step(accepted: AcceptedFrame): Checkpoint | undefined {
+    const { frame } = accepted;
+    const subject = frame.device === '' ? undefined : this.#bindings.get(frame.device);
+    this.#window.addFrame(accepted, this.#secrets.salt(subject, 'frame', accepted.sequence));
+    if (frame.source === 'operator') this.#takeOperatorFrame(accepted);
+    else if (frame.source === 'mqtt') this.#takeDeviceFrame(accepted, frame.device as DeviceId, subject);
+    return frame.source === 'timer' || this.#urgent || this.#window.isFull ? this.#closeWindow() : undefined;
+  }
+
+  #takeDeviceFrame(accepted: AcceptedFrame, device: DeviceId, subject: Subject | undefined): void {
+    const { frame } = accepted;
+    const meaning = understand(frame, subject);
+    const identity = identityOf(frame, meaning.message);
+    if (repeatable(frame, meaning.message) && this.#duplicates.has(device, identity)) {
+      this.#window.counts.duplicates += 1;
+      this.#totals.duplicates += 1;
+      return;
+    }
+    this.#duplicates.add(device, identity);
+    if (meaning.rejected.length > 0) this.#quarantine(accepted, meaning.rejected);
+    if (meaning.clockInDoubt) this.#totals.implausibleDeviceClocks += 1;
+    if (subject === undefined) return;
+    for (const reading of meaning.readings) this.#takeReading(accepted, subject, reading);
+  }
+
+  #takeReading(accepted: AcceptedFrame, subject: Subject, reading: Reading): void {
+    this.#window.addReading(subject, reading, accepted.frame.receivedAt);
+    this.#totals.readings += 1;
+    const name = `${subject.kind}/${subject.id}`;
+    const before = this.#contexts.get(name) ?? EMPTY_CONTEXT;
+    const { context, findings } = applyRules(before, reading, this.#rules);
+    if (context === before) return;
+    this.#contexts.set(name, context);
+    this.#changedContexts.set(name, context);
+    for (const finding of findings) this.#draftEvent(accepted, subject, reading, finding);
+  }
+
+  /** The chain says that, and how urgently, something about this pseudonym happened; what it was is in the payload. */
+  #draftEvent(accepted: AcceptedFrame, subject: Subject, reading: Reading, finding: Finding): void {
+    const { rule, phase, value, limit } = finding;
+    this.#draft({
+      lane: 'alarm',
+      kind: 'event',
+      time: accepted.frame.receivedAt,
+      subject,
+      fields: { phase, priority: rule.priority, ...(this.#contract === undefined ? {} : { contract: this.#contract }) },
+      payload: {
+        subject: `${subject.kind}/${subject.id}`,
+        rule: rule.id,
+        phase,
+        priority: rule.priority,
+        wording: rule.wording,
+        measurement: reading.measurement,
+        value,
+        limit,
+        unit: reading.unit,
+        device: accepted.frame.device,
+        deviceTime: reading.deviceTime ?? null,
+        frames: [accepted.sequence],
+      },
+    });
+    this.#totals.events += 1;
+    this.#urgent = true;
+  }
+
+  #takeOperatorFrame(accepted: AcceptedFrame): void {
+    this.#urgent = true;
+    try {
+      this.#apply(decodeOperatorAction(accepted.frame.payload), accepted.frame.receivedAt);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      this.#quarantine(accepted, [error]);
+    }
+  }
+
+  #apply(action: OperatorAction, time: UnixMillis): void {
+    if (action.type === 'rules') {
+      this.#rules = action.rules as readonly ThresholdRule[];
+      this.#contract = sha256(Buffer.from(JSON.stringify(action.rules), 'utf8'));
+      this.#draft({ lane: 'record', kind: 'contract', time, fields: { contract: this.#contract, rules: this.#rules.length } });
+      return;
+    }
+    const subject = action.type === 'bind' ? action.subject : this.#bindings.get(action.device);
+    if (action.type === 'bind') this.#bindings.set(action.device, action.subject);
+    else this.#bindings.delete(action.device);
+    this.#changedBindings.set(action.device, this.#bindings.get(action.device));
+    this.#draft({
+      lane: 'record',
+      kind: 'binding',
+      time,
+      fields: { action: action.type },
+      payload: { device: action.device, subject: subject === undefined ? null : `${subject.kind}/${subject.id}` },
+      ...(subject === undefined ? {} : { subject }),
+    });
+  }
+
+  #quarantine(accepted: AcceptedFrame, rejected: readonly DecodeError[]): void {
+    const quarantined = { ...this.#totals.quarantined };
+    for (const { reason } of rejected) quarantined[reason] = (quarantined[reason] ?? 0) + 1;
+    this.#totals.quarantined = quarantined;
+    this.#window.counts.quarantined += 1;
+    this.#quarantined.push({
+      sequence: accepted.sequence,
+      device: accepted.frame.device,
+      rejections: rejected.map(({ reason, message }) => ({ reason, message })),
+      decoderVersion: NATIVE_JSON_VERSION,
+    });
+  }
+
+  #draft(draft: EntryDraft): number {
+    const sequence = ++this.#entrySequence;
+    const payload = draft.payload instanceof Uint8Array || draft.payload === undefined ? draft.payload : encode(new Map(Object.entries(draft.payload)), { floats: true });
+    const secret = payload === undefined ? undefined : { salt: this.#secrets.salt(draft.subject, 'entry', sequence), payload };
+    const bytes = encodeEntry({
+      kind: draft.kind,
+      sequence,
+      time: draft.time,
+      fields: new Map(Object.entries(draft.fields)),
+      ...(draft.subject === undefined ? {} : { subject: this.#secrets.pseudonym(draft.subject) }),
+      ...(secret === undefined ? {} : { commit: commitment(secret.salt, secret.payload) }),
+    });
+    this.#entries.push({ lane: draft.lane, sequence, bytes, ...(secret === undefined ? {} : { secret }) });
+    return sequence;
+  }
+
+  #closeWindow(): Checkpoint | undefined {
+    const window = this.#window;
+    if (window.span === undefined) return undefined;
+    const { first, last, time } = window.span;
+    for (const summary of window.summaries) {
+      this.#draft({ lane: 'record', kind: 'summary', time, subject: summary.subject, fields: { first, last }, payload: summary.payload() });
+    }
+    const entry = this.#draft({ lane: 'record', kind: 'evidence', time, fields: { first, last, root: window.root, ...window.counts } });
+    const checkpoint: Checkpoint = {
+      cursor: last,
+      entrySequence: this.#entrySequence,
+      rules: this.#rules,
+      contract: this.#contract,
+      totals: { ...this.#totals },
+      entries: this.#entries,
+      evidence: { first, last, entry },
+      quarantined: this.#quarantined,
+      bindings: this.#changedBindings,
+      contexts: this.#changedContexts,
+      ...this.#duplicates.close(last),
+    };
+    this.#startWindow();
+    return checkpoint;
+  }
+
+  #startWindow(): void {
+    this.#window = new Window();
+    this.#urgent = false;
+    this.#entries = [];
+    this.#quarantined = [];
+    this.#changedBindings = new Map();
+    this.#changedContexts = new Map();
+  }
+}

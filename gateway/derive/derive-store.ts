@@ -1,0 +1,84 @@
+import type { SubjectContext, ThresholdRule } from '../context/rules.ts';
+import type { QuarantineReason } from '../errors.ts';
+import type { DeviceId, Lane, Sequence, Subject } from '../reading.ts';
+
+/** An entry with what stays beside the chain: its payload in clear and the salt of its commitment. */
+export type DerivedEntry = Readonly<{
+  lane: Lane;
+  sequence: number;
+  /** ledger/entry.ts, encoded. */
+  bytes: Uint8Array;
+  secret?: Readonly<{ salt: Uint8Array; payload: Uint8Array }>;
+}>;
+
+/** Which journal frames one evidence entry covers. */
+export type EvidenceSpan = Readonly<{ first: Sequence; last: Sequence; entry: number }>;
+
+/** A frame, or a part of it, that was not understood. The frame itself stays in the journal. */
+export type Quarantined = Readonly<{
+  sequence: Sequence;
+  device: DeviceId | '';
+  /** One item for every part that was rejected, in order. */
+  rejections: readonly Readonly<{ reason: QuarantineReason; message: string }>[];
+  decoderVersion: number;
+}>;
+
+/** How often each thing happened since the journal began. */
+export type Totals = Readonly<{
+  readings: number;
+  duplicates: number;
+  events: number;
+  implausibleDeviceClocks: number;
+  quarantined: Readonly<Partial<Record<QuarantineReason, number>>>;
+}>;
+
+/** The identities (8 bytes each) of a device's frames in one window, for recognising repetitions. */
+export type SeenChunk = Readonly<{ window: Sequence; identities: Uint8Array }>;
+
+/** Everything derivation remembers between frames. */
+export type DerivedState = Readonly<{
+  /** The last frame that was derived; 0 at the beginning. */
+  cursor: number;
+  /** The last entry that was made; 0 at the beginning. */
+  entrySequence: number;
+  rules: readonly ThresholdRule[];
+  /** SHA-256 of the rules; undefined before any were activated. */
+  contract: Uint8Array | undefined;
+  bindings: ReadonlyMap<DeviceId, Subject>;
+  seen: ReadonlyMap<DeviceId, readonly SeenChunk[]>;
+  contexts: ReadonlyMap<string, SubjectContext>;
+  totals: Totals;
+}>;
+
+/** What one window of frames gave, and the state after it as far as it changed. */
+export type Checkpoint = Readonly<{
+  cursor: Sequence;
+  entrySequence: number;
+  rules: readonly ThresholdRule[];
+  contract: Uint8Array | undefined;
+  totals: Totals;
+  entries: readonly DerivedEntry[];
+  evidence: EvidenceSpan;
+  quarantined: readonly Quarantined[];
+  /** Changed bindings; undefined for a device that is bound no longer. */
+  bindings: ReadonlyMap<DeviceId, Subject | undefined>;
+  /** Identities of this window's frames, kept under its cursor. */
+  seen: ReadonlyMap<DeviceId, Uint8Array>;
+  /** Chunks that fell out of a device's duplicate window. */
+  forgotten: readonly Readonly<{ window: Sequence; device: DeviceId }>[];
+  contexts: ReadonlyMap<string, SubjectContext>;
+}>;
+
+export interface DeriveStore {
+  /** The state after the last committed checkpoint. Its cost depends on the number of devices, never on the backlog. */
+  load(): Promise<DerivedState>;
+
+  /**
+   * Applies checkpoints, in order, together with their cursor: all or nothing. It need not be synced: what a power cut
+   * takes is derived again from the journal, to the same bytes.
+   */
+  commit(checkpoints: readonly Checkpoint[]): Promise<void>;
+
+  /** The evidence entry that covers a frame; undefined while its window is open. */
+  evidenceFor(sequence: Sequence): Promise<EvidenceSpan | undefined>;
+}

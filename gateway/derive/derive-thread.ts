@@ -1,0 +1,55 @@
+import { Worker } from 'node:worker_threads';
+import { InternalError } from '../errors.ts';
+import { packFrames } from '../frame-codec.ts';
+import type { FrameRun, Sequence } from '../reading.ts';
+import type { DerivedState } from './derive-store.ts';
+import type { Derived, Deriver } from './deriver.ts';
+
+/** What the thread is started with. */
+export type DeriveWorkerData = Readonly<{ subjectKey: Uint8Array; state: DerivedState }>;
+/** Frames on their way to the thread: packed (frame-codec.ts), the memory changes hands. */
+export type DeriveRequest = Readonly<{ first: Sequence; packed: Uint8Array }>;
+
+type Waiting = { resolve: (derived: Derived) => void; reject: (error: Error) => void };
+
+/**
+ * Derives in a thread of its own, so that acknowledgements never wait for decoding and hashing, and a second core is
+ * used. Derivation is a pure function of frames and state, so nothing but bytes goes back and forth.
+ */
+export class DeriveThread implements Deriver {
+  readonly #worker: Worker;
+  #waiting: Waiting | undefined;
+  #failure: Error | undefined;
+
+  constructor(data: DeriveWorkerData) {
+    this.#worker = new Worker(new URL('./derive-worker.ts', import.meta.url), { workerData: data, name: 'derive' });
+    this.#worker.on('message', (derived: Derived) => this.#settle(({ resolve }) => resolve(derived)));
+    this.#worker.on('error', (cause) => this.#fail(new InternalError('derivation failed', { cause })));
+    this.#worker.on('exit', () => this.#fail(new InternalError('the derivation thread ended')));
+  }
+
+  derive({ first, frames }: FrameRun): Promise<Derived> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+      const packed = packFrames(frames);
+      const request: DeriveRequest = { first, packed };
+      this.#worker.postMessage(request, [packed.buffer as ArrayBuffer]);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    this.#settle(({ reject }) => reject(this.#failure as Error));
+  }
+
+  #settle(how: (waiting: Waiting) => void): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting !== undefined) how(waiting);
+  }
+}

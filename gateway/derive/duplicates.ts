@@ -1,0 +1,125 @@
+import { hash } from 'node:crypto';
+import type { Message } from '../decode/native-json.ts';
+import type { DeviceId, Frame, Sequence } from '../reading.ts';
+import type { SeenChunk } from './derive-store.ts';
+
+/** Frames of one device that are remembered at least: well above what any client has in flight at once. */
+const REMEMBERED_FRAMES = 2048;
+const IDENTITY_LENGTH = 8;
+
+/**
+ * What makes two frames of one device the same message: its counter together with the device's time, however the
+ * message is written down (a counter alone may restart with the device), else topic and bytes.
+ */
+export function identityOf(frame: Frame, message: Message | undefined): string {
+  if (message?.sequence !== undefined && message.deviceTime !== undefined) return pack(message.sequence, message.deviceTime);
+  const content = Buffer.concat([Buffer.from(`${frame.topic}\0`, 'utf8'), frame.payload]);
+  return hash('sha256', content, 'buffer').toString('latin1', 0, IDENTITY_LENGTH);
+}
+
+/** The lower 32 bits of both: the same counter at the same time of another 50 days is no concern. */
+function pack(sequence: number, time: number): string {
+  const identity = Buffer.allocUnsafe(IDENTITY_LENGTH);
+  identity.writeUInt32BE(sequence % 2 ** 32, 0);
+  identity.writeUInt32BE(Math.abs(Math.trunc(time)) % 2 ** 32, 4);
+  return identity.toString('latin1');
+}
+
+/**
+ * Whether an earlier frame of the same identity makes this one a repetition: when the message carries a counter or a
+ * time, or the sender marked a repetition (DUP). Without either, two equal values are two readings, and losing one
+ * would be worse than keeping a repetition.
+ */
+export function repeatable(frame: Frame, message: Message | undefined): boolean {
+  if (frame.dup) return true;
+  return message !== undefined && (message.sequence !== undefined || message.readings.some((reading) => reading.deviceTime !== undefined));
+}
+
+type Window = { seen: Map<string, number>; chunks: { window: Sequence; identities: string[] }[]; open: string[]; count: number };
+
+/**
+ * Which messages each device sent of late, however long ago that was: a device that was cut off for a week still sends
+ * its unacknowledged messages again. Kept in chunks, one for each derivation window, so that a checkpoint writes only
+ * what came since the last one.
+ */
+export class DuplicateWindows {
+  readonly #devices = new Map<DeviceId, Window>();
+  #touched = new Set<DeviceId>();
+
+  constructor(seen: ReadonlyMap<DeviceId, readonly SeenChunk[]>) {
+    for (const [device, chunks] of seen) {
+      const window = this.#windowOf(device);
+      for (const chunk of chunks) {
+        const identities = split(chunk.identities);
+        window.chunks.push({ window: chunk.window, identities });
+        for (const identity of identities) remember(window, identity);
+      }
+    }
+  }
+
+  has(device: DeviceId, identity: string): boolean {
+    return this.#devices.get(device)?.seen.has(identity) ?? false;
+  }
+
+  add(device: DeviceId, identity: string): void {
+    const window = this.#windowOf(device);
+    window.open.push(identity);
+    remember(window, identity);
+    this.#touched.add(device);
+  }
+
+  /** Ends a derivation window: returns what it added and which chunks are old enough to go. */
+  close(window: Sequence): {
+    seen: ReadonlyMap<DeviceId, Uint8Array>;
+    forgotten: readonly Readonly<{ window: Sequence; device: DeviceId }>[];
+  } {
+    const seen = new Map<DeviceId, Uint8Array>();
+    const forgotten: { window: Sequence; device: DeviceId }[] = [];
+    for (const device of this.#touched) {
+      const state = this.#windowOf(device);
+      seen.set(device, Buffer.from(state.open.join(''), 'latin1'));
+      state.chunks.push({ window, identities: state.open });
+      state.open = [];
+      for (const old of forget(state)) forgotten.push({ window: old, device });
+    }
+    this.#touched = new Set();
+    return { seen, forgotten };
+  }
+
+  #windowOf(device: DeviceId): Window {
+    let window = this.#devices.get(device);
+    if (window === undefined) {
+      window = { seen: new Map(), chunks: [], open: [], count: 0 };
+      this.#devices.set(device, window);
+    }
+    return window;
+  }
+}
+
+// An identity can stand in several chunks (equal bytes that were no repetition), so it is counted.
+function remember(window: Window, identity: string): void {
+  window.seen.set(identity, (window.seen.get(identity) ?? 0) + 1);
+  window.count += 1;
+}
+
+function forget(window: Window): Sequence[] {
+  const gone: Sequence[] = [];
+  let oldest = window.chunks[0];
+  while (oldest !== undefined && window.count - oldest.identities.length >= REMEMBERED_FRAMES) {
+    for (const identity of oldest.identities) {
+      const times = (window.seen.get(identity) ?? 1) - 1;
+      if (times === 0) window.seen.delete(identity);
+      else window.seen.set(identity, times);
+    }
+    window.count -= oldest.identities.length;
+    gone.push(oldest.window);
+    window.chunks.shift();
+    oldest = window.chunks[0];
+  }
+  return gone;
+}
+
+function split(identities: Uint8Array): string[] {
+  const all = Buffer.from(identities).toString('latin1');
+  return Array.from({ length: all.length / IDENTITY_LENGTH }, (_, i) => all.slice(i * IDENTITY_LENGTH, (i + 1) * IDENTITY_LENGTH));
+}

@@ -1,0 +1,171 @@
+/**
+ * The data path on one screen: two loops joined by the journal.
+ *
+ *     frame ─► accept ─► journal (fsync, then acknowledge)
+ *                           │ cursor
+ *                           ▼
+ *                derive: decode ► bind ► context ─► entries   (one atomic batch with the cursor)
+ *                           │
+ *                           ▼
+ *                seal: alarm lane │ record lane ─► block (fsync) ─► relay
+ */
+
+import { DeriveLoop } from './derive/derive-loop.ts';
+import { DeriveThread } from './derive/derive-thread.ts';
+import type { Checkpoint, DerivedState, DeriveStore } from './derive/derive-store.ts';
+import { DerivationOverview } from './derive/overview.ts';
+import type { StoreError } from './errors.ts';
+import { Acceptor } from './ingest/accept.ts';
+import type { Clock } from './ingest/clock.ts';
+import type { Journal } from './ingest/journal.ts';
+import type { BlockStore, PendingEntries } from './ledger/block-store.ts';
+import type { SigningKey } from './ledger/es256k.ts';
+import { SealLoop } from './ledger/seal-loop.ts';
+import type { SealPolicy } from './ledger/seal-policy.ts';
+import type { VerifiedBlock } from './ledger/verify.ts';
+import { Millis } from './quantity.ts';
+import { LANES, type Frame, type FrameRun, type Lane, type Sequence } from './reading.ts';
+
+export type PipelineOptions = Readonly<{
+  journal: Journal;
+  deriveStore: DeriveStore;
+  blocks: BlockStore;
+  pending: PendingEntries;
+  chain: Uint8Array;
+  key: SigningKey;
+  /** 32 bytes from which salts and pseudonyms are derived; private to the gateway. */
+  subjectKey: Uint8Array;
+  clock: Clock;
+  /** `age` is shared between the window of derivation and the block: together they keep it. */
+  seal: SealPolicy;
+  observe: PipelineObserver;
+}>;
+
+export type PipelineObserver = Readonly<{
+  /** A group became durable; `messages` of its frames came from devices. */
+  accepted: (run: FrameRun, messages: number) => void;
+  derived: (checkpoints: readonly Checkpoint[]) => void;
+  sealed: (block: VerifiedBlock) => void;
+  /** The store refuses writes (with the reason), or takes them again (undefined). */
+  storeFault: (fault: StoreError | undefined) => void;
+  loopFault: (loop: 'derive' | Lane, fault: StoreError) => void;
+}>;
+
+export class Pipeline {
+  readonly derived: DerivationOverview;
+  readonly #deriver: DeriveThread;
+  readonly #acceptor: Acceptor;
+  readonly #deriveLoop: DeriveLoop;
+  readonly #sealLoops: ReadonlyMap<Lane, SealLoop>;
+  readonly #clock: Clock;
+
+  /** Loads the state of derivation and starts both loops. */
+  static async start(options: PipelineOptions): Promise<Pipeline> {
+    return new Pipeline(options, await options.deriveStore.load());
+  }
+
+  private constructor(options: PipelineOptions, state: DerivedState) {
+    const { observe, clock } = options;
+    this.derived = new DerivationOverview(state);
+    this.#deriver = new DeriveThread({ subjectKey: options.subjectKey, state });
+    this.#clock = clock;
+    const halfAge = Millis(options.seal.age / 2);
+    this.#sealLoops = new Map(LANES.map((lane) => [lane, sealLoopFor(lane, { ...options, seal: { ...options.seal, age: halfAge } }, this.derived)]));
+    this.#deriveLoop = new DeriveLoop({
+      journal: options.journal,
+      store: options.deriveStore,
+      deriver: this.#deriver,
+      cursor: state.cursor,
+      windowAge: halfAge,
+      requestTick: () => void this.accept(this.#frame('timer', new Uint8Array())).catch(() => undefined),
+      onCommitted: (checkpoints) => {
+        for (const checkpoint of checkpoints) this.derived.take(checkpoint);
+        observe.derived(checkpoints);
+        for (const lane of lanesOf(checkpoints)) this.#sealLoops.get(lane)?.wake();
+      },
+      onFault: (fault) => observe.loopFault('derive', fault),
+    });
+    this.#acceptor = new Acceptor({
+      journal: options.journal,
+      onAccepted: (run, messages) => {
+        observe.accepted(run, messages);
+        this.#deriveLoop.offer(run);
+      },
+      onFault: (fault) => {
+        observe.storeFault(fault);
+        if (fault === undefined) this.#deriveLoop.wake();
+      },
+    });
+    this.#deriveLoop.start();
+    for (const loop of this.#sealLoops.values()) loop.start();
+  }
+
+  /** See Acceptor.accept: resolves only when the frame would survive a power cut. */
+  accept(frame: Frame): Promise<Sequence> {
+    return this.#acceptor.accept(frame);
+  }
+
+  /** See Acceptor.offer. */
+  offer(frame: Frame): boolean {
+    return this.#acceptor.offer(frame);
+  }
+
+  /** Records what a person or the configuration decided (decode/operator.ts). */
+  decide(action: Uint8Array): Promise<Sequence> {
+    return this.accept(this.#frame('operator', action));
+  }
+
+  get waiting(): number {
+    return this.#acceptor.waiting;
+  }
+
+  get backlog(): number {
+    return this.#deriveLoop.backlog;
+  }
+
+  get fault(): StoreError | undefined {
+    return this.#acceptor.fault;
+  }
+
+  /** Stops in the order of the data path: accept, derive, seal. */
+  async stop(): Promise<void> {
+    await this.#acceptor.close();
+    await this.#deriveLoop.stop();
+    await this.#deriver.close();
+    await Promise.all([...this.#sealLoops.values()].map((loop) => loop.stop()));
+  }
+
+  #frame(source: 'timer' | 'operator', payload: Uint8Array): Frame {
+    return {
+      source,
+      device: '',
+      topic: '',
+      qos: 0,
+      dup: false,
+      payload,
+      receivedAt: this.#clock.now(),
+      uptime: this.#clock.uptime(),
+      clockTrust: this.#clock.trust(),
+    };
+  }
+}
+
+function sealLoopFor(lane: Lane, options: PipelineOptions, derived: DerivationOverview): SealLoop {
+  const { chain, blocks, pending, key, seal, clock, observe } = options;
+  return new SealLoop({
+    lane,
+    chain,
+    blocks,
+    pending,
+    key,
+    policy: seal,
+    now: clock.now,
+    uptime: clock.uptime,
+    contracts: () => (derived.contract === undefined ? [] : [derived.contract]),
+    onSealed: observe.sealed,
+    onFault: (fault) => observe.loopFault(lane, fault),
+  });
+}
+
+const lanesOf = (checkpoints: readonly Checkpoint[]): ReadonlySet<Lane> =>
+  new Set(checkpoints.flatMap((checkpoint) => checkpoint.entries.map((entry) => entry.lane)));
