@@ -1,0 +1,133 @@
+/**
+ * The leaves of the configuration: each turns text or a number into a value with a unit, or says what it expected.
+ * Every problem a leaf reports begins with "expected …" (see problems.ts, which adds what was found and where).
+ */
+
+import { isIPv4, isIPv6 } from 'node:net';
+import { utils } from '@noble/secp256k1';
+import { z } from 'zod';
+import { formatBytes, formatDuration, parseBytes, parseDuration, type Bytes, type Millis } from '../quantity.ts';
+
+/** Where to listen. Port 0 takes a free port. An IPv6 host is without its brackets. */
+export type Address = Readonly<{ host: string; port: number }>;
+
+type Hints = Readonly<{ pattern?: string; examples: readonly string[] }>;
+
+/**
+ * Text that `parse` turns into a T. Whatever `parse` throws becomes a problem at this place of the file; the message of a
+ * RangeError is told as the reason, the others repeat what `expected` says.
+ */
+function text<T>(expected: string, hints: Hints, parse: (value: string) => T): z.ZodType<T, string> {
+  return z
+    .string({ error: `expected ${expected}` })
+    .meta({ ...hints })
+    .transform((value, context) => {
+      try {
+        return parse(value);
+      } catch (thrown) {
+        const because = thrown instanceof RangeError ? thrown.message : '';
+        context.addIssue({ code: 'custom', message: `expected ${expected}`, params: { because }, input: value });
+        return z.NEVER;
+      }
+    });
+}
+
+function within<T extends number>(value: T, least: T, most: T): T {
+  if (value < least || value > most) throw new RangeError('');
+  return value;
+}
+
+/** "250ms", "30s", "5min", "1.5h", "14d". */
+export function duration(least: Millis, most: Millis): z.ZodType<Millis, string> {
+  const expected = `a duration from ${formatDuration(least)} to ${formatDuration(most)} such as "30s" (units ms, s, min, h, d)`;
+  const hints = { pattern: String.raw`^\s*\d+(\.\d+)?\s*(ms|s|min|h|d)\s*$`, examples: ['250ms', '30s', '5min'] };
+  return text(expected, hints, (value) => within(parseDuration(value), least, most));
+}
+
+/** "512B", "64KiB", "2GiB", or the decimal "10MB". */
+export function size(least: Bytes, most: Bytes): z.ZodType<Bytes, string> {
+  const expected = `a size from ${formatBytes(least)} to ${formatBytes(most)} such as "64KiB" (units B, kB, MB, GB, KiB, MiB, GiB)`;
+  const hints = { pattern: String.raw`^\s*\d+(\.\d+)?\s*(B|kB|MB|GB|KiB|MiB|GiB)\s*$`, examples: ['512B', '64KiB'] };
+  return text(expected, hints, (value) => within(parseBytes(value), least, most));
+}
+
+/** A whole number of `what`. */
+export function count(what: string, least: number, most: number): z.ZodType<number, number> {
+  const error = `expected a whole number of ${what} from ${least} to ${most}`;
+  // Not z.int(): its verdict would keep relations.ts from being asked about the rest of the file.
+  return z.number({ error }).min(least, { error }).max(most, { error }).refine(Number.isInteger, { error }).meta({ type: 'integer' });
+}
+
+const HOST_NAME = /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$/;
+
+function isHost(host: string): boolean {
+  return isIPv4(host) || (HOST_NAME.test(host) && !/^[\d.]+$/.test(host));
+}
+
+/** "127.0.0.1:1883", "gateway.local:8080" or "[::1]:1883". Throws RangeError for anything else. */
+function parseAddress(value: string): Address {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(value);
+  const [, bracketed, plain, digits] = match ?? [];
+  const host = bracketed ?? plain ?? '';
+  const valid = bracketed === undefined ? isHost(host) : isIPv6(host);
+  if (!valid || digits === undefined) throw new RangeError('');
+  return { host, port: within(Number(digits), 0, 65_535) };
+}
+
+export function address(): z.ZodType<Address, string> {
+  const expected = 'host:port such as "127.0.0.1:1883" or "[::1]:1883", with a port from 0 (take a free one) to 65535';
+  const hints = { pattern: String.raw`^(\[[^\]]+\]|[^:\[\]]+):\d{1,5}$`, examples: ['127.0.0.1:1883', '[::1]:1883'] };
+  return text(expected, hints, parseAddress);
+}
+
+function parsePublicKey(value: string): string {
+  const key = value.toLowerCase();
+  if (!/^0[23][0-9a-f]{64}$/.test(key)) throw new RangeError('');
+  // A mistyped key is nearly always on no curve point; accepting it would mean waiting for ever for signatures by nobody.
+  if (!utils.isValidPublicKey(Buffer.from(key, 'hex'), true)) throw new RangeError('no point of the curve secp256k1 has this key');
+  return key;
+}
+
+/** A compressed secp256k1 public key (SEC 1 §2.3.3), 66 hexadecimal characters; in lower case once parsed. */
+export function publicKey(): z.ZodType<string, string> {
+  const expected = 'a compressed secp256k1 public key: 66 hexadecimal characters, the first two 02 or 03';
+  const example = '0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798';
+  return text(expected, { pattern: '^0[23][0-9A-Fa-f]{64}$', examples: [example] }, parsePublicKey);
+}
+
+function parseWebAddress(value: string): string {
+  const url = new URL(value);
+  if (!['http:', 'https:'].includes(url.protocol)) throw new RangeError(`the scheme is ${url.protocol.slice(0, -1)}`);
+  if (url.username !== '' || url.password !== '') throw new RangeError('a user name or password does not belong here');
+  if (url.search !== '' || url.hash !== '') throw new RangeError('nothing may follow the path');
+  return url.href.replace(/\/+$/, '');
+}
+
+/** An http or https address without credentials, query or fragment; without a closing slash once parsed. */
+export function webAddress(): z.ZodType<string, string> {
+  const example = 'https://hospital.example:9090';
+  return text(`an http or https address such as "${example}"`, { examples: [example] }, parseWebAddress);
+}
+
+/** A short name that is safe in file names, metric labels and log lines. */
+export function name(what: string): z.ZodType<string, string> {
+  const pattern = '^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$';
+  const error = `expected ${what} of 1 to 64 of the characters a-z A-Z 0-9 . _ -, not starting with a dot`;
+  return z.string({ error }).regex(new RegExp(pattern), { error });
+}
+
+/** Free text for people, on one line. */
+export function line(what: string, longest: number): z.ZodType<string, string> {
+  const error = `expected ${what} of 1 to ${longest} characters on one line`;
+  return z.string({ error }).min(1, { error }).max(longest, { error }).regex(/^[^\p{Cc}]*$/u, { error });
+}
+
+/** A number without a unit of its own; `what` says which unit is meant. */
+export function number(what: string): z.ZodType<number, number> {
+  return z.number({ error: `expected ${what}` });
+}
+
+/** One of a few words. */
+export function word<const Words extends readonly [string, ...string[]]>(...words: Words): z.ZodType<Words[number], Words[number]> {
+  return z.enum(words, { error: `expected one of ${words.join(', ')}` });
+}

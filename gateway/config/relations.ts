@@ -1,0 +1,75 @@
+/**
+ * What must hold between settings. These checks also run while some settings are still wrong, so they look at values as
+ * unknown and say nothing about what they cannot judge: the field itself is reported already.
+ */
+
+import type { z } from 'zod';
+
+type Report = Readonly<{ addIssue: (issue: z.core.$ZodRawIssue<z.core.$ZodIssueCustom>) => void }>;
+type Fields = Readonly<Record<string, unknown>>;
+
+function report(to: Report, path: PropertyKey[], message: string): void {
+  to.addIssue({ code: 'custom', message, path, params: { relation: true }, input: undefined });
+}
+
+const isNumber = (value: unknown): value is number => typeof value === 'number';
+const isText = (value: unknown): value is string => typeof value === 'string';
+
+function fieldsOf(value: unknown): Fields {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
+/** Reports every value that stands in the list a second time, at its own place. */
+function reportRepeats(to: Report, values: readonly unknown[], path: (index: number) => PropertyKey[], what: string): void {
+  const seen = new Set<unknown>();
+  for (const [index, value] of values.entries()) {
+    if (!isText(value)) continue;
+    if (seen.has(value)) report(to, path(index), `${what} '${value}' is used twice`);
+    seen.add(value);
+  }
+}
+
+/** Exactly one limit, and clearing on the quiet side of it: otherwise an event would be raised and cleared by the same value. */
+export function checkRule(rule: unknown, to: Report): void {
+  const { above, below, clearAt } = fieldsOf(rule);
+  if (above !== undefined && below !== undefined) report(to, ['below'], "expected only one of 'above' and 'below'");
+  if (above === undefined && below === undefined) report(to, [], "expected one of 'above' and 'below'");
+  if (!isNumber(clearAt)) return;
+  if (isNumber(above) && clearAt > above) report(to, ['clearAt'], `expected at most ${above}, the value of 'above', got ${clearAt}`);
+  if (isNumber(below) && clearAt < below) report(to, ['clearAt'], `expected at least ${below}, the value of 'below', got ${clearAt}`);
+}
+
+export function checkRuleIds(rules: unknown, to: Report): void {
+  if (!Array.isArray(rules)) return;
+  reportRepeats(to, rules.map((rule) => fieldsOf(rule)['id']), (index) => [index, 'id'], 'rule id');
+}
+
+export function checkRelay(relay: unknown, to: Report): void {
+  const { retryBase, retryCap } = fieldsOf(relay);
+  if (isNumber(retryBase) && isNumber(retryCap) && retryCap < retryBase) {
+    report(to, ['retryCap'], "expected a duration not shorter than 'retryBase'");
+  }
+}
+
+/** Names label metrics; a key counted twice would make a quorum of fewer nodes than it says. */
+export function checkHospitals(gateway: unknown, to: Report): void {
+  const { hospitals, chain } = fieldsOf(gateway);
+  if (!Array.isArray(hospitals)) return;
+  for (const field of ['name', 'key']) {
+    reportRepeats(to, hospitals.map((each) => fieldsOf(each)[field]), (index) => ['hospitals', index, field], `hospital ${field}`);
+  }
+  const { quorum } = fieldsOf(chain);
+  if (!isNumber(quorum) || quorum <= hospitals.length) return;
+  const range = `a quorum of 1 to ${hospitals.length}, the number of hospitals`;
+  const expected = hospitals.length === 0 ? 'no quorum while no hospital is listed' : range;
+  report(to, ['chain', 'quorum'], `expected ${expected}, got ${quorum}`);
+}
+
+export function checkPublicKeys(gateways: unknown, to: Report): void {
+  if (Array.isArray(gateways)) reportRepeats(to, gateways, (index) => [index], 'public key');
+}
+
+/** The smallest majority; 0 where there is nobody to ask. */
+export function defaultQuorum(hospitals: number): number {
+  return hospitals === 0 ? 0 : Math.floor(hospitals / 2) + 1;
+}

@@ -1,0 +1,280 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { defaultGatewayConfig, loadConfig, parseConfig } from '../../gateway/config/load.ts';
+import { MEASUREMENTS } from '../../gateway/decode/measurements.ts';
+import { ConfigError, messageOf } from '../../gateway/errors.ts';
+
+const KEYS = [
+  '0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798',
+  '02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5',
+  '02f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9',
+];
+const hospital = (name: string, key = KEYS[0], url = 'http://h'): string => `    - { name: ${name}, url: '${url}', key: ${key} }\n`;
+const hospitals = (count: number): string =>
+  `  hospitals:\n${KEYS.slice(0, count).map((key, index) => hospital(`h${index}`, key)).join('')}`;
+
+/** The lines of the error that the text is refused with, without the headline. */
+function problems(text: string): string[] {
+  try {
+    parseConfig(text, 'c.yaml', { measurements: MEASUREMENTS });
+  } catch (thrown) {
+    if (!(thrown instanceof ConfigError)) throw thrown;
+    return messageOf(thrown).split('\n').slice(1).map((each) => each.trim());
+  }
+  return [];
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'vitalgate-config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('a file that is fine', () => {
+  it('fills in every default', () => {
+    expect(defaultGatewayConfig).toMatchObject({
+      data: './data/gateway',
+      mqtt: {
+        listen: { host: '127.0.0.1', port: 1883 }, maxPayload: 65_536, maxConnections: 200, maxInFlight: 100,
+        maxTopicLevels: 8, keepAliveLimit: 1_800_000, connectTimeout: 10_000,
+      },
+      web: { listen: { host: '127.0.0.1', port: 8080 } },
+      seal: { age: 5000, bytes: 65_536, entries: 1000 },
+      chain: { work: 0, quorum: 0 },
+      hospitals: [],
+      relay: { retryBase: 1000, retryCap: 60_000, timeout: 10_000 },
+      log: { level: 'info' },
+    });
+  });
+
+  it('has only the sections that were written', () => {
+    expect(parseConfig('', 'c.yaml')).toEqual({});
+    expect(parseConfig('# nothing yet\n', 'c.yaml')).toEqual({});
+    expect(Object.keys(parseConfig('upstream: { gateways: open }', 'c.yaml'))).toEqual(['upstream']);
+  });
+
+  it('takes a key with nothing behind it as not given', () => {
+    const text = 'gateway:\n  mqtt:\n    # listen: 0.0.0.0:1883\n  chain:\n    quorum:\n';
+    expect(parseConfig(text, 'c.yaml').gateway).toEqual(defaultGatewayConfig);
+  });
+
+  it('describes a hospital node', () => {
+    const text = `upstream:
+  name: north
+  listen: "[::1]:0"
+  gateways: [${KEYS[0]?.toUpperCase()}]
+  maxBlock: 1MiB
+  log: { level: debug }
+`;
+    expect(parseConfig(text, 'c.yaml').upstream).toEqual({
+      name: 'north', data: './data/hospital', listen: { host: '::1', port: 0 }, gateways: [KEYS[0]], maxBlock: 1_048_576,
+      log: { level: 'debug' },
+    });
+  });
+
+  it('takes the majority of the hospitals as the quorum unless told otherwise', () => {
+    const quorum = (text: string): number | undefined => parseConfig(`gateway:\n${text}`, 'c.yaml').gateway?.chain.quorum;
+    expect([1, 2, 3].map((count) => quorum(hospitals(count)))).toEqual([1, 2, 2]);
+    expect(quorum(`  chain: { quorum: 3 }\n${hospitals(3)}`)).toBe(3);
+  });
+
+  it('clears a rule at its limit when no clearAt is given', () => {
+    const text = 'gateway:\n  rules:\n    - { id: r, measurement: spo2, below: 90, priority: high, wording: low }\n';
+    const [rule] = parseConfig(text, 'c.yaml', { measurements: MEASUREMENTS }).gateway?.rules ?? [];
+    expect(rule).toEqual(
+      { id: 'r', measurement: 'spo2', below: 90, clearAt: 90, priority: 'high', wording: 'low', source: 'Set in the configuration file' },
+    );
+  });
+
+  it('keeps the address of a hospital without its closing slash', () => {
+    const text = `gateway:\n  hospitals:\n${hospital('a', KEYS[0], 'HTTPS://H.example:9090/node//')}`;
+    expect(parseConfig(text, 'c.yaml').gateway?.hospitals[0]?.url).toBe('https://h.example:9090/node');
+  });
+});
+
+describe('the default rules', () => {
+  it('name known measurements with limits they can reach, a source and a quiet side to clear on', () => {
+    const rules = defaultGatewayConfig.rules.map((rule) => `    - ${JSON.stringify(rule)}\n`).join('');
+    expect(problems(`gateway:\n  rules:\n${rules}`)).toEqual([]);
+    expect(defaultGatewayConfig.rules.every(({ source, wording }) => source.length > 20 && wording.length > 5)).toBe(true);
+    expect(defaultGatewayConfig.rules.map(({ id }) => id)).toHaveLength(6);
+  });
+});
+
+describe('a key that is not known', () => {
+  it('is refused with its line, its column and the nearest known key', () => {
+    expect(problems('gateway:\n  data: x\n  hospitls: []\n')).toEqual(
+      ["c.yaml:3:3: unknown key 'hospitls' at line 3; did you mean 'hospitals'?"],
+    );
+    expect(problems('gatway: {}')).toEqual(["c.yaml:1:1: unknown key 'gatway' at line 1; did you mean 'gateway'?"]);
+    expect(problems('gateway: { mqtt: { maxpayload: 1KiB } }')).toEqual(
+      ["c.yaml:1:20: unknown key 'maxpayload' at line 1; did you mean 'maxPayload'?"],
+    );
+  });
+
+  it('is told the known keys when none is near', () => {
+    expect(problems('gateway: { web: { password: x } }')).toEqual(
+      ["c.yaml:1:19: unknown key 'password' at line 1; expected one of listen"],
+    );
+  });
+
+  it('is found in lists and under names that mean something in JavaScript', () => {
+    const inList = `gateway:\n  hospitals:\n    - { name: a, url: http://h, key: ${KEYS[0]}, wieght: 1 }\n`;
+    expect(problems(inList)[0]).toContain("unknown key 'wieght' at line 3");
+    expect(problems('__proto__: { gateway: {} }\nconstructor: 1')).toHaveLength(2);
+  });
+
+  it('is refused also with nothing behind it', () => {
+    expect(problems('gateway:\n  hospitls:\n')).toHaveLength(1);
+  });
+});
+
+describe('a value that is wrong', () => {
+  const at = (setting: string): string => problems(`gateway: { ${setting} }`)[0] ?? '';
+
+  it('is told with its place, what was expected and what was found', () => {
+    expect(at('seal: { age: 5 }')).toBe(
+      'c.yaml:1:25: gateway.seal.age: expected a duration from 10 ms to 1 h such as "30s" (units ms, s, min, h, d), got the number 5',
+    );
+  });
+
+  it.each([
+    ['seal: { age: 5 s x }', 'a duration'], ['seal: { age: 2h }', 'a duration'], ['seal: { age: -5s }', 'a duration'],
+    ['seal: { bytes: 64 }', 'a size'], ['seal: { bytes: 5MiB }', 'a size'], ['seal: { bytes: 1.5KB }', 'a size'],
+    ['mqtt: { maxConnections: 1.5 }', 'a whole number'], ['mqtt: { maxConnections: "9" }', 'a whole number'],
+    ['mqtt: { maxInFlight: 70000 }', 'a whole number'],
+    ['mqtt: { maxConnections: .nan }', 'a whole number'], ['mqtt: { maxConnections: .inf }', 'a whole number'],
+    ['chain: { work: 33 }', 'a whole number of bits'], ['chain: { work: -1 }', 'a whole number of bits'],
+    ['chain: { quorum: 0 }', 'a whole number of hospitals'],
+    ['log: { level: loud }', 'one of trace, debug'], ['data: ""', 'a folder'], ['data: [x]', 'a folder'], ['data: "a\\u0000b"', 'a folder'],
+    ['mqtt: 5', 'a mapping'], ['mqtt: []', 'a mapping'], ['rules: {}', 'a list of rules'], ['hospitals: none', 'a list of hospitals'],
+  ])('%s: expected %s', (setting, expected) => {
+    expect(at(setting)).toContain(`: expected ${expected}`);
+  });
+
+  it.each([
+    '1883', 'localhost', ':1883', '"localhost:"', '127.0.0.1:65536', '256.1.1.1:1', '1.2.3:80', '::1:1883', '"[::1]"', '"[1.2.3.4]:1"',
+    'a b:1', '-x:1',
+  ])('the address %s is refused', (address) => {
+    expect(at(`web: { listen: ${address} }`)).toContain('expected host:port');
+  });
+
+  const badUrls = ['ftp://h', 'h:9090', 'http://', 'https://user:secret@h', 'https://h/?q=1', 'https://h/#x'];
+  it.each(badUrls)('the hospital address %s is refused', (url) => {
+    expect(problems(`gateway:\n  hospitals:\n${hospital('a', KEYS[0], url)}`)[0]).toContain('expected an http or https address');
+  });
+
+  it.each([
+    ['too short', '0279be'], ['an uncompressed mark', `04${'1'.repeat(63)}a`], ['not hexadecimal', `02${'g'.repeat(64)}`],
+    ['on no point of the curve', `02${'0'.repeat(63)}5`],
+  ])('a key that is %s is refused', (_, key) => {
+    expect(problems(`gateway:\n  hospitals:\n${hospital('a', `"${key}"`)}`)[0]).toContain('expected a compressed secp256k1 public key');
+  });
+
+  it('is told as missing where there is none', () => {
+    expect(problems('upstream:\n  name: x\n')).toEqual(
+      ['c.yaml:1:1: upstream.gateways: missing; expected a list of gateway public keys, or the word open'],
+    );
+    expect(problems('gateway:\n  hospitals:\n    - name: a\n').map((each) => each.split(';')[0])).toEqual(
+      ['c.yaml:3:7: gateway.hospitals[0].url: missing', 'c.yaml:3:7: gateway.hospitals[0].key: missing'],
+    );
+  });
+});
+
+describe('settings that contradict each other', () => {
+  it('a quorum is at most the number of hospitals', () => {
+    expect(problems(`gateway:\n  chain: { quorum: 3 }\n${hospitals(2)}`)).toEqual(
+      ['c.yaml:2:20: gateway.chain.quorum: expected a quorum of 1 to 2, the number of hospitals, got 3'],
+    );
+    expect(problems('gateway:\n  chain: { quorum: 1 }\n')[0]).toContain('expected no quorum while no hospital is listed');
+  });
+
+  it('hospitals have different names and different keys', () => {
+    const both = (second: string): string[] => problems(`gateway:\n  hospitals:\n${hospital('a')}${second}`);
+    expect(both(hospital('a', KEYS[1]))).toEqual(["c.yaml:4:15: gateway.hospitals[1].name: hospital name 'a' is used twice"]);
+    expect(both(hospital('b', KEYS[0]?.toUpperCase()))[0]).toContain('gateway.hospitals[1].key: hospital key');
+  });
+
+  it('a hospital node lists every gateway once', () => {
+    expect(problems(`upstream: { gateways: [${KEYS[0]}, ${KEYS[0]}] }`)[0]).toContain('is used twice');
+    expect(problems('upstream: { gateways: [open] }')[0]).toContain('upstream.gateways[0]: expected a compressed secp256k1 public key');
+  });
+
+  it('a retry never waits longer than its cap', () => {
+    const told = problems('gateway: { relay: { retryBase: 2min } }')[0];
+    expect(told).toContain("gateway.relay.retryCap: expected a duration not shorter than 'retryBase'");
+  });
+
+  const rule = (limits: string): string[] =>
+    problems(`gateway: { rules: [{ id: r, measurement: spo2, priority: low, wording: w, ${limits} }] }`);
+
+  it('a rule has exactly one limit and clears on the quiet side of it', () => {
+    expect(rule('above: 90, below: 80')[0]).toContain("expected only one of 'above' and 'below'");
+    expect(rule('clearAt: 80')[0]).toContain("expected one of 'above' and 'below'");
+    expect(rule('above: 90, clearAt: 91')[0]).toContain("expected at most 90, the value of 'above', got 91");
+    expect(rule('below: 90, clearAt: 89')[0]).toContain("expected at least 90, the value of 'below', got 89");
+    expect([rule('above: 90, clearAt: 90'), rule('below: 90, clearAt: 95')]).toEqual([[], []]);
+  });
+
+  it('a rule that could never fire is refused', () => {
+    const fever = 'gateway: { rules: [{ id: f, measurement: body_temperature, above: 102, priority: high, wording: w }] }';
+    const told = problems(fever)[0];
+    expect(told).toContain('gateway.rules[0].above: expected a value from 20 to 45 Cel, what body_temperature can be, got 102');
+    expect(problems(fever.replace('body_temperature', 'sp02'))[0]).toContain("unknown measurement 'sp02'; did you mean 'spo2'?");
+  });
+
+  it('two rules never share an id', () => {
+    const one = '{ id: r, measurement: spo2, below: 90, priority: low, wording: w }';
+    expect(problems(`gateway: { rules: [${one}, ${one}] }`)[0]).toContain("gateway.rules[1].id: rule id 'r' is used twice");
+  });
+});
+
+describe('a file with many problems', () => {
+  it('has them all told at once, in the order of the file', () => {
+    const text = `gateway:
+  hospitls: []
+  mqtt: { listen: 1883, maxConnections: 0.5 }
+  chain: { quorum: 9 }
+  rules:
+    - { id: r, measurement: sp02, above: 1, below: 2, priority: urgent, wording: "" }
+  relay: { retryBase: 10min, timeout: 5 }
+upstream: {}
+`;
+    expect(problems(text).map((each) => each.split(' ')[0] ?? '')).toEqual([
+      'c.yaml:2:3:', 'c.yaml:3:19:', 'c.yaml:3:41:', 'c.yaml:4:20:', 'c.yaml:6:29:', 'c.yaml:6:52:', 'c.yaml:6:65:', 'c.yaml:6:82:',
+      'c.yaml:7:3:', 'c.yaml:7:39:', 'c.yaml:8:1:',
+    ]);
+  });
+});
+
+describe('a file that is no YAML, or hostile YAML', () => {
+  it.each([
+    ['an open list', 'gateway: [', '1:'], ['a repeated key', 'gateway: {}\ngateway: {}', '2:1'], ['a tab', 'gateway:\n\tdata: x', '2:1'],
+    ['two documents', 'gateway: {}\n---\nupstream: {}', '2:'], ['a tag', '!!js/function x', '1:1'], ['a list', '- gateway', '1:1'],
+    ['a word', 'gateway', '1:1'],
+    ['an alias', 'gateway: &a { data: x }\nupstream: *a', '2:11'], ['a circle', '&a [*a]', '1:5'],
+  ])('%s is refused with its place', (_, text, place) => {
+    expect(problems(text)[0]).toMatch(new RegExp(`^c\\.yaml:${place}`));
+  });
+
+  it('nesting without end is refused', () => {
+    expect(() => parseConfig('['.repeat(50_000), 'c.yaml')).toThrow(ConfigError);
+  });
+});
+
+describe('a file on disk', () => {
+  it('is named in every message', () => {
+    const path = join(folder, 'gateway.yaml');
+    writeFileSync(path, 'gateway: { data: 7 }');
+    expect(() => loadConfig(path)).toThrow(`${path}:1:18: gateway.data: expected a folder`);
+    writeFileSync(path, '\uFEFFgateway:\r\n  data: ./here\r\n');
+    expect(loadConfig(path).gateway?.data).toBe('./here');
+  });
+
+  it('that cannot be read is a ConfigError with its cause', () => {
+    writeFileSync(join(folder, 'latin1.yaml'), Buffer.from([0x64, 0xe9]));
+    writeFileSync(join(folder, 'big.yaml'), Buffer.alloc(1_100_000, '#'));
+    for (const path of ['missing.yaml', 'latin1.yaml', 'big.yaml']) {
+      expect(() => loadConfig(join(folder, path))).toThrow(expect.objectContaining({ code: 'VG_CONFIG', cause: expect.any(Error) }));
+    }
+  });
+});
