@@ -1,0 +1,146 @@
+import { StoreError } from '../errors.ts';
+import type {
+  AppendOutcome,
+  BlockStore,
+  Fork,
+  LaneId,
+  PendingEntries,
+  PendingEntry,
+  StorableBlock,
+} from '../ledger/block-store.ts';
+import { openBlock } from '../ledger/block.ts';
+import { toHex } from '../ledger/bytes.ts';
+import { decode, encode, type CborValue } from '../ledger/cbor.ts';
+import { decodeEntry, SALT_BYTES } from '../ledger/entry.ts';
+import { decodeState, encodeState, type ChainState } from '../ledger/state.ts';
+import { LANES, type Lane } from '../reading.ts';
+import { Turns } from '../turns.ts';
+import type { Change, KeyValueStore } from './key-value.ts';
+import { allOf, blockKey, forkKey, headKey, nodeKey, numberAt, payloadKey, pendingKey, receiptKey, startingWith } from './keys.ts';
+
+const CHAIN_LENGTH = 16;
+
+/** Blocks over any engine. */
+export class StoredBlocks implements BlockStore {
+  readonly #store: KeyValueStore;
+  readonly #removePending: boolean;
+  /** Comparing with the head and moving it is one step for all callers of a lane. */
+  readonly #turns = new Turns();
+
+  /** `removePending`: the entries of an appended block leave {@link StoredPendingEntries} with it (the gateway's side). */
+  constructor(store: KeyValueStore, options: Readonly<{ removePending: boolean }>) {
+    this.#store = store;
+    this.#removePending = options.removePending;
+  }
+
+  async head({ chain, lane }: LaneId): Promise<ChainState | undefined> {
+    const bytes = await this.#store.get(headKey(chain, lane));
+    return bytes === undefined ? undefined : decodeState(bytes);
+  }
+
+  append(block: StorableBlock): Promise<AppendOutcome> {
+    const { chain, lane } = block.verified.state;
+    return this.#turns.take(`${toHex(chain)}/${lane}`, () => this.#append(block));
+  }
+
+  async #append({ bytes, verified }: StorableBlock): Promise<AppendOutcome> {
+    const { state } = verified;
+    const head = await this.head(state);
+    const next = head === undefined ? 0 : head.height + 1;
+    if (state.height > next) return { outcome: 'gap', head };
+    if (state.height < next) return await this.#compare(state, head);
+    if (head !== undefined && !sameBytes(verified.header.prev, head.hash)) return { outcome: 'fork', head };
+    await this.#store.write(this.#changesFor({ bytes, verified }), { sync: true });
+    return { outcome: 'committed' };
+  }
+
+  async #compare(offered: ChainState, head: ChainState | undefined): Promise<AppendOutcome> {
+    const recorded = await this.block(offered, offered.height);
+    const same = recorded !== undefined && sameBytes(openBlock(recorded).hash, offered.hash);
+    return same ? { outcome: 'same' } : { outcome: 'fork', head };
+  }
+
+  #changesFor({ bytes, verified }: StorableBlock): Change[] {
+    const { state, newNodes, entries } = verified;
+    const { chain, lane, height } = state;
+    return [
+      { key: blockKey(chain, lane, height), value: bytes },
+      { key: headKey(chain, lane), value: encodeState(state) },
+      ...newNodes.map((node) => ({ key: nodeKey(chain, lane, node.level, node.index), value: node.hash })),
+      ...(this.#removePending ? entries.map((entry) => ({ key: pendingKey(lane, decodeEntry(entry).sequence) })) : []),
+    ];
+  }
+
+  async block({ chain, lane }: LaneId, height: number): Promise<Uint8Array | undefined> {
+    return await this.#store.get(blockKey(chain, lane, height));
+  }
+
+  async *blocks({ chain, lane }: LaneId, from: number): AsyncIterable<Uint8Array> {
+    const bounds = { gte: blockKey(chain, lane, from), lt: blockKey(chain, lane, Number.MAX_SAFE_INTEGER) };
+    for await (const [, bytes] of this.#store.range(bounds)) yield bytes;
+  }
+
+  async node({ chain, lane }: LaneId, level: number, index: number): Promise<Uint8Array> {
+    const hash = await this.#store.get(nodeKey(chain, lane, level, index));
+    if (hash === undefined) throw new StoreError('VG_STORE_CORRUPT', `tree node ${level}/${index} of lane ${lane} is missing`);
+    return hash;
+  }
+
+  async chains(): Promise<readonly Uint8Array[]> {
+    const chains = new Map<string, Uint8Array>();
+    for await (const [key] of this.#store.range(allOf('H'))) {
+      const chain = Uint8Array.from(key.subarray(1, 1 + CHAIN_LENGTH));
+      chains.set(toHex(chain), chain);
+    }
+    return [...chains.values()];
+  }
+
+  async putReceipt({ chain, lane }: LaneId, height: number, fingerprint: Uint8Array, receipt: Uint8Array): Promise<void> {
+    await this.#store.write([{ key: receiptKey(chain, lane, height, fingerprint), value: receipt }], { sync: false });
+  }
+
+  async receipts({ chain, lane }: LaneId, height: number): Promise<readonly Uint8Array[]> {
+    const receipts: Uint8Array[] = [];
+    const prefix = receiptKey(chain, lane, height, new Uint8Array());
+    for await (const [, receipt] of this.#store.range(startingWith(prefix))) receipts.push(receipt);
+    return receipts;
+  }
+
+  async putFork({ chain, lane, height, recorded, offered }: Fork): Promise<void> {
+    const key = forkKey(chain, lane, height, openBlock(offered).hash);
+    await this.#store.write([{ key, value: encode([recorded, offered]) }], { sync: true });
+  }
+
+  async forks(): Promise<readonly Fork[]> {
+    const forks: Fork[] = [];
+    for await (const [key, value] of this.#store.range(allOf('F'))) {
+      const [recorded, offered] = decode(value) as readonly CborValue[] as readonly [Uint8Array, Uint8Array];
+      const lane = LANES[key[1 + CHAIN_LENGTH] as number] as Lane;
+      forks.push({ chain: Uint8Array.from(key.subarray(1, 1 + CHAIN_LENGTH)), lane, height: numberAt(key, 2 + CHAIN_LENGTH), recorded, offered });
+    }
+    return forks;
+  }
+}
+
+const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
+
+/** Entries that wait for a block, and the payloads that stay beside the chain. */
+export class StoredPendingEntries implements PendingEntries {
+  readonly #store: KeyValueStore;
+
+  constructor(store: KeyValueStore) {
+    this.#store = store;
+  }
+
+  async pending(lane: Lane, after: number, limit: number): Promise<readonly PendingEntry[]> {
+    const entries: PendingEntry[] = [];
+    const bounds = { gte: pendingKey(lane, after + 1), lt: pendingKey(lane, Number.MAX_SAFE_INTEGER), limit };
+    for await (const [key, bytes] of this.#store.range(bounds)) entries.push({ sequence: numberAt(key, 2), bytes });
+    return entries;
+  }
+
+  async payload(entry: number): Promise<Readonly<{ salt: Uint8Array; payload: Uint8Array }> | undefined> {
+    const value = await this.#store.get(payloadKey(entry));
+    return value === undefined ? undefined : { salt: value.subarray(0, SALT_BYTES), payload: value.subarray(SALT_BYTES) };
+  }
+}

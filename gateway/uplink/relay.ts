@@ -1,0 +1,289 @@
+/**
+ * Carries one lane to one hospital, block after block, for as long as the gateway runs. It waits for no other lane and
+ * no other hospital. The block store is the outbox: nothing is queued here, so nothing here can be lost.
+ */
+
+import { messageOf } from '../errors.ts';
+import type { BlockStore, LaneId } from '../ledger/block-store.ts';
+import { openBlock, type OpenBlock } from '../ledger/block.ts';
+import { equalBytes, toHex } from '../ledger/bytes.ts';
+import { fingerprintBytes, verifyWithNodeCrypto } from '../ledger/es256k.ts';
+import { ReceiptRejected, verifyReceipt } from '../ledger/receipt.ts';
+import type { Millis } from '../quantity.ts';
+import type { Lane } from '../reading.ts';
+import type { RelayCursor, RelayCursors } from './cursors.ts';
+import type { HeadAnswer, HospitalClient, PutAnswer, Refused, Unreachable } from './hospital-client.ts';
+import type { RelayTime, RetrySchedule } from './retry.ts';
+
+/** A node that countersigns. `name` is for people, `key` its compressed public key, 33 bytes. */
+export type RelayHospital = Readonly<{ name: string; key: Uint8Array }>;
+
+/**
+ * `relaying`: asking for the head or sending; `waiting`: everything sealed is countersigned; `retrying`: the hospital did
+ * not answer, or not as a hospital; `refused`: it will not take the block, tried again slowly because a person may mend
+ * it; `forked`: it holds another history, and this relay has stopped for good.
+ */
+export type RelayState = 'relaying' | 'waiting' | 'retrying' | 'refused' | 'forked';
+
+/** What this room tells about itself: fields first, as pino takes them. */
+export interface UplinkLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export type ReceiptEvent = Readonly<{ hospital: string; lane: Lane; height: number }>;
+export type StateEvent = Readonly<{ hospital: string; lane: Lane; state: RelayState; detail: string }>;
+
+export type RelayOptions = Readonly<{
+  id: LaneId;
+  hospital: RelayHospital;
+  client: HospitalClient;
+  /** The gateway's own chain. */
+  blocks: BlockStore;
+  cursors: RelayCursors;
+  retry: RetrySchedule;
+  time: RelayTime;
+  log: UplinkLog;
+  /** Called when the hospital has countersigned up to `height` and the cursor is there. MUST NOT throw. Default: nobody is told. */
+  onReceipt?: (event: ReceiptEvent) => void;
+  /** Called when the state changes. MUST NOT throw. Default: nobody is told. */
+  onState?: (event: StateEvent) => void;
+}>;
+
+export type RelayStatus = Readonly<{
+  hospital: string;
+  lane: Lane;
+  state: RelayState;
+  /** Up to where the hospital has countersigned; undefined before its first receipt. */
+  height: number | undefined;
+  /** Blocks sealed here that the hospital does not have, as far as is known. */
+  lag: number;
+  /** What is in the way; undefined when the last thing tried went through. */
+  lastError: string | undefined;
+  /** Until the next try, while there is a pause; undefined otherwise. */
+  nextTryIn: Millis | undefined;
+}>;
+
+/** Why the relay cannot go on, and what it does about it. */
+type Trouble = Readonly<{ state: 'retrying' | 'refused' | 'forked'; detail: string }>;
+
+export class Relay {
+  readonly #options: RelayOptions;
+  readonly #fingerprint: Uint8Array;
+  readonly #stopping = new AbortController();
+  #sealed = Promise.withResolvers<void>();
+  #cursor: RelayCursor | undefined;
+  /** The first block that the hospital is not known to have. Behind the cursor when the hospital has lost blocks. */
+  #next: number;
+  #state: RelayState = 'relaying';
+  #trouble: Trouble | undefined;
+  #nextTryAt: Millis | undefined;
+  #running: Promise<void> | undefined;
+
+  /**
+   * Reads how far the hospital has countersigned; nothing is sent before {@link start}. A saved cursor counts only if its
+   * receipt still verifies for our own block of that height. Throws {@link StoreError}.
+   */
+  static async open(options: RelayOptions): Promise<Relay> {
+    return new Relay(options, await loadCursor(options));
+  }
+
+  private constructor(options: RelayOptions, cursor: RelayCursor | undefined) {
+    this.#options = options;
+    this.#fingerprint = fingerprintBytes(options.hospital.key);
+    this.#cursor = cursor;
+    this.#next = (cursor?.height ?? -1) + 1;
+  }
+
+  /** Up to where the hospital has countersigned; undefined before its first receipt. */
+  get height(): number | undefined {
+    return this.#cursor?.height;
+  }
+
+  /** Relays in the background until {@link stop}. */
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** A block was sealed. May be called at any time and too often. */
+  wake(): void {
+    this.#sealed.resolve();
+    this.#sealed = Promise.withResolvers<void>();
+  }
+
+  /** Aborts the request under way and resolves when nothing of this relay runs any more. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.wake();
+    await this.#running;
+  }
+
+  async status(): Promise<RelayStatus> {
+    const { id, hospital, blocks, time } = this.#options;
+    const sealed = (await blocks.head(id))?.height ?? -1;
+    return {
+      hospital: hospital.name,
+      lane: id.lane,
+      state: this.#state,
+      height: this.height,
+      lag: Math.max(0, sealed + 1 - this.#next),
+      lastError: this.#trouble?.detail,
+      nextTryIn: this.#nextTryAt === undefined ? undefined : (Math.max(0, this.#nextTryAt - time.now()) as Millis),
+    };
+  }
+
+  /** Whatever goes wrong, the next thing asked is where the hospital stands: no memory of ours outlives a doubt. */
+  async #run(): Promise<void> {
+    let inDoubt = true;
+    while (!this.#stopping.signal.aborted && this.#state !== 'forked') {
+      const trouble = await this.#step(inDoubt);
+      inDoubt = trouble !== undefined;
+      if (this.#stopping.signal.aborted) return;
+      this.#trouble = trouble;
+      if (trouble === undefined) this.#options.retry.worked();
+      else await this.#pause(trouble);
+    }
+  }
+
+  async #step(inDoubt: boolean): Promise<Trouble | undefined> {
+    try {
+      return inDoubt ? await this.#findHead() : await this.#relayNext();
+    } catch (thrown) {
+      this.#options.log.error({ ...this.#place(), error: messageOf(thrown) }, 'relaying fails on the side of the gateway');
+      return { state: 'retrying', detail: messageOf(thrown) };
+    }
+  }
+
+  async #findHead(): Promise<Trouble | undefined> {
+    const { client, id } = this.#options;
+    const answer = await client.head(id, this.#stopping.signal);
+    switch (answer.outcome) {
+      case 'unreachable': case 'refused': return troubleOf(answer);
+      case 'unknown_chain': return this.#resumeAfter(-1);
+      case 'head': return await this.#compareHead(answer);
+    }
+  }
+
+  async #compareHead(head: HeadAnswer & { outcome: 'head' }): Promise<Trouble | undefined> {
+    const { blocks, id } = this.#options;
+    const bytes = await blocks.block(id, head.height);
+    if (bytes === undefined) {
+      return forked(`it holds block ${head.height}, which this gateway does not have: was an old copy of the gateway's store put back?`);
+    }
+    const block = openBlock(bytes);
+    if (!equalBytes(block.hash, head.hash)) return forked(`its block ${head.height} is ${toHex(head.hash)}, ours is ${toHex(block.hash)}`);
+    if (head.height <= (this.height ?? -1)) return this.#resumeAfter(head.height);
+    // Without a receipt there is nothing to adopt: offering the blocks again brings one.
+    if (head.receipt === undefined) return this.#resumeAfter(this.height ?? -1);
+    return await this.#take(head.receipt, block);
+  }
+
+  #resumeAfter(height: number): undefined {
+    const { log } = this.#options;
+    if (height < (this.height ?? -1)) {
+      log.warn(
+        { ...this.#place(), countersigned: this.height, holds: height },
+        'the hospital has lost blocks it had countersigned; sending them again',
+      );
+    }
+    this.#next = height + 1;
+  }
+
+  async #relayNext(): Promise<Trouble | undefined> {
+    const { blocks, client, id } = this.#options;
+    // Taken before looking, so that a block sealed while we look is not slept through.
+    const sealed = this.#sealed.promise;
+    const bytes = await blocks.block(id, this.#next);
+    if (bytes === undefined) {
+      this.#enter('waiting', `everything up to block ${this.#next - 1} is countersigned`);
+      await sealed;
+      return undefined;
+    }
+    this.#enter('relaying', `sending block ${this.#next}`);
+    return await this.#handle(await client.put(id, this.#next, bytes, this.#stopping.signal), openBlock(bytes));
+  }
+
+  async #handle(answer: PutAnswer, block: OpenBlock): Promise<Trouble | undefined> {
+    switch (answer.outcome) {
+      case 'accepted': return await this.#take(answer.receipt, block);
+      case 'behind': return { state: 'retrying', detail: answer.message };
+      case 'forked': return forked(answer.message);
+      case 'unreachable': case 'refused': return troubleOf(answer);
+    }
+  }
+
+  /** A receipt counts when this hospital's key signed it for exactly this block of ours; then it is kept, then the cursor moves. */
+  async #take(receipt: Uint8Array, block: OpenBlock): Promise<Trouble | undefined> {
+    const { blocks, cursors, id, hospital } = this.#options;
+    const { header: { height }, hash } = block;
+    const fault = faultIn(receipt, hospital, block);
+    if (fault) return { state: 'refused', detail: `its receipt for block ${height} does not count: ${fault.reason}: ${fault.message}` };
+    await blocks.putReceipt(id, height, this.#fingerprint, receipt);
+    this.#next = height + 1;
+    if (height <= (this.height ?? -1)) return undefined;
+    await cursors.save(this.#fingerprint, id.lane, { height, hash, receipt });
+    this.#cursor = { height, hash, receipt };
+    this.#options.onReceipt?.({ hospital: hospital.name, lane: id.lane, height });
+    return undefined;
+  }
+
+  async #pause(trouble: Trouble): Promise<void> {
+    const { retry, time } = this.#options;
+    if (trouble.state === 'forked') return this.#enter('forked', trouble.detail);
+    const delay = trouble.state === 'refused' ? retry.refused() : retry.failed();
+    this.#nextTryAt = (time.now() + delay) as Millis;
+    this.#enter(trouble.state, trouble.detail);
+    await time.sleep(delay, this.#stopping.signal);
+    this.#nextTryAt = undefined;
+  }
+
+  #enter(state: RelayState, detail: string): void {
+    const { hospital, id, log, onState } = this.#options;
+    if (state === this.#state) return;
+    this.#state = state;
+    const fields = { ...this.#place(), detail };
+    if (state === 'forked') log.error(fields, 'FORK: the hospital saw another history of this lane; nothing more is relayed to it');
+    if (state === 'refused') log.error(fields, 'the hospital refuses, or its receipt does not count; trying again slowly');
+    if (state === 'retrying') log.warn(fields, 'no usable answer of the hospital; trying again');
+    onState?.({ hospital: hospital.name, lane: id.lane, state, detail });
+  }
+
+  #place(): Readonly<{ hospital: string; lane: Lane; next: number }> {
+    return { hospital: this.#options.hospital.name, lane: this.#options.id.lane, next: this.#next };
+  }
+}
+
+async function loadCursor({ blocks, cursors, id, hospital, log }: RelayOptions): Promise<RelayCursor | undefined> {
+  const cursor = await cursors.load(fingerprintBytes(hospital.key), id.lane);
+  if (cursor === undefined) return undefined;
+  const bytes = await blocks.block(id, cursor.height);
+  const block = bytes && openBlock(bytes);
+  if (block && equalBytes(block.hash, cursor.hash) && faultIn(cursor.receipt, hospital, block) === undefined) return cursor;
+  log.warn(
+    { hospital: hospital.name, lane: id.lane, height: cursor.height },
+    'the saved cursor is not about a block of this chain; asking the hospital instead',
+  );
+  return undefined;
+}
+
+/** Why the receipt does not count for this block of ours, or undefined. */
+function faultIn(receipt: Uint8Array, { key }: RelayHospital, { header, hash }: OpenBlock): ReceiptRejected | undefined {
+  const { chain, lane, height, treeSize, treeRoot } = header;
+  try {
+    verifyReceipt(receipt, { key, chain, lane, height, hash, treeSize, treeRoot }, verifyWithNodeCrypto);
+    return undefined;
+  } catch (thrown) {
+    if (thrown instanceof ReceiptRejected) return thrown;
+    throw thrown;
+  }
+}
+
+function troubleOf(answer: Refused | Unreachable): Trouble {
+  if (answer.outcome === 'unreachable') return { state: 'retrying', detail: answer.message };
+  return { state: 'refused', detail: `${answer.reason}: ${answer.message}` };
+}
+
+function forked(detail: string): Trouble {
+  return { state: 'forked', detail };
+}

@@ -1,0 +1,100 @@
+/** A hospital node over HTTP (RFC 9110): receives blocks, and shows what it holds. */
+
+import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import type { BlockStore } from '../ledger/block-store.ts';
+import { MAX_BLOCK_BYTES } from '../ledger/block.ts';
+import { toHex } from '../ledger/bytes.ts';
+import { fingerprint, type SigningKey } from '../ledger/es256k.ts';
+import { CHAIN_ID_BYTES } from '../ledger/genesis.ts';
+import { Bytes, type Millis, Seconds, UnixMillis } from '../quantity.ts';
+import { addChainRoutes } from './chain-routes.ts';
+import { answerTo, RequestError } from '../web/request-error.ts';
+import { type Judgement, type UpstreamLog, Witness, type WitnessOptions } from './witness.ts';
+
+export type UpstreamOptions = Readonly<{
+  /** Where to listen. Port 0 takes a free one. */
+  listen: Readonly<{ host: string; port: number }>;
+  /** This hospital's name, for people. */
+  name: string;
+  /** This hospital's key: receipts are signed with it. */
+  key: SigningKey;
+  /** Blocks, receipts and forks of every chain. It stays open when the server closes. */
+  blocks: BlockStore;
+  /** Gateways whose chains are taken: compressed public keys, 33 bytes each, or `open` for every gateway. */
+  gateways: 'open' | readonly Uint8Array[];
+  /** Longest request body in bytes; longer ones get 413. Default: the longest block of the format, 4 MiB. */
+  maxBlock?: Bytes;
+  /** How long a request may take to arrive completely. Default 30 s. */
+  requestTimeout?: Millis;
+  /** How long {@link Upstream.close} waits for answers under way before it cuts connections. Default 5 s. */
+  closeTimeout?: Millis;
+  log: UpstreamLog;
+  /** This hospital's wall clock, for receipts. Default: the machine's. */
+  now?: () => UnixMillis;
+  /** Called once for every offered block that was judged, for counters. Default: not counted. */
+  onJudged?: (outcome: Judgement['outcome']) => void;
+  /** Adds routes of the caller, such as /metrics, before the server listens. Default: none. */
+  register?: (app: FastifyInstance) => void | Promise<void>;
+  /** See {@link WitnessOptions}. For tests only. */
+  testingOnlyStall?: NonNullable<WitnessOptions['testingOnlyStall']>;
+}>;
+
+export type Upstream = Readonly<{
+  /** Base address, for example `http://127.0.0.1:8480`. */
+  address: string;
+  /**
+   * Takes no further request, lets those under way end, and resolves when no block is being judged any more: only then
+   * may the store be closed.
+   */
+  close(): Promise<void>;
+}>;
+
+/** Starts a hospital node. Throws when the address cannot be taken, or {@link StoreError} when the store cannot be read. */
+export async function startUpstream(options: UpstreamOptions): Promise<Upstream> {
+  const now = options.now ?? ((): UnixMillis => UnixMillis(Date.now()));
+  const witness = await Witness.open({ ...options, now });
+  const app = buildServer(options);
+  addChainRoutes(app, { blocks: options.blocks, witness, onJudged: options.onJudged ?? (() => undefined) });
+  addNodeRoutes(app, options);
+  await options.register?.(app);
+  const address = await app.listen(options.listen);
+  options.log.info({ address, name: options.name, key: fingerprint(options.key.publicKey) }, 'hospital node listens');
+  return { address, close: () => close(app, witness, options.closeTimeout ?? Seconds(5)) };
+}
+
+function buildServer({ maxBlock = Bytes(MAX_BLOCK_BYTES), requestTimeout = Seconds(30), log }: UpstreamOptions): FastifyInstance {
+  const answerError = (thrown: unknown, _request: unknown, reply: FastifyReply): void => {
+    const { status, body } = answerTo(thrown, log);
+    void reply.code(status).type('application/json').send(body);
+  };
+  const app = fastify({ bodyLimit: maxBlock, requestTimeout, frameworkErrors: answerError });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/cbor', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.setErrorHandler(answerError);
+  app.setNotFoundHandler((request) => {
+    const asked = `${request.method} ${request.url.slice(0, 200)}`;
+    throw new RequestError(404, 'not_found', `${asked}: there is no such resource; those of this node begin with /v1/`);
+  });
+  return app;
+}
+
+/** Who this node is, and whether it is well. */
+function addNodeRoutes(app: FastifyInstance, { name, key, blocks }: UpstreamOptions): void {
+  app.get('/v1/key', () => ({ name, key: toHex(key.publicKey), fingerprint: fingerprint(key.publicKey) }));
+  app.get('/healthz', () => ({ status: 'ok' }));
+  app.get('/readyz', async () => {
+    await blocks.head({ chain: new Uint8Array(CHAIN_ID_BYTES), lane: 'alarm' });
+    return { status: 'ready' };
+  });
+}
+
+async function close(app: FastifyInstance, witness: Witness, within: Millis): Promise<void> {
+  const cut = setTimeout(() => app.server.closeAllConnections(), within);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(cut);
+  }
+  // A client that hung up leaves its block behind in the middle of the judgement.
+  await witness.settled();
+}

@@ -1,0 +1,107 @@
+/**
+ * How commands reach a running gateway: JSON over HTTP on a Unix socket in the data folder. Whoever may read the data
+ * folder may use it; nobody else can reach it.
+ */
+
+import { chmodSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
+import fastify, { type FastifyInstance } from 'fastify';
+import type { AddedDevice, Administration, ListedDevice, Status } from '../administration.ts';
+import { PeerError, UsageError, VitalgateError, messageOf } from '../errors.ts';
+import { Sequence, isDeviceId, type DeviceId, type Subject } from '../reading.ts';
+import type { Trace } from '../trace.ts';
+
+/** What a command may do, whether the gateway runs or the command opened the data folder itself. */
+export type AdministrationApi = Readonly<{
+  addDevice: (device: DeviceId, subject: Subject, password?: string) => Promise<AddedDevice>;
+  removeDevice: (device: DeviceId) => Promise<void>;
+  devices: () => Promise<readonly ListedDevice[]>;
+  trace: (device: DeviceId, sequence?: Sequence) => Promise<Trace>;
+  status: () => Promise<Status>;
+}>;
+
+export type Control = Readonly<{ close: () => Promise<void> }>;
+
+/** Listens on `path`, replacing a socket that a killed gateway left behind: the store's lock says that none runs. */
+export async function startControl(path: string, administration: Administration): Promise<Control> {
+  const app = fastify();
+  app.setErrorHandler((error: unknown, _request, reply) => {
+    const status = error instanceof UsageError ? 400 : 500;
+    return reply.code(status).send({ error: error instanceof VitalgateError ? error.code : 'VG_INTERNAL', message: messageOf(error) });
+  });
+  addRoutes(app, administration);
+  rmSync(path, { force: true });
+  await app.listen({ path });
+  chmodSync(path, 0o600);
+  return { close: () => app.close() };
+}
+
+type DeviceBody = Readonly<{ device: string; subject: Subject; password?: string }>;
+type DeviceParams = Readonly<{ device: string }>;
+
+function addRoutes(app: FastifyInstance, administration: Administration): void {
+  app.get('/status', () => administration.status());
+  app.get('/devices', () => administration.devices());
+  app.post<{ Body: DeviceBody }>('/devices', ({ body }) => administration.addDevice(deviceIn(body.device), body.subject, body.password));
+  app.delete<{ Params: DeviceParams }>('/devices/:device', async ({ params }) => {
+    await administration.removeDevice(deviceIn(params.device));
+    return {};
+  });
+  app.get<{ Params: DeviceParams; Querystring: { sequence?: string } }>('/devices/:device/trace', ({ params, query }) =>
+    administration.trace(deviceIn(params.device), query.sequence === undefined ? undefined : Sequence(Number(query.sequence))),
+  );
+}
+
+function deviceIn(text: string): DeviceId {
+  if (!isDeviceId(text)) throw new UsageError(`"${text}" is no device id: 1 to 64 of a-z A-Z 0-9 . _ -, not beginning with a dot`);
+  return text;
+}
+
+/** The gateway behind a control socket. Its methods throw {@link UsageError} for what the gateway refused, {@link PeerError} without one. */
+export function controlClient(path: string): AdministrationApi {
+  return {
+    addDevice: async (device, subject, password) => (await call(path, 'POST', '/devices', { device, subject, password })) as AddedDevice,
+    removeDevice: async (device) => {
+      await call(path, 'DELETE', `/devices/${device}`);
+    },
+    devices: async () => (await call(path, 'GET', '/devices')) as readonly ListedDevice[],
+    trace: async (device, sequence) =>
+      (await call(path, 'GET', `/devices/${device}/trace${sequence === undefined ? '' : `?sequence=${sequence}`}`)) as Trace,
+    status: async () => (await call(path, 'GET', '/status')) as Status,
+  };
+}
+
+/** Whether a gateway answers on the socket. */
+export async function controlAnswers(path: string): Promise<boolean> {
+  try {
+    await call(path, 'GET', '/status');
+    return true;
+  } catch (error) {
+    if (error instanceof PeerError) return false;
+    throw error;
+  }
+}
+
+async function call(socketPath: string, method: string, path: string, body?: object): Promise<unknown> {
+  const { status, text } = await exchange(socketPath, method, path, body);
+  const answer: unknown = JSON.parse(text);
+  if (status < 400) return answer;
+  const { error, message } = answer as { error: string; message: string };
+  if (status < 500) throw new UsageError(message);
+  throw new PeerError('VG_PEER_REFUSED', `the gateway could not do it (${error}): ${message}`);
+}
+
+function exchange(socketPath: string, method: string, path: string, body?: object): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const failed = (cause: Error): void => reject(new PeerError('VG_PEER_UNREACHABLE', `no gateway answers on ${socketPath}`, { cause }));
+    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+    const sent = request({ socketPath, method, path, headers }, (response) => {
+      const parts: Buffer[] = [];
+      response.on('data', (part: Buffer) => parts.push(part));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(parts).toString('utf8') }));
+      response.on('error', failed);
+    });
+    sent.on('error', failed);
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
