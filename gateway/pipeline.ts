@@ -12,7 +12,7 @@
 
 import { DeriveLoop } from './derive/derive-loop.ts';
 import { DeriveThread } from './derive/derive-thread.ts';
-import type { Checkpoint, DerivedState, DeriveStore } from './derive/derive-store.ts';
+import type { Checkpoint, DerivedState, DeriveStore, Totals } from './derive/derive-store.ts';
 import { DerivationOverview } from './derive/overview.ts';
 import type { StoreError } from './errors.ts';
 import { Acceptor } from './ingest/accept.ts';
@@ -44,7 +44,8 @@ export type PipelineOptions = Readonly<{
 export type PipelineObserver = Readonly<{
   /** A group became durable; `messages` of its frames came from devices. */
   accepted: (run: FrameRun, messages: number) => void;
-  derived: (checkpoints: readonly Checkpoint[]) => void;
+  /** Checkpoints were committed; `before` are the totals without them. */
+  derived: (checkpoints: readonly Checkpoint[], before: Totals) => void;
   sealed: (block: VerifiedBlock) => void;
   /** The store refuses writes (with the reason), or takes them again (undefined). */
   storeFault: (fault: StoreError | undefined) => void;
@@ -79,8 +80,9 @@ export class Pipeline {
       windowAge: halfAge,
       requestTick: () => void this.accept(this.#frame('timer', new Uint8Array())).catch(() => undefined),
       onCommitted: (checkpoints) => {
+        const before = this.derived.totals;
         for (const checkpoint of checkpoints) this.derived.take(checkpoint);
-        observe.derived(checkpoints);
+        observe.derived(checkpoints, before);
         for (const lane of lanesOf(checkpoints)) this.#sealLoops.get(lane)?.wake();
       },
       onFault: (fault) => observe.loopFault('derive', fault),

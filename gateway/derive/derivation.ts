@@ -71,7 +71,7 @@ export class Derivation {
   step(accepted: AcceptedFrame): Checkpoint | undefined {
     const { frame } = accepted;
     const subject = frame.device === '' ? undefined : this.#bindings.get(frame.device);
-    this.#window.addFrame(accepted, this.#secrets.salt(subject, 'frame', accepted.sequence));
+    this.#window.addFrame(accepted, this.#secrets.frameSalt(frame.device, accepted.sequence));
     if (frame.source === 'operator') this.#takeOperatorFrame(accepted);
     else if (frame.source === 'mqtt') this.#takeDeviceFrame(accepted, frame.device as DeviceId, subject);
     return frame.source === 'timer' || this.#urgent || this.#window.isFull ? this.#closeWindow() : undefined;
@@ -180,7 +180,7 @@ export class Derivation {
   #draft(draft: EntryDraft): number {
     const sequence = ++this.#entrySequence;
     const payload = draft.payload instanceof Uint8Array || draft.payload === undefined ? draft.payload : encode(new Map(Object.entries(draft.payload)), { floats: true });
-    const secret = payload === undefined ? undefined : { salt: this.#secrets.salt(draft.subject, 'entry', sequence), payload };
+    const secret = payload === undefined ? undefined : { salt: this.#secrets.entrySalt(draft.subject, sequence), payload };
     const bytes = encodeEntry({
       kind: draft.kind,
       sequence,

@@ -1,11 +1,10 @@
 import { hash } from 'node:crypto';
-import type { Subject } from '../reading.ts';
+import type { DeviceId, Sequence, Subject } from '../reading.ts';
 
 const PSEUDONYM_LENGTH = 16;
 
 const SECRET_BYTES = 32;
-/** The purposes of salts, all of one length. */
-export type SaltPurpose = 'entry' | 'frame';
+/** Both purposes of salts are this long. */
 const PURPOSE_BYTES = 5;
 
 /**
@@ -13,9 +12,12 @@ const PURPOSE_BYTES = 5;
  * the same bytes every time. Without the key nobody can guess a payload from its commitment, or an identity from its
  * pseudonym:
  *
- *     subject secret = KDF(subject key, "subject" ‖ kind ‖ "/" ‖ id)
- *     pseudonym      = KDF(subject secret, "pseudonym")[0..16]
- *     salt           = KDF(subject secret, purpose (5 bytes) ‖ number (8 bytes, big endian))
+ *     owner secret = KDF(subject key, owner)               owner: "patient/…", "room/…", "device/…" or "gateway"
+ *     pseudonym    = KDF(owner secret, "pseudonym")[0..16]
+ *     salt         = KDF(owner secret, purpose (5 bytes) ‖ number (8 bytes, big endian))
+ *
+ * Entries belong to their subject, frames to their device: whom a device was bound to may change, and a frame's salt
+ * must be found again without knowing when.
  *
  * KDF is the one-step key derivation of NIST SP 800-56C rev. 2 §4.1 with SHA-256: SHA-256(00 00 00 01 ‖ secret ‖ info).
  * A salt is needed for every frame; this costs one compression where an HMAC costs four.
@@ -30,14 +32,23 @@ export class SubjectSecrets {
   }
 
   pseudonym(subject: Subject): Uint8Array {
-    return derive(this.#secretOf(subject), 'pseudonym').subarray(0, PSEUDONYM_LENGTH);
+    return derive(this.#secretOf(ownerOf(subject)), 'pseudonym').subarray(0, PSEUDONYM_LENGTH);
   }
 
-  /** A 32-byte salt for entry or frame `number`. Without a subject (nobody is bound to the device) it is the gateway's own. */
-  salt(subject: Subject | undefined, purpose: SaltPurpose, number: number): Uint8Array {
+  /** The salt (32 bytes) of an entry; without a subject it is the gateway's own. */
+  entrySalt(subject: Subject | undefined, entry: number): Uint8Array {
+    return this.#salt(subject === undefined ? 'gateway' : ownerOf(subject), 'entry', entry);
+  }
+
+  /** The salt (32 bytes) of a frame's evidence leaf. */
+  frameSalt(device: DeviceId | '', sequence: Sequence): Uint8Array {
+    return this.#salt(device === '' ? 'gateway' : `device/${device}`, 'frame', sequence);
+  }
+
+  #salt(owner: string, purpose: 'entry' | 'frame', number: number): Uint8Array {
     const input = Buffer.allocUnsafe(4 + SECRET_BYTES + PURPOSE_BYTES + 8);
     input.writeUInt32BE(1, 0);
-    input.set(this.#secretOf(subject), 4);
+    input.set(this.#secretOf(owner), 4);
     input.write(purpose, 4 + SECRET_BYTES, 'latin1');
     // The upper half by division: a sequence is below 2^53.
     input.writeUInt32BE(Math.floor(number / 2 ** 32), 4 + SECRET_BYTES + PURPOSE_BYTES);
@@ -45,16 +56,17 @@ export class SubjectSecrets {
     return hash('sha256', input, 'buffer');
   }
 
-  #secretOf(subject: Subject | undefined): Buffer {
-    const name = subject === undefined ? 'gateway/' : `${subject.kind}/${subject.id}`;
-    let secret = this.#cache.get(name);
+  #secretOf(owner: string): Buffer {
+    let secret = this.#cache.get(owner);
     if (secret === undefined) {
-      secret = derive(this.#key, `subject${name}`);
-      this.#cache.set(name, secret);
+      secret = derive(this.#key, owner);
+      this.#cache.set(owner, secret);
     }
     return secret;
   }
 }
+
+const ownerOf = (subject: Subject): string => `${subject.kind}/${subject.id}`;
 
 function derive(secret: Uint8Array, info: string): Buffer {
   return hash('sha256', Buffer.concat([Buffer.of(0, 0, 0, 1), secret, Buffer.from(info, 'utf8')]), 'buffer');

@@ -1,0 +1,134 @@
+/** What people and commands may ask of a gateway and have it do. It knows no HTTP and no terminal. */
+
+import { encodeOperatorAction } from './decode/operator.ts';
+import type { DeriveStore, Totals } from './derive/derive-store.ts';
+import { StoreError, UsageError } from './errors.ts';
+import { generatePassword, makeCredential, type CredentialStore } from './ingest/devices.ts';
+import type { Journal } from './ingest/journal.ts';
+import type { BlockStore, PendingEntries } from './ledger/block-store.ts';
+import { toHex } from './ledger/bytes.ts';
+import { decode, type CborMap } from './ledger/cbor.ts';
+import { decodeEntry } from './ledger/entry.ts';
+import { openBlock } from './ledger/block.ts';
+import type { GenesisParameters } from './ledger/genesis.ts';
+import type { Pipeline } from './pipeline.ts';
+import type { Progress, StateProgress } from './progress.ts';
+import type { UnixMillis } from './quantity.ts';
+import { LANES, type DeviceId, type Lane, type ReadingState, type Sequence, type Subject } from './reading.ts';
+import { traceMessage, type Trace } from './trace.ts';
+import type { RelayStatus } from './uplink/relay.ts';
+import type { Uplink } from './uplink/uplink.ts';
+
+export type AddedDevice = Readonly<{ device: DeviceId; password: string; subject: Subject; topic: string }>;
+export type ListedDevice = Readonly<{ device: DeviceId; subject: Subject | null }>;
+export type LaneStatus = Readonly<{ lane: Lane; height: number; hash: string; entries: number }>;
+
+export type Status = Readonly<{
+  chain: string;
+  startedAt: string;
+  /** Why messages are refused at the moment; null when they are not. */
+  fault: string | null;
+  states: Readonly<Record<ReadingState, StateProgress>>;
+  queues: Readonly<{ accept: number; derive: number }>;
+  lanes: readonly LaneStatus[];
+  totals: Totals;
+  relays: readonly RelayStatus[];
+  /** In words, with the payload that stays on this machine: for the people of the house. */
+  lastEvent: string | null;
+}>;
+
+export type AdministrationOptions = Readonly<{
+  journal: Journal;
+  deriveStore: DeriveStore;
+  blocks: BlockStore;
+  pending: PendingEntries;
+  credentials: CredentialStore;
+  pipeline: Pipeline;
+  progress: Progress;
+  uplink: Uplink | undefined;
+  chain: Uint8Array;
+  parameters: GenesisParameters;
+  subjectKey: Uint8Array;
+  random: (size: number) => Uint8Array;
+  startedAt: UnixMillis;
+}>;
+
+export class Administration {
+  readonly #options: AdministrationOptions;
+
+  constructor(options: AdministrationOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Registers a device and binds it to a patient or room; of one that exists, the password is replaced and the binding
+   * changed. The password is returned once and kept nowhere. Without one, a strong one is made.
+   */
+  async addDevice(device: DeviceId, subject: Subject, chosen?: string): Promise<AddedDevice> {
+    const { credentials, pipeline, random } = this.#options;
+    const password = chosen ?? generatePassword(random);
+    await credentials.put(await makeCredential(device, password, random));
+    await pipeline.decide(encodeOperatorAction({ type: 'bind', device, subject }));
+    return { device, password, subject, topic: `devices/${device}/readings` };
+  }
+
+  /** Takes a device's credential and binding away. Its past messages stay. */
+  async removeDevice(device: DeviceId): Promise<void> {
+    if (!(await this.#options.credentials.remove(device))) throw new UsageError(`there is no device ${device}`);
+    await this.#options.pipeline.decide(encodeOperatorAction({ type: 'unbind', device }));
+  }
+
+  async devices(): Promise<readonly ListedDevice[]> {
+    const { credentials, pipeline } = this.#options;
+    return (await credentials.list()).map((device) => ({ device, subject: pipeline.derived.bindings.get(device) ?? null }));
+  }
+
+  /** Follows one message of a device, or its last, through the five states. */
+  async trace(device: DeviceId, sequence?: Sequence): Promise<Trace> {
+    return await traceMessage({ ...this.#options, derived: this.#options.pipeline.derived }, device, sequence);
+  }
+
+  async relays(): Promise<readonly RelayStatus[]> {
+    return (await this.#options.uplink?.status()) ?? [];
+  }
+
+  /** Why the gateway should get no traffic at the moment, or undefined. */
+  notReady(): StoreError | undefined {
+    return this.#options.pipeline.fault;
+  }
+
+  async status(): Promise<Status> {
+    const { chain, pipeline, progress, startedAt } = this.#options;
+    return {
+      chain: toHex(chain),
+      startedAt: new Date(startedAt).toISOString(),
+      fault: pipeline.fault?.message ?? null,
+      states: progress.states,
+      queues: { accept: pipeline.waiting, derive: pipeline.backlog },
+      lanes: (await Promise.all(LANES.map((lane) => this.#laneStatus(lane)))).filter((lane) => lane !== undefined),
+      totals: pipeline.derived.totals,
+      relays: await this.relays(),
+      lastEvent: await this.#lastEvent(),
+    };
+  }
+
+  async #laneStatus(lane: Lane): Promise<LaneStatus | undefined> {
+    const head = await this.#options.blocks.head({ chain: this.#options.chain, lane });
+    return head === undefined ? undefined : { lane, height: head.height, hash: toHex(head.hash), entries: head.tree.size };
+  }
+
+  async #lastEvent(): Promise<string | null> {
+    const { blocks, chain, pending } = this.#options;
+    const id = { chain, lane: 'alarm' } as const;
+    const head = await blocks.head(id);
+    const bytes = head === undefined ? undefined : await blocks.block(id, head.height);
+    const entry = bytes === undefined ? undefined : openBlock(bytes).entries.at(-1);
+    const secret = entry === undefined ? undefined : await pending.payload(decodeEntry(entry).sequence);
+    return secret === undefined ? null : inWords(decode(secret.payload, { floats: true }) as CborMap);
+  }
+}
+
+function inWords(event: CborMap): string {
+  const { subject, phase, priority, measurement, value, unit, limit, wording } = Object.fromEntries(event) as Record<string, string>;
+  return `${subject}: ${wording}, ${measurement} ${value} ${unit} (limit ${limit}), ${priority} priority, ${phase}`;
+}

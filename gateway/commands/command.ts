@@ -1,0 +1,91 @@
+import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
+import type { GatewayStores } from '../gateway.ts';
+import { UsageError, messageOf } from '../errors.ts';
+import type { BlockStore } from '../ledger/block-store.ts';
+
+/** Blocks of a hospital or of a folder under audit. */
+export type OpenBlocks = Readonly<{ blocks: BlockStore; close: () => Promise<void> }>;
+
+/** What commands are given instead of reaching for it: the stores main.ts chose, the terminal, and the wish to end. */
+export type Environment = Readonly<{
+  openGatewayStores: (folder: string, bootId: Uint8Array) => Promise<GatewayStores>;
+  openBlocks: (folder: string, options: Readonly<{ readOnly: boolean }>) => Promise<OpenBlocks>;
+  /** Writes a line on standard output. */
+  out: (line: string) => void;
+  /** Writes a line on standard error. */
+  err: (line: string) => void;
+  /** Aborted on SIGINT and SIGTERM. */
+  signal: AbortSignal;
+  /** Address of main.ts and of the node that runs it, to start commands as processes of their own. */
+  self: Readonly<{ node: string; main: string }>;
+}>;
+
+type OptionDescription = Readonly<{ type: 'string' | 'boolean'; short?: string; value?: string; help: string }>;
+
+export type Arguments = Readonly<{ values: Readonly<Record<string, string | boolean | undefined>>; positionals: readonly string[] }>;
+
+export type Command = Readonly<{
+  name: string;
+  summary: string;
+  /** The call without "vitalgate", for example "trace <device> [--last | --sequence N]". */
+  usage: readonly string[];
+  /** Further paragraphs of the help. */
+  details?: string;
+  options: Readonly<Record<string, OptionDescription>>;
+  /** Returns the exit code. */
+  run: (args: Arguments, environment: Environment) => Promise<number>;
+}>;
+
+/** Parses the words after the command's name. Throws {@link UsageError} for an unknown option. */
+export function parseArguments(command: Command, words: readonly string[]): Arguments {
+  const options: ParseArgsOptionsConfig = { help: { type: 'boolean', short: 'h' } };
+  for (const [name, { type, short }] of Object.entries(command.options)) options[name] = { type, ...(short === undefined ? {} : { short }) };
+  try {
+    const { values, positionals } = parseArgs({ args: [...words], options, allowPositionals: true, strict: true });
+    return { values: values as Arguments['values'], positionals };
+  } catch (cause) {
+    throw new UsageError(messageOf(cause), { cause });
+  }
+}
+
+export function helpOf(command: Command): string {
+  const options = [...Object.entries(command.options), ['help', { type: 'boolean', short: 'h', help: 'Show this help' }] as const];
+  const rows = options.map(([name, option]): readonly [string, string] => {
+    const short = 'short' in option && option.short !== undefined ? `-${option.short}, ` : '';
+    const value = option.type === 'string' ? ` ${('value' in option ? option.value : undefined) ?? 'VALUE'}` : '';
+    return [`${short}--${name}${value}`, option.help];
+  });
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return [
+    command.summary,
+    '',
+    ...command.usage.map((usage, i) => `${i === 0 ? 'Usage: ' : '       '}vitalgate ${usage}`),
+    ...(command.details === undefined ? [] : ['', command.details]),
+    '',
+    'Options:',
+    ...rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`),
+  ].join('\n');
+}
+
+/** The text of an option, or undefined when it was not given. */
+export function textOf(args: Arguments, name: string): string | undefined {
+  const value = args.values[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** A whole number from an option. Throws {@link UsageError}. */
+export function numberOf(args: Arguments, name: string, fallback: number): number {
+  const text = textOf(args, name);
+  if (text === undefined) return fallback;
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new UsageError(`--${name} takes a whole number, got "${text}"`);
+  return value;
+}
+
+/** Resolves when the user or the system asks the program to end. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,159 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { join, resolve } from 'node:path';
+import { stringify } from 'yaml';
+import { fleetFor } from '../../firmware-sim/fleet.ts';
+import { PeerError, UsageError } from '../errors.ts';
+import { controlSocketOf } from '../gateway.ts';
+import { isDeviceId } from '../reading.ts';
+import { controlClient, type AdministrationApi } from '../web/control.ts';
+import { ChildCommand } from './children.ts';
+import { numberOf, textOf, type Arguments, type Command, type Environment } from './command.ts';
+import { DemoTable } from './demo-table.ts';
+
+const SEED = 'demo';
+/** A night in which something happens, so that a newcomer sees an alarm within a minute. */
+const NIGHT = ['--time-of-day', '2h', '--episodes', 'anna:desaturation@20s'] as const;
+const REFRESH_MS = 1000;
+
+type Places = Readonly<{ folder: string; config: string; credentials: string; gatewayData: string; hospitalData: string }>;
+type Ports = Readonly<{ mqtt: number; web: number; hospital: number }>;
+
+export const demoCommand: Command = {
+  name: 'demo',
+  summary: 'Shows the whole path: a gateway, a hospital node and simulated patients in their rooms, all real processes.',
+  usage: ['demo [--data FOLDER] [--patients N] [--seconds N]'],
+  details: 'Ctrl-C stops everything. The folder stays: "vitalgate trace" and "vitalgate verify" work on it while the demo runs and after.',
+  options: {
+    data: { type: 'string', short: 'd', value: 'FOLDER', help: 'Where everything is kept (default ./data/demo)' },
+    patients: { type: 'string', value: 'N', help: 'How many patients (default 3)' },
+    seconds: { type: 'string', value: 'N', help: 'End by itself after this long (default: run until Ctrl-C)' },
+  },
+  run: async (args, environment) => {
+    const places = placesIn(resolve(textOf(args, 'data') ?? join('data', 'demo')));
+    const children: ChildCommand[] = [];
+    const start = async (...words: string[]): Promise<string> => {
+      const { child, firstLine } = await ChildCommand.start(environment, words, join(places.folder, `${words[0]}.log`));
+      children.unshift(child);
+      return firstLine;
+    };
+    try {
+      const ports = await beginAll(places, start, environment);
+      const api = controlClient(controlSocketOf(places.gatewayData));
+      const patients = numberOf(args, 'patients', 3);
+      await registerFleet(api, places, patients);
+      await start('sim', '--credentials', places.credentials, '--broker', `mqtt://127.0.0.1:${ports.mqtt}`, '--patients', String(patients), '--seed', SEED,
+        '--counters', join(places.folder, 'counters.json'), ...NIGHT);
+      for (const line of welcome(places, ports)) environment.out(line);
+      await Promise.race([showProgress(api, environment, secondsOf(args)), ...children.map((child) => child.watch())]);
+    } finally {
+      for (const child of children) await child.stop();
+    }
+    environment.out('stopped: gateway, hospital node and devices');
+    return 0;
+  },
+};
+
+function secondsOf(args: Arguments): number | undefined {
+  return args.values['seconds'] === undefined ? undefined : numberOf(args, 'seconds', 0);
+}
+
+function placesIn(folder: string): Places {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return {
+    folder,
+    config: join(folder, 'vitalgate.yaml'),
+    credentials: join(folder, 'credentials.json'),
+    gatewayData: join(folder, 'gateway'),
+    hospitalData: join(folder, 'hospital'),
+  };
+}
+
+/** Starts the hospital first: the gateway's chain names its key from the genesis block on. */
+async function beginAll(places: Places, start: (...words: string[]) => Promise<string>, environment: Environment): Promise<Ports> {
+  const ports = { mqtt: await freePort(1883), web: await freePort(8080), hospital: await freePort(9090) };
+  const { child, firstLine: key } = await ChildCommand.start(environment, ['upstream', '--print-key', '--data', places.hospitalData], join(places.folder, 'upstream.log'));
+  await child.stop();
+  writeFileSync(places.config, configFor(places, ports, key), { mode: 0o600 });
+  await start('upstream', '--config', places.config);
+  await start('gateway', '--config', places.config);
+  return ports;
+}
+
+function configFor({ gatewayData, hospitalData }: Places, ports: Ports, key: string): string {
+  return stringify({
+    gateway: {
+      data: gatewayData,
+      mqtt: { listen: `127.0.0.1:${ports.mqtt}` },
+      web: { listen: `127.0.0.1:${ports.web}` },
+      hospitals: [{ name: 'demo-hospital', url: `http://127.0.0.1:${ports.hospital}`, key }],
+    },
+    upstream: { name: 'demo-hospital', data: hospitalData, listen: `127.0.0.1:${ports.hospital}`, gateways: 'open' },
+  });
+}
+
+/** The usual port, or a free one when it is taken. */
+async function freePort(usual: number): Promise<number> {
+  const port = await tryPort(usual) ?? await tryPort(0);
+  if (port === undefined) throw new UsageError('no port of this machine is free');
+  return port;
+}
+
+function tryPort(port: number): Promise<number | undefined> {
+  return new Promise((resolvePort) => {
+    const server = createServer();
+    server.once('error', () => resolvePort(undefined));
+    server.listen(port, '127.0.0.1', () => {
+      const { port: found } = server.address() as AddressInfo;
+      server.close(() => resolvePort(found));
+    });
+  });
+}
+
+/** Registers the simulated devices that are not registered yet; their passwords are kept in the demo's folder. */
+async function registerFleet(api: AdministrationApi, places: Places, patients: number): Promise<void> {
+  const known = existsSync(places.credentials) ? (JSON.parse(readFileSync(places.credentials, 'utf8')) as Record<string, string>) : {};
+  for (const { id, subject } of fleetFor({ patients, seed: SEED })) {
+    if (known[id] !== undefined || !isDeviceId(id)) continue;
+    known[id] = (await api.addDevice(id, subject)).password;
+  }
+  writeFileSync(places.credentials, JSON.stringify(known, null, 2), { mode: 0o600 });
+}
+
+function welcome({ folder, config }: Places, ports: Ports): string[] {
+  return [
+    '',
+    `Vitalgate demo in ${folder}. Not a certified medical device.`,
+    `  MQTT      mqtt://127.0.0.1:${ports.mqtt}     metrics  http://127.0.0.1:${ports.web}/metrics`,
+    `  hospital  http://127.0.0.1:${ports.hospital}/v1/chains`,
+    'In another terminal:',
+    `  npx vitalgate trace anna-oximeter --config ${config}`,
+    `  npx vitalgate verify chain http://127.0.0.1:${ports.hospital}`,
+    '',
+  ];
+}
+
+async function showProgress(api: AdministrationApi, { out, signal }: Environment, seconds: number | undefined): Promise<void> {
+  const table = new DemoTable({ out, live: process.stdout.isTTY });
+  const end = seconds === undefined ? Infinity : performance.now() + seconds * 1000;
+  while (!signal.aborted && performance.now() < end) {
+    try {
+      table.show(await api.status(), performance.now());
+    } catch (error) {
+      if (!(error instanceof PeerError) || !signal.aborted) throw error;
+    }
+    await pause(signal);
+  }
+}
+
+function pause(signal: AbortSignal): Promise<void> {
+  return new Promise((resolvePause) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolvePause();
+    };
+    const timer = setTimeout(done, REFRESH_MS);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}

@@ -1,0 +1,35 @@
+import { open } from 'node:fs/promises';
+import { UnreadableError, UsageError } from '../errors.ts';
+import { chainsAt } from './chain-source.ts';
+import { textOf, type Command } from './command.ts';
+
+export const exportCommand: Command = {
+  name: 'export',
+  summary: 'Writes a chain into one file that "vitalgate verify chain" can audit anywhere.',
+  usage: ['export <folder | url> --out FILE.chain'],
+  details: 'The file is a CBOR sequence (RFC 8742) of the blocks of both lanes. It holds nothing that identifies a person.',
+  options: { out: { type: 'string', short: 'o', value: 'FILE', help: 'The file to write; it must not exist' } },
+  run: async (args, environment) => {
+    const [target] = args.positionals;
+    const path = textOf(args, 'out');
+    if (target === undefined || path === undefined) throw new UsageError('expected: export <folder | url> --out FILE');
+    const file = await open(path, 'wx', 0o600);
+    let blocks = 0;
+    let chains = 0;
+    try {
+      for await (const chain of chainsAt(target, environment)) {
+        chains += 1;
+        if (chains > 1) throw new UnreadableError(`${target} holds several chains; one file holds one`);
+        for await (const block of chain.blocks) {
+          await file.write(block);
+          blocks += 1;
+        }
+      }
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    environment.out(`${path}: ${blocks} blocks`);
+    return 0;
+  },
+};

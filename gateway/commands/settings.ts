@@ -1,0 +1,47 @@
+import { existsSync } from 'node:fs';
+import { loadConfig, parseConfig } from '../config/load.ts';
+import type { Config, GatewayConfig, UpstreamConfig } from '../config/schema.ts';
+import { MEASUREMENTS } from '../decode/measurements.ts';
+import { ConfigError } from '../errors.ts';
+import { textOf, type Arguments } from './command.ts';
+
+/** Read when no --config is given and it is there. */
+const DEFAULT_FILE = 'vitalgate.yaml';
+
+export const CONFIG_OPTIONS = {
+  config: { type: 'string', short: 'c', value: 'FILE', help: `Configuration file (default: ${DEFAULT_FILE} if there is one)` },
+  data: { type: 'string', short: 'd', value: 'FOLDER', help: 'Data folder, instead of the configured one' },
+} as const;
+
+export const readConfig = (path: string): Config => loadConfig(path, { measurements: MEASUREMENTS });
+
+function configOf(args: Arguments): Config {
+  const path = textOf(args, 'config') ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
+  return path === undefined ? {} : readConfig(path);
+}
+
+/** The gateway section, or all defaults when there is no configuration file. */
+export function gatewayConfig(args: Arguments): GatewayConfig {
+  const config = configOf(args).gateway ?? parseConfig('gateway: {}', 'the defaults').gateway;
+  if (config === undefined) throw new ConfigError('the defaults have no gateway section');
+  const data = textOf(args, 'data');
+  return data === undefined ? config : { ...config, data };
+}
+
+/** The upstream section; --gateways stands in for a file. */
+export function upstreamConfig(args: Arguments): UpstreamConfig {
+  const gateways = textOf(args, 'gateways');
+  const section = configOf(args).upstream ?? fromGateways(gateways);
+  const data = textOf(args, 'data');
+  return data === undefined ? section : { ...section, data };
+}
+
+function fromGateways(gateways: string | undefined): UpstreamConfig {
+  if (gateways === undefined) {
+    throw new ConfigError('which gateways may send blocks? Give a file with an upstream section (--config), or --gateways KEY,KEY… or --gateways open');
+  }
+  const list = gateways === 'open' ? 'open' : `[${gateways.split(',').map((key) => `"${key.trim()}"`).join(', ')}]`;
+  const { upstream } = parseConfig(`upstream: { gateways: ${list} }`, '--gateways');
+  if (upstream === undefined) throw new ConfigError('--gateways gives no upstream section');
+  return upstream;
+}

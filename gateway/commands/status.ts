@@ -1,0 +1,31 @@
+import type { Status } from '../administration.ts';
+import { READING_STATES } from '../reading.ts';
+import { administer } from './administer.ts';
+import type { Command } from './command.ts';
+import { CONFIG_OPTIONS } from './settings.ts';
+
+export const statusCommand: Command = {
+  name: 'status',
+  summary: 'Shows how far messages have come, the chain, and every hospital.',
+  usage: ['status [--json]'],
+  options: { ...CONFIG_OPTIONS, json: { type: 'boolean', help: 'Print JSON' } },
+  run: async (args, environment) => {
+    const status = await administer(args, environment, (api) => api.status());
+    if (args.values['json'] === true) environment.out(JSON.stringify(status));
+    else for (const line of describeStatus(status)) environment.out(line);
+    return 0;
+  },
+};
+
+function describeStatus(status: Status): string[] {
+  return [
+    `chain ${status.chain}, running since ${status.startedAt}`,
+    ...(status.fault === null ? [] : [`STORE FAULT, every message is refused: ${status.fault}`]),
+    ...READING_STATES.map((state) => `${state.padEnd(10)} ${String(status.states[state].messages).padStart(10)} messages since the start`),
+    ...status.lanes.map(({ lane, height, entries, hash }) => `lane ${lane.padEnd(7)} block ${height}, ${entries} entries, ${hash.slice(0, 16)}…`),
+    ...status.relays.map(
+      ({ hospital, lane, state, lag, lastError }) => `hospital ${hospital}, ${lane}: ${state}, ${lag} blocks behind${lastError === undefined ? '' : ` (${lastError})`}`,
+    ),
+    `last event: ${status.lastEvent ?? 'none'}`,
+  ];
+}

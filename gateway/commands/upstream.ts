@@ -1,0 +1,53 @@
+import { randomBytes } from 'node:crypto';
+import { toHex } from '../ledger/bytes.ts';
+import { generateSecret, signingKeyFrom, type SigningKey } from '../ledger/es256k.ts';
+import { openDataFolder, secretIn } from '../operations/data-folder.ts';
+import { createLog } from '../operations/log.ts';
+import { UpstreamMetrics } from '../operations/metrics.ts';
+import { startUpstream } from '../upstream/server.ts';
+import { addMetrics } from '../web/server.ts';
+import { untilAborted, type Command } from './command.ts';
+import { CONFIG_OPTIONS, upstreamConfig } from './settings.ts';
+
+export const upstreamCommand: Command = {
+  name: 'upstream',
+  summary: 'Runs a hospital node: verifies, keeps and countersigns the blocks of gateways.',
+  usage: ['upstream [--config FILE] [--data FOLDER] [--gateways KEY,KEY… | --gateways open]', 'upstream --print-key [--data FOLDER]'],
+  details: 'The first run makes the hospital\'s key. Gateways name it in their configuration (hospitals: key).',
+  options: {
+    ...CONFIG_OPTIONS,
+    gateways: { type: 'string', value: 'KEYS', help: 'Public keys of the gateways that are taken, or "open" for every new chain (demonstrations only)' },
+    'print-key': { type: 'boolean', help: 'Print the public key (made if need be) and end' },
+  },
+  run: async (args, { openBlocks, out, signal }) => {
+    const printOnly = args.values['print-key'] === true;
+    const config = upstreamConfig(printOnly ? { ...args, values: { gateways: 'open', ...args.values } } : args);
+    openDataFolder(config.data);
+    const key = hospitalKeyIn(config.data);
+    if (printOnly) {
+      out(toHex(key.publicKey));
+      return 0;
+    }
+    const log = createLog(config.log.level, config.name);
+    const metrics = new UpstreamMetrics();
+    const { blocks, close } = await openBlocks(config.data, { readOnly: false });
+    const upstream = await startUpstream({
+      ...config,
+      key,
+      blocks,
+      log,
+      gateways: config.gateways === 'open' ? 'open' : config.gateways.map((hex) => Buffer.from(hex, 'hex')),
+      onJudged: (outcome) => metrics.blocks.inc({ outcome }),
+      register: (app) => addMetrics(app, metrics.registry),
+    });
+    out(`vitalgate upstream ${config.name}: ${upstream.address}, key ${toHex(key.publicKey)}, data ${config.data}`);
+    await untilAborted(signal);
+    await upstream.close();
+    await close();
+    return 0;
+  },
+};
+
+function hospitalKeyIn(folder: string): SigningKey {
+  return signingKeyFrom(secretIn(folder, 'hospital.key', () => generateSecret((size) => randomBytes(size))).secret);
+}

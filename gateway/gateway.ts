@@ -1,0 +1,274 @@
+/**
+ * The gateway as one object: uplink, pipeline, broker, web server and control socket, opened so that whatever hears of
+ * something is there before it, and closed the other way round. It is handed its stores; only main.ts knows which.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { Administration } from './administration.ts';
+import type { GatewayConfig } from './config/schema.ts';
+import { encodeOperatorAction } from './decode/operator.ts';
+import type { DeriveStore } from './derive/derive-store.ts';
+import { ConfigError } from './errors.ts';
+import { systemClock, type Clock } from './ingest/clock.ts';
+import { Authenticator, type CredentialStore } from './ingest/devices.ts';
+import type { Journal } from './ingest/journal.ts';
+import { startMqttBroker, type MqttObserver } from './ingest/mqtt-broker.ts';
+import { beginChain } from './ledger/begin-chain.ts';
+import type { BlockStore, PendingEntries } from './ledger/block-store.ts';
+import { equalBytes, sha256, toHex } from './ledger/bytes.ts';
+import { generateSecret, signingKeyFrom, type SigningKey } from './ledger/es256k.ts';
+import type { GenesisParameters } from './ledger/genesis.ts';
+import { openDataFolder, secretIn } from './operations/data-folder.ts';
+import type { Logger } from './operations/log.ts';
+import { GatewayMetrics } from './operations/metrics.ts';
+import { Pipeline, type PipelineObserver } from './pipeline.ts';
+import { Progress } from './progress.ts';
+import type { RelayCursors } from './uplink/cursors.ts';
+import { systemTime } from './uplink/retry.ts';
+import { startUplink, type Uplink } from './uplink/uplink.ts';
+import { startControl } from './web/control.ts';
+import { startWeb } from './web/server.ts';
+
+/** Every store of a gateway, over one engine. */
+export type GatewayStores = Readonly<{
+  journal: Journal;
+  deriveStore: DeriveStore;
+  blocks: BlockStore;
+  pending: PendingEntries;
+  credentials: CredentialStore;
+  cursors: RelayCursors;
+  close: () => Promise<void>;
+}>;
+
+export type GatewayOptions = Readonly<{
+  config: GatewayConfig;
+  openStores: (folder: string, bootId: Uint8Array) => Promise<GatewayStores>;
+  log: Logger;
+  /** Take devices, serve pages and relay. Without it only administration works: for commands while no gateway runs. */
+  serve: boolean;
+}>;
+
+export type Gateway = Readonly<{
+  administration: Administration;
+  chain: Uint8Array;
+  /** Where it listens: `mqtt` as host:port, `web` as an address for a browser. Empty when it does not serve. */
+  addresses: Readonly<{ mqtt?: string; web?: string }>;
+  /** Refuses new messages, finishes what is under way, and closes everything. */
+  stop: () => Promise<void>;
+}>;
+
+/** Where commands reach the gateway that runs on a data folder. */
+export const controlSocketOf = (data: string): string => join(data, 'control.sock');
+
+const random = (size: number): Uint8Array => randomBytes(size);
+
+/**
+ * Opens everything; on the first run it creates data folder, keys and chain. Resolves when devices may publish. Throws
+ * {@link ConfigError} when the configuration contradicts the chain, StoreError when the store cannot be used.
+ */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const opened = new Opened();
+  try {
+    return await open(options, opened);
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+/** What was opened, to be closed in the reverse order. */
+class Opened {
+  readonly #closers: (() => Promise<void>)[] = [];
+
+  add(close: () => Promise<void>): void {
+    this.#closers.push(close);
+  }
+
+  async close(): Promise<void> {
+    for (let close = this.#closers.pop(); close !== undefined; close = this.#closers.pop()) await close();
+  }
+}
+
+type Identity = Readonly<{ key: SigningKey; subjectKey: Uint8Array }>;
+type Chain = Readonly<{ chain: Uint8Array; parameters: GenesisParameters }>;
+
+async function open({ config, openStores, log, serve }: GatewayOptions, opened: Opened): Promise<Gateway> {
+  const clock = systemClock();
+  const identity = openIdentity(config.data, log);
+  const stores = await openStores(config.data, random(16));
+  opened.add(stores.close);
+  const chain = await openChain(config, identity.key, stores.blocks, clock, log);
+  const metrics = new GatewayMetrics();
+  const reached: Reached = { progress: undefined };
+  const uplink = serve ? await openUplink(config, stores, chain, log, reached) : undefined;
+  if (uplink !== undefined) opened.add(() => uplink.stop());
+  const progress = await openProgress(stores, chain.chain, uplink, metrics);
+  reached.progress = progress;
+  const observe = observerOf({ metrics, progress, log, uplink });
+  const pipeline = await Pipeline.start({ ...stores, ...identity, chain: chain.chain, clock, seal: config.seal, observe });
+  opened.add(() => pipeline.stop());
+  await activateRules(pipeline, config);
+  const administration = new Administration({ ...stores, ...identity, ...chain, pipeline, progress, uplink, random, startedAt: clock.now() });
+  const gateway = { administration, chain: chain.chain, stop: () => opened.close() };
+  if (!serve) return { ...gateway, addresses: {} };
+  return { ...gateway, addresses: await startServing({ config, stores, pipeline, metrics, progress, administration, clock, log, opened }) };
+}
+
+function openIdentity(data: string, log: Logger): Identity {
+  const folder = openDataFolder(data);
+  const gatewayKey = secretIn(data, 'gateway.key', () => generateSecret(random));
+  const subjectKey = secretIn(data, 'subject.key', () => random(32));
+  if (folder.created) log.info({ folder: data }, 'created the data folder');
+  for (const { created, path } of [gatewayKey, subjectKey]) {
+    if (created) log.info({ file: path }, 'made a key; without this file the chain cannot be continued: keep a copy in a safe place');
+  }
+  return { key: signingKeyFrom(gatewayKey.secret), subjectKey: subjectKey.secret };
+}
+
+async function openChain(config: GatewayConfig, key: SigningKey, blocks: BlockStore, clock: Clock, log: Logger): Promise<Chain> {
+  const hospitals = config.hospitals.map(({ name, key: hex }) => ({ name, key: Buffer.from(hex, 'hex') }));
+  const { quorum, work } = config.chain;
+  const proposed = { gateway: key.publicKey, hospitals, quorum, work, created: clock.now(), nonce: random(16) };
+  const { chain, parameters, begun } = await beginChain({ blocks, key, now: clock.now, propose: () => proposed });
+  if (begun) log.info({ chain: toHex(chain), gateway: toHex(key.publicKey), data: config.data }, 'began a chain');
+  else refuseOtherParameters(parameters, proposed, config.data);
+  return { chain, parameters };
+}
+
+/** A chain keeps what it was begun with: receipts of a hospital it does not name would mean nothing to an auditor. */
+function refuseOtherParameters(begun: GenesisParameters, configured: GenesisParameters, data: string): void {
+  const keysOf = ({ hospitals }: GenesisParameters): string => hospitals.map(({ key }) => toHex(key)).sort().join(' ');
+  const differences = [
+    equalBytes(begun.gateway, configured.gateway) ? '' : `the key ${join(data, 'gateway.key')} is not the key that began it`,
+    keysOf(begun) === keysOf(configured) ? '' : `its hospitals are ${begun.hospitals.map(({ name }) => name).join(', ') || 'none'}`,
+    begun.quorum === configured.quorum ? '' : `its quorum is ${begun.quorum}, configured is ${configured.quorum}`,
+    begun.work === configured.work ? '' : `its work is ${begun.work} bits, configured are ${configured.work}`,
+  ].filter((difference) => difference !== '');
+  if (differences.length === 0) return;
+  throw new ConfigError(
+    `the chain in ${data} was begun with other parameters: ${differences.join('; ')}. Restore them, or begin a new chain with another gateway.data folder`,
+  );
+}
+
+/** Receipts may arrive before there is anything to count them. */
+type Reached = { progress: Progress | undefined };
+
+async function openUplink(config: GatewayConfig, stores: GatewayStores, { chain, parameters }: Chain, log: Logger, reached: Reached): Promise<Uplink> {
+  const uplink: Uplink = await startUplink({
+    chain,
+    hospitals: config.hospitals.map(({ name, url, key }) => ({ name, url, key: Buffer.from(key, 'hex') })),
+    quorum: parameters.quorum,
+    blocks: stores.blocks,
+    cursors: stores.cursors,
+    time: systemTime,
+    random: Math.random,
+    log,
+    retry: { base: config.relay.retryBase, cap: config.relay.retryCap },
+    deadline: config.relay.timeout,
+    onReceipt: ({ lane }) => {
+      if (lane === 'record') void reached.progress?.countersigned(heightsOf(uplink)).catch((error: unknown) => log.error({ error }, 'counting receipts'));
+    },
+    onState: (event) => log.debug(event, 'relay'),
+  });
+  return uplink;
+}
+
+const heightsOf = (uplink: Uplink | undefined): Readonly<Record<'relayed' | 'receipted', number | undefined>> => ({
+  relayed: uplink?.relayedHeight('record'),
+  receipted: uplink?.receiptedHeight('record'),
+});
+
+async function openProgress(stores: GatewayStores, chain: Uint8Array, uplink: Uplink | undefined, metrics: GatewayMetrics): Promise<Progress> {
+  const progress = new Progress({
+    blocks: stores.blocks,
+    chain,
+    accepted: stores.journal.next - 1,
+    heights: heightsOf(uplink),
+    onProgress: (state, messages, through) => {
+      metrics.messages.inc({ state }, messages);
+      if (state !== 'received') metrics.sequence.set({ state }, through);
+    },
+  });
+  await progress.recover((await stores.blocks.head({ chain, lane: 'record' }))?.height);
+  return progress;
+}
+
+function observerOf(parts: Readonly<{ metrics: GatewayMetrics; progress: Progress; log: Logger; uplink: Uplink | undefined }>): PipelineObserver {
+  const { metrics, progress, log, uplink } = parts;
+  return {
+    accepted: (run, messages) => progress.accepted(messages, run.first + run.frames.length - 1),
+    derived: (checkpoints, before) => metrics.countDerived(before, checkpoints.at(-1)?.totals ?? before),
+    sealed: (block) => {
+      metrics.blocks.inc({ lane: block.state.lane });
+      progress.sealed(block);
+      uplink?.wake(block.state.lane);
+    },
+    storeFault: (fault) => {
+      metrics.storeHealthy.set(fault === undefined ? 1 : 0);
+      if (fault === undefined) log.info({}, 'the store takes writes again; devices are acknowledged again');
+      else log.fatal({ code: fault.code, error: fault.message }, 'ALARM: the store fails; every message is refused until it works again');
+    },
+    loopFault: (loop, fault) => log.error({ loop, code: fault.code, error: fault.message }, 'a loop of the pipeline met a store fault and tries again'),
+  };
+}
+
+async function activateRules(pipeline: Pipeline, config: GatewayConfig): Promise<void> {
+  const action = encodeOperatorAction({ type: 'rules', rules: config.rules });
+  const contract = sha256(Buffer.from(JSON.stringify(config.rules), 'utf8'));
+  if (pipeline.derived.contract === undefined || !equalBytes(pipeline.derived.contract, contract)) await pipeline.decide(action);
+}
+
+type Serving = Readonly<{
+  config: GatewayConfig;
+  stores: GatewayStores;
+  pipeline: Pipeline;
+  metrics: GatewayMetrics;
+  progress: Progress;
+  administration: Administration;
+  clock: Clock;
+  log: Logger;
+  opened: Opened;
+}>;
+
+async function startServing(parts: Serving): Promise<Readonly<{ mqtt: string; web: string }>> {
+  const { config, stores, pipeline, metrics, administration, clock, log, opened } = parts;
+  const control = await startControl(controlSocketOf(config.data), administration);
+  opened.add(control.close);
+  const web = await startWeb({ listen: config.web.listen, blocks: stores.blocks, registry: metrics.registry, administration, refresh: () => refresh(parts) });
+  opened.add(web.close);
+  const authenticator = new Authenticator({ credentials: stores.credentials });
+  const broker = await startMqttBroker(
+    { ...config.mqtt },
+    {
+      authenticate: (device, password) => authenticator.authenticate(device, password),
+      accept: (frame) => pipeline.accept(frame),
+      offer: (frame) => pipeline.offer(frame),
+      clock,
+      observe: mqttObserver(parts),
+    },
+  );
+  opened.add(broker.close);
+  const addresses = { mqtt: `${broker.address.address}:${broker.address.port}`, web: web.address };
+  log.info({ ...addresses, control: controlSocketOf(config.data) }, 'ready: devices may publish');
+  return addresses;
+}
+
+/** Gauges that are read, not followed. */
+async function refresh({ metrics, pipeline, administration }: Serving): Promise<void> {
+  metrics.queue.set({ queue: 'accept' }, pipeline.waiting);
+  metrics.queue.set({ queue: 'derive' }, pipeline.backlog);
+  for (const { hospital, lane, lag } of await administration.relays()) metrics.hospitalLag.set({ hospital, lane }, lag);
+}
+
+function mqttObserver({ metrics, progress, log }: Serving): MqttObserver {
+  return {
+    connected: (delta) => metrics.connections.inc(delta),
+    received: () => progress.received(),
+    accepted: (waited) => metrics.ackSeconds.observe(waited / 1000),
+    refused: (reason, detail) => {
+      metrics.refused.inc({ reason });
+      log.warn({ reason, ...detail }, 'refused');
+    },
+  };
+}

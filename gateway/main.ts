@@ -1,0 +1,105 @@
+/**
+ * `vitalgate <command>`: the table of commands, and the only place that chooses a store.
+ */
+
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { STORE_FOLDER } from './commands/chain-source.ts';
+import { checkCommand } from './commands/check.ts';
+import { helpOf, parseArguments, type Command, type Environment, type OpenBlocks } from './commands/command.ts';
+import { configCommand } from './commands/config.ts';
+import { demoCommand } from './commands/demo.ts';
+import { deviceCommand } from './commands/device.ts';
+import { exportCommand } from './commands/export.ts';
+import { gatewayCommand } from './commands/gateway.ts';
+import { simCommand } from './commands/sim.ts';
+import { statusCommand } from './commands/status.ts';
+import { traceCommand } from './commands/trace.ts';
+import { upstreamCommand } from './commands/upstream.ts';
+import { verifyCommand } from './commands/verify.ts';
+import { UsageError, VitalgateError, messageOf } from './errors.ts';
+import type { GatewayStores } from './gateway.ts';
+import { StoredBlocks, StoredPendingEntries } from './store/block-store.ts';
+import { StoredCredentials } from './store/credential-store.ts';
+import { StoredCursors } from './store/cursor-store.ts';
+import { StoredDerivation } from './store/derive-store.ts';
+import { openJournal } from './store/journal-store.ts';
+import { openRocksStore } from './store/rocks-store.ts';
+
+const COMMANDS: readonly Command[] = [
+  gatewayCommand,
+  upstreamCommand,
+  deviceCommand,
+  traceCommand,
+  statusCommand,
+  verifyCommand,
+  exportCommand,
+  checkCommand,
+  configCommand,
+  simCommand,
+  demoCommand,
+];
+
+async function openGatewayStores(folder: string, bootId: Uint8Array): Promise<GatewayStores> {
+  const store = await openRocksStore(join(folder, STORE_FOLDER));
+  return {
+    journal: await openJournal(store, { bootId }),
+    deriveStore: new StoredDerivation(store),
+    blocks: new StoredBlocks(store, { removePending: true }),
+    pending: new StoredPendingEntries(store),
+    credentials: new StoredCredentials(store),
+    cursors: new StoredCursors(store),
+    close: () => store.close(),
+  };
+}
+
+async function openBlocks(folder: string, options: Readonly<{ readOnly: boolean }>): Promise<OpenBlocks> {
+  const store = await openRocksStore(join(folder, STORE_FOLDER), options);
+  return { blocks: new StoredBlocks(store, { removePending: false }), close: () => store.close() };
+}
+
+function environment(): Environment {
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
+  // Started by the demo or a test: when that process is gone, so is the reason to run.
+  process.once('disconnect', () => stop.abort());
+  return {
+    openGatewayStores,
+    openBlocks,
+    out: (line) => process.stdout.write(`${line}\n`),
+    err: (line) => process.stderr.write(`${line}\n`),
+    signal: stop.signal,
+    self: { node: process.execPath, main: fileURLToPath(import.meta.url) },
+  };
+}
+
+function overview(): string {
+  const width = Math.max(...COMMANDS.map(({ name }) => name.length));
+  const rows = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+  return ['Vitalgate, a smart-health edge gateway. Not a certified medical device.', '', 'Usage: vitalgate <command> [options]', '', ...rows, '', '"vitalgate <command> --help" says more.'].join('\n');
+}
+
+/** Exit codes: 0 done, 1 done and the answer is bad, 2 called or configured wrongly, 70 our fault. */
+async function main(words: readonly string[], env: Environment): Promise<number> {
+  const [name, ...rest] = words;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    env.out(overview());
+    return name === undefined ? 2 : 0;
+  }
+  const command = COMMANDS.find((known) => known.name === name);
+  if (command === undefined) throw new UsageError(`unknown command "${name}"; "vitalgate --help" lists them`);
+  if (rest.includes('--help') || rest.includes('-h')) {
+    env.out(helpOf(command));
+    return 0;
+  }
+  return await command.run(parseArguments(command, rest), env);
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2), environment());
+} catch (error) {
+  const known = error instanceof VitalgateError && error.code !== 'VG_INTERNAL';
+  process.stderr.write(known ? `vitalgate: ${error.message}\n` : `vitalgate: internal error: ${error instanceof Error ? (error.stack ?? error.message) : messageOf(error)}\n`);
+  process.exitCode = known ? 2 : 70;
+}
+if (process.connected) process.disconnect();

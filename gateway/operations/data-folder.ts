@@ -1,0 +1,69 @@
+import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { ConfigError, messageOf } from '../errors.ts';
+
+const KEY_BYTES = 32;
+
+/**
+ * Creates the folder (0700) if it is not there and returns whether it was. An existing one that others can read is
+ * refused: it holds health data and keys.
+ */
+export function openDataFolder(path: string): Readonly<{ created: boolean }> {
+  const created = !existsSync(path);
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    // The process's umask may have taken bits away, never added them; a parent created on the way keeps 0700 too.
+    if (created) chmodSync(path, 0o700);
+  } catch (cause) {
+    throw new ConfigError(`cannot create the data folder ${path}: ${messageOf(cause)}`, { cause });
+  }
+  refuseWideMode(path, 0o700, 'data folder');
+  return { created };
+}
+
+function refuseWideMode(path: string, allowed: number, what: string): void {
+  const mode = statSync(path).mode & 0o777;
+  if ((mode & ~allowed) !== 0) {
+    throw new ConfigError(`the ${what} ${path} has mode ${mode.toString(8)}: others could read it. Run: chmod ${allowed.toString(8)} ${path}`);
+  }
+}
+
+/**
+ * Reads the 32-byte secret in `name`, or makes one that `accept` takes and writes it with mode 0600, synced together
+ * with its folder. A file with wider permissions or another length is refused, never replaced.
+ */
+export function secretIn(
+  folder: string,
+  name: string,
+  make: () => Uint8Array,
+): Readonly<{ secret: Uint8Array; path: string; created: boolean }> {
+  const path = join(folder, name);
+  if (existsSync(path)) {
+    refuseWideMode(path, 0o600, 'key file');
+    const secret = Buffer.from(readFileSync(path, 'utf8').trim(), 'hex');
+    if (secret.length !== KEY_BYTES) throw new ConfigError(`the key file ${path} must hold ${KEY_BYTES * 2} hexadecimal digits`);
+    return { secret, path, created: false };
+  }
+  const secret = make();
+  writeDurably(path, `${Buffer.from(secret).toString('hex')}\n`);
+  return { secret, path, created: true };
+}
+
+/** A crash leaves either no file or the whole file. */
+function writeDurably(path: string, text: string): void {
+  const temporary = `${path}.new`;
+  const file = openSync(temporary, 'w', 0o600);
+  try {
+    writeSync(file, text);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(temporary, path);
+  const folder = openSync(dirname(path), 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}

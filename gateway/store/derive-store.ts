@@ -1,0 +1,107 @@
+import type { SubjectContext, ThresholdRule } from '../context/rules.ts';
+import type { Checkpoint, DeriveStore, DerivedState, EvidenceSpan, SeenChunk, Totals } from '../derive/derive-store.ts';
+import { Sequence, type DeviceId, type Subject } from '../reading.ts';
+import type { Change, KeyValueStore } from './key-value.ts';
+import {
+  allOf,
+  contextKey,
+  derivationKey,
+  deviceStateKey,
+  evidenceKey,
+  nameAt,
+  numberAt,
+  payloadKey,
+  pendingKey,
+  quarantineKey,
+  windowKey,
+} from './keys.ts';
+
+/** The record under `D`. Small records of derivation are JSON: read by people when something is wrong. */
+type Root = Readonly<{ cursor: number; entrySequence: number; rules: readonly ThresholdRule[]; contract?: string; totals: Totals }>;
+
+const NOTHING_YET: Root = {
+  cursor: 0,
+  entrySequence: 0,
+  rules: [],
+  totals: { readings: 0, duplicates: 0, events: 0, implausibleDeviceClocks: 0, quarantined: {} },
+};
+
+const toJson = (value: unknown): Buffer => Buffer.from(JSON.stringify(value), 'utf8');
+const fromJson = (bytes: Uint8Array): unknown => JSON.parse(Buffer.from(bytes).toString('utf8'));
+
+export class StoredDerivation implements DeriveStore {
+  readonly #store: KeyValueStore;
+
+  constructor(store: KeyValueStore) {
+    this.#store = store;
+  }
+
+  async load(): Promise<DerivedState> {
+    let root = NOTHING_YET;
+    const bindings = new Map<DeviceId, Subject>();
+    for await (const [key, value] of this.#store.range(allOf('D'))) {
+      if (key.length === derivationKey().length) root = fromJson(value) as Root;
+      else bindings.set(nameAt(key, 1) as DeviceId, fromJson(value) as Subject);
+    }
+    const { contract, ...rest } = root;
+    return {
+      ...rest,
+      contract: contract === undefined ? undefined : Buffer.from(contract, 'hex'),
+      bindings,
+      seen: await this.#loadSeen(),
+      contexts: await this.#loadContexts(),
+    };
+  }
+
+  async #loadSeen(): Promise<ReadonlyMap<DeviceId, readonly SeenChunk[]>> {
+    const seen = new Map<DeviceId, SeenChunk[]>();
+    for await (const [key, identities] of this.#store.range(allOf('W'))) {
+      const device = nameAt(key, 9) as DeviceId;
+      const chunks = seen.get(device) ?? [];
+      chunks.push({ window: Sequence(numberAt(key, 1)), identities });
+      seen.set(device, chunks);
+    }
+    return seen;
+  }
+
+  async #loadContexts(): Promise<ReadonlyMap<string, SubjectContext>> {
+    const contexts = new Map<string, SubjectContext>();
+    for await (const [key, value] of this.#store.range(allOf('X'))) contexts.set(nameAt(key, 1), fromJson(value) as SubjectContext);
+    return contexts;
+  }
+
+  async commit(checkpoints: readonly Checkpoint[]): Promise<void> {
+    const last = checkpoints.at(-1);
+    if (last === undefined) return;
+    const { cursor, entrySequence, rules, contract, totals } = last;
+    const root: Root = { cursor, entrySequence, rules, totals, ...(contract === undefined ? {} : { contract: Buffer.from(contract).toString('hex') }) };
+    const changes = checkpoints.flatMap(changesOf);
+    await this.#store.write([...changes, { key: derivationKey(), value: toJson(root) }], { sync: false });
+  }
+
+  async evidenceFor(sequence: Sequence): Promise<EvidenceSpan | undefined> {
+    for await (const [, value] of this.#store.range({ gte: evidenceKey(sequence), lt: evidenceKey(Number.MAX_SAFE_INTEGER), limit: 1 })) {
+      return fromJson(value) as EvidenceSpan;
+    }
+    return undefined;
+  }
+}
+
+function changesOf(checkpoint: Checkpoint): Change[] {
+  const { cursor, entries, evidence, quarantined, bindings, seen, forgotten, contexts } = checkpoint;
+  return [
+    ...entries.map((entry) => ({ key: pendingKey(entry.lane, entry.sequence), value: entry.bytes })),
+    ...entries.flatMap(({ sequence, secret }) =>
+      secret === undefined ? [] : [{ key: payloadKey(sequence), value: Buffer.concat([secret.salt, secret.payload]) }],
+    ),
+    { key: evidenceKey(evidence.last), value: toJson(evidence) },
+    ...quarantined.map(({ sequence, ...rest }) => ({ key: quarantineKey(sequence), value: toJson(rest) })),
+    ...[...bindings].map(([device, subject]) => {
+      const key = deviceStateKey(device);
+      return subject === undefined ? { key } : { key, value: toJson(subject) };
+    }),
+    ...[...seen].map(([device, identities]) => ({ key: windowKey(cursor, device), value: identities })),
+    ...forgotten.map(({ window, device }) => ({ key: windowKey(window, device) })),
+    ...[...contexts].map(([name, context]) => ({ key: contextKey(name), value: toJson(context) })),
+  ];
+}

@@ -1,0 +1,234 @@
+import { evidenceLeaf } from './derive/window.ts';
+import { SubjectSecrets } from './derive/secrets.ts';
+import type { DeriveStore, EvidenceSpan } from './derive/derive-store.ts';
+import type { DerivationOverview } from './derive/overview.ts';
+import { UsageError } from './errors.ts';
+import { framesOf } from './frame-codec.ts';
+import type { Journal } from './ingest/journal.ts';
+import type { BlockStore, LaneId } from './ledger/block-store.ts';
+import { openBlock } from './ledger/block.ts';
+import { toHex } from './ledger/bytes.ts';
+import { decodeEntry } from './ledger/entry.ts';
+import { EMPTY_TREE, append, leafHash, rootOf } from './ledger/merkle.ts';
+import { inclusionProof, verifyInclusion } from './ledger/merkle-proof.ts';
+import { ReceiptRejected, verifyReceipt, type ExpectedReceipt, type Receipt } from './ledger/receipt.ts';
+import type { GenesisParameters } from './ledger/genesis.ts';
+import { Bytes, KiB } from './quantity.ts';
+import { Sequence, type AcceptedFrame, type DeviceId, type ReadingState } from './reading.ts';
+
+/** Where one message is on its way, and the proof of it. Hashes are hexadecimal. */
+export type Trace = Readonly<{
+  state: Exclude<ReadingState, 'received'>;
+  accepted: Readonly<{
+    sequence: number;
+    device: string;
+    topic: string;
+    qos: number;
+    receivedAt: string;
+    clockTrust: string;
+    bytes: number;
+    payload: string;
+    subject: string | null;
+  }>;
+  sealed?: Readonly<{
+    chain: string;
+    lane: 'record';
+    height: number;
+    block: string;
+    entry: number;
+    evidence: Readonly<{ first: number; last: number; root: string; salt: string; leaf: string; index: number; size: number; proof: readonly string[] }>;
+    inclusion: Readonly<{ leaf: string; index: number; size: number; root: string; proof: readonly string[] }>;
+  }>;
+  receipts: readonly Readonly<{ hospital: string; height: number; time: string }>[];
+  quorum: Readonly<{ needed: number; of: number }>;
+}>;
+
+export type TraceSources = Readonly<{
+  journal: Journal;
+  deriveStore: DeriveStore;
+  derived: DerivationOverview;
+  blocks: BlockStore;
+  chain: Uint8Array;
+  parameters: GenesisParameters;
+  subjectKey: Uint8Array;
+}>;
+
+/** How far back from the end of the journal the last message of a device is looked for, before the derived windows are asked. */
+const RECENT_FRAMES = 8192;
+const READ_SIZE = KiB(512);
+/** Later blocks whose receipts are looked at: a receipt covers every block below it. */
+const RECEIPT_SEARCH = 1024;
+
+/**
+ * Follows one message of a device from its bytes to its receipts, checking every proof on the way. Throws
+ * {@link UsageError} when the device has no such message.
+ */
+export async function traceMessage(sources: TraceSources, device: DeviceId, sequence?: Sequence): Promise<Trace> {
+  const accepted = sequence === undefined ? await lastMessageOf(sources, device) : await messageAt(sources, device, sequence);
+  const span = await sources.deriveStore.evidenceFor(accepted.sequence);
+  const block = span === undefined ? undefined : await blockHolding(sources, span.entry);
+  const trace = { accepted: describe(sources, accepted), quorum: { needed: sources.parameters.quorum, of: sources.parameters.hospitals.length } };
+  if (span === undefined || block === undefined) return { state: 'accepted', ...trace, receipts: [] };
+  const sealed = await prove(sources, accepted, span, block);
+  const receipts = await receiptsCovering(sources, block.height);
+  const receipted = trace.quorum.needed > 0 && receipts.length >= trace.quorum.needed;
+  return { state: receipted ? 'receipted' : receipts.length > 0 ? 'relayed' : 'sealed', ...trace, sealed, receipts };
+}
+
+async function messageAt({ journal }: TraceSources, device: DeviceId, sequence: Sequence): Promise<AcceptedFrame> {
+  const run = await journal.read(sequence, Bytes(1));
+  const accepted = run === undefined ? undefined : framesOf(run)[0];
+  if (accepted?.frame.device !== device) throw new UsageError(`frame ${sequence} of the journal is no message of ${device}`);
+  return accepted;
+}
+
+async function lastMessageOf(sources: TraceSources, device: DeviceId): Promise<AcceptedFrame> {
+  const { journal, deriveStore, derived } = sources;
+  const recent = await lastIn(journal, device, Math.max(1, journal.next - RECENT_FRAMES), journal.next - 1);
+  if (recent !== undefined) return recent;
+  const window = derived.lastWindowOf(device);
+  const span = window === undefined ? undefined : await deriveStore.evidenceFor(window);
+  const older = span === undefined ? undefined : await lastIn(journal, device, span.first, span.last);
+  if (older === undefined) throw new UsageError(`${device} has no message in the journal`);
+  return older;
+}
+
+async function lastIn(journal: Journal, device: DeviceId, first: number, last: number): Promise<AcceptedFrame | undefined> {
+  let found: AcceptedFrame | undefined;
+  for (let next = first; next <= last; ) {
+    const run = await journal.read(Sequence(next), READ_SIZE);
+    if (run === undefined) break;
+    found = framesOf(run).findLast((accepted) => accepted.frame.device === device && accepted.sequence <= last) ?? found;
+    next += run.frames.length;
+  }
+  return found;
+}
+
+function describe({ derived }: TraceSources, { sequence, frame }: AcceptedFrame): Trace['accepted'] {
+  const subject = frame.device === '' ? undefined : derived.bindings.get(frame.device);
+  return {
+    sequence,
+    device: frame.device,
+    topic: frame.topic,
+    qos: frame.qos,
+    receivedAt: new Date(frame.receivedAt).toISOString(),
+    clockTrust: frame.clockTrust,
+    bytes: frame.payload.length,
+    payload: Buffer.from(frame.payload).toString('utf8'),
+    subject: subject === undefined ? null : `${subject.kind}/${subject.id}`,
+  };
+}
+
+type Located = Readonly<{ height: number; hash: Uint8Array; treeSize: number; treeRoot: Uint8Array; entries: readonly Uint8Array[] }>;
+
+const recordLane = ({ chain }: TraceSources): LaneId => ({ chain, lane: 'record' });
+
+/** Finds the block of the record lane that holds an entry, by halving the heights. */
+async function blockHolding(sources: TraceSources, entry: number): Promise<Located | undefined> {
+  const head = await sources.blocks.head(recordLane(sources));
+  let low = 1;
+  let high = head?.height ?? 0;
+  while (low <= high) {
+    const height = Math.floor((low + high) / 2);
+    const bytes = await sources.blocks.block(recordLane(sources), height);
+    if (bytes === undefined) return undefined;
+    const { header, hash, entries } = openBlock(bytes);
+    const [first, last] = header.entryRange ?? [0, 0];
+    if (entry < first) high = height - 1;
+    else if (entry > last) low = height + 1;
+    else return { height, hash, treeSize: header.treeSize, treeRoot: header.treeRoot, entries };
+  }
+  return undefined;
+}
+
+async function prove(sources: TraceSources, accepted: AcceptedFrame, span: EvidenceSpan, block: Located): Promise<NonNullable<Trace['sealed']>> {
+  const index = block.entries.findIndex((bytes) => decodeEntry(bytes).sequence === span.entry);
+  const bytes = block.entries[index] as Uint8Array;
+  const leafIndex = block.treeSize - block.entries.length + index;
+  const node = (level: number, position: number): Promise<Uint8Array> => sources.blocks.node(recordLane(sources), level, position);
+  const proof = await inclusionProof(leafIndex, block.treeSize, node);
+  verifyInclusion(leafHash(bytes), leafIndex, block.treeSize, proof, block.treeRoot);
+  return {
+    chain: toHex(sources.chain),
+    lane: 'record',
+    height: block.height,
+    block: toHex(block.hash),
+    entry: span.entry,
+    evidence: await proveFrame(sources, accepted, span, decodeEntry(bytes).fields.get('root') as Uint8Array),
+    inclusion: { leaf: toHex(leafHash(bytes)), index: leafIndex, size: block.treeSize, root: toHex(block.treeRoot), proof: proof.map(toHex) },
+  };
+}
+
+/** Rebuilds the evidence tree of the window from the journal and proves the frame in it. */
+async function proveFrame(
+  sources: TraceSources,
+  accepted: AcceptedFrame,
+  span: EvidenceSpan,
+  root: Uint8Array,
+): Promise<NonNullable<Trace['sealed']>['evidence']> {
+  const secrets = new SubjectSecrets(sources.subjectKey);
+  const { leaves, salts } = await evidenceOf(sources, secrets, span);
+  const index = accepted.sequence - span.first;
+  const { tree, nodes } = append(EMPTY_TREE, leaves);
+  const byPlace = new Map(nodes.map(({ level, index: place, hash }) => [`${level}/${place}`, hash]));
+  const proof = await inclusionProof(index, leaves.length, (level, place) => byPlace.get(`${level}/${place}`) as Uint8Array);
+  verifyInclusion(leaves[index] as Uint8Array, index, leaves.length, proof, root);
+  return {
+    first: span.first,
+    last: span.last,
+    root: toHex(rootOf(tree)),
+    salt: toHex(salts[index] as Uint8Array),
+    leaf: toHex(leaves[index] as Uint8Array),
+    index,
+    size: leaves.length,
+    proof: proof.map(toHex),
+  };
+}
+
+async function evidenceOf(
+  { journal }: TraceSources,
+  secrets: SubjectSecrets,
+  { first, last }: EvidenceSpan,
+): Promise<{ leaves: Uint8Array[]; salts: Uint8Array[] }> {
+  const leaves: Uint8Array[] = [];
+  const salts: Uint8Array[] = [];
+  while (first + leaves.length <= last) {
+    const run = await journal.read(Sequence(first + leaves.length), READ_SIZE);
+    if (run === undefined) throw new UsageError(`the journal does not hold the frames ${first} to ${last} any more`);
+    for (const accepted of framesOf(run)) {
+      if (accepted.sequence > last) break;
+      const salt = secrets.frameSalt(accepted.frame.device, accepted.sequence);
+      salts.push(salt);
+      leaves.push(leafHash(evidenceLeaf(salt, accepted)));
+    }
+  }
+  return { leaves, salts };
+}
+
+/** The hospitals that countersigned the block or one above it, each with its receipt nearest to the block. */
+async function receiptsCovering(sources: TraceSources, height: number): Promise<Trace['receipts']> {
+  const { blocks, chain, parameters } = sources;
+  const found = new Map<string, { hospital: string; height: number; time: string }>();
+  for (let at = height; at < height + RECEIPT_SEARCH && found.size < parameters.hospitals.length; at++) {
+    const block = await blocks.block(recordLane(sources), at);
+    if (block === undefined) break;
+    for (const receipt of await blocks.receipts(recordLane(sources), at)) {
+      for (const { name, key } of parameters.hospitals) {
+        if (found.has(name)) continue;
+        const verified = receiptOf(receipt, { key, chain, lane: 'record', height: at, hash: openBlock(block).hash });
+        if (verified !== undefined) found.set(name, { hospital: name, height: at, time: new Date(verified.time).toISOString() });
+      }
+    }
+  }
+  return [...found.values()];
+}
+
+/** The receipt if it is this hospital's and true; undefined when it is another's. */
+function receiptOf(bytes: Uint8Array, expected: ExpectedReceipt): Receipt | undefined {
+  try {
+    return verifyReceipt(bytes, expected);
+  } catch (error) {
+    if (error instanceof ReceiptRejected) return undefined;
+    throw error;
+  }
+}
