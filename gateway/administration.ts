@@ -2,7 +2,7 @@
 
 import { encodeOperatorAction } from './decode/operator.ts';
 import type { DeriveStore, Totals } from './derive/derive-store.ts';
-import { StoreError, UsageError } from './errors.ts';
+import { UsageError, type StoreError } from './errors.ts';
 import { generatePassword, makeCredential, type CredentialStore } from './ingest/devices.ts';
 import type { Journal } from './ingest/journal.ts';
 import type { BlockStore, PendingEntries } from './ledger/block-store.ts';

@@ -18,7 +18,7 @@ import { beginChain } from './ledger/begin-chain.ts';
 import type { BlockStore, PendingEntries } from './ledger/block-store.ts';
 import { equalBytes, sha256, toHex } from './ledger/bytes.ts';
 import { generateSecret, signingKeyFrom, type SigningKey } from './ledger/es256k.ts';
-import type { GenesisParameters } from './ledger/genesis.ts';
+import { GENESIS_NONCE_BYTES, type GenesisParameters } from './ledger/genesis.ts';
 import { openDataFolder, secretIn } from './operations/data-folder.ts';
 import type { Logger } from './operations/log.ts';
 import { GatewayMetrics } from './operations/metrics.ts';
@@ -129,7 +129,7 @@ function openIdentity(data: string, log: Logger): Identity {
 async function openChain(config: GatewayConfig, key: SigningKey, blocks: BlockStore, clock: Clock, log: Logger): Promise<Chain> {
   const hospitals = config.hospitals.map(({ name, key: hex }) => ({ name, key: Buffer.from(hex, 'hex') }));
   const { quorum, work } = config.chain;
-  const proposed = { gateway: key.publicKey, hospitals, quorum, work, created: clock.now(), nonce: random(16) };
+  const proposed = { gateway: key.publicKey, hospitals, quorum, work, created: clock.now(), nonce: random(GENESIS_NONCE_BYTES) };
   const { chain, parameters, begun } = await beginChain({ blocks, key, now: clock.now, propose: () => proposed });
   if (begun) log.info({ chain: toHex(chain), gateway: toHex(key.publicKey), data: config.data }, 'began a chain');
   else refuseOtherParameters(parameters, proposed, config.data);

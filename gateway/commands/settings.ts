@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { loadConfig, parseConfig } from '../config/load.ts';
+import { defaultGatewayConfig, loadConfig, parseConfig } from '../config/load.ts';
 import type { Config, GatewayConfig, UpstreamConfig } from '../config/schema.ts';
 import { MEASUREMENTS } from '../decode/measurements.ts';
 import { ConfigError } from '../errors.ts';
@@ -22,8 +22,7 @@ function configOf(args: Arguments): Config {
 
 /** The gateway section, or all defaults when there is no configuration file. */
 export function gatewayConfig(args: Arguments): GatewayConfig {
-  const config = configOf(args).gateway ?? parseConfig('gateway: {}', 'the defaults').gateway;
-  if (config === undefined) throw new ConfigError('the defaults have no gateway section');
+  const config = configOf(args).gateway ?? defaultGatewayConfig;
   const data = textOf(args, 'data');
   return data === undefined ? config : { ...config, data };
 }

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
+import { PSEUDONYM_BYTES } from '../ledger/entry.ts';
 import type { DeviceId, Sequence, Subject } from '../reading.ts';
 
-const PSEUDONYM_LENGTH = 16;
 
 const SECRET_BYTES = 32;
 /** Both purposes of salts are this long. */
@@ -32,7 +32,7 @@ export class SubjectSecrets {
   }
 
   pseudonym(subject: Subject): Uint8Array {
-    return derive(this.#secretOf(ownerOf(subject)), 'pseudonym').subarray(0, PSEUDONYM_LENGTH);
+    return derive(this.#secretOf(ownerOf(subject)), 'pseudonym').subarray(0, PSEUDONYM_BYTES);
   }
 
   /** The salt (32 bytes) of an entry; without a subject it is the gateway's own. */

@@ -1,5 +1,5 @@
 import { EMPTY_TREE, append, leafHash, rootOf } from '../ledger/merkle.ts';
-import { Bytes, MiB, type UnixMillis } from '../quantity.ts';
+import { MiB, type Bytes, type UnixMillis } from '../quantity.ts';
 import type { AcceptedFrame, Reading, Sequence, Subject } from '../reading.ts';
 import { Summary } from './summary.ts';
 

@@ -1,6 +1,6 @@
 import { StoreError, messageOf } from '../errors.ts';
 import { encodeFrame } from '../frame-codec.ts';
-import { Bytes, MiB, Millis, Seconds } from '../quantity.ts';
+import { MiB, Seconds, type Bytes, type Millis } from '../quantity.ts';
 import { Sequence, type Frame, type FrameRun } from '../reading.ts';
 import type { Journal } from './journal.ts';
 

@@ -16,6 +16,8 @@ export type MqttBrokerOptions = Readonly<{
   maxInFlight: number;
   /** Levels of a topic; a deeper one closes the connection. */
   maxTopicLevels: number;
+  /** Longest keep-alive a client may ask for; a longer one, or none, is refused on connecting. */
+  keepAliveLimit: Millis;
   /** A client that has not sent CONNECT by then is closed. */
   connectTimeout: Millis;
 }>;
@@ -74,6 +76,7 @@ export async function startMqttBroker(options: MqttBrokerOptions, hooks: MqttBro
     maxInflightInbound: options.maxInFlight,
     maxTopicLevels: options.maxTopicLevels,
     connectTimeout: options.connectTimeout,
+    keepaliveLimit: Math.floor(options.keepAliveLimit / 1000),
     maxClientsIdLength: MAX_CLIENT_ID_LENGTH,
     preConnect: (_client, packet, done) => {
       // A name space of its own for each user name: nobody can push another device out by taking its client id.

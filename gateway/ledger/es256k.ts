@@ -18,7 +18,7 @@ secp.hashes.hmacSha256 = (key, message) => hmac(sha256Noble, key, message);
 
 /** A compressed curve point: 02 or 03, then x (SEC 1 §2.3.3). */
 export const PUBLIC_KEY_BYTES = 33;
-export const SECRET_KEY_BYTES = 32;
+const SECRET_KEY_BYTES = 32;
 export const SIGNATURE_BYTES = 64;
 /** Bytes of a key's fingerprint inside formats; people see twice as many hexadecimal digits. */
 export const FINGERPRINT_BYTES = 16;
