@@ -38,7 +38,7 @@ export class SealLoop {
   #waitingSince: Millis | undefined;
   #wake: (() => void) | undefined;
   #woken = false;
-  #stopped = false;
+  readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
 
   constructor(options: SealLoopOptions) {
@@ -57,17 +57,23 @@ export class SealLoop {
 
   /** Finishes the block at hand and stops; entries without a block wait for the next start. */
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#stopping.abort();
     this.#wake?.();
     await this.#running;
   }
 
+  #stopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
   async #run(): Promise<void> {
-    while (!this.#stopped) {
+    while (!this.#stopped()) {
       try {
         this.#woken = false;
         await this.#sealWhatIsDue();
       } catch (fault) {
+        // A search for proof of work ends with the loop.
+        if (this.#stopped()) return;
         if (!(fault instanceof StoreError)) throw fault;
         this.#options.onFault(fault);
         await this.#untilWoken(RETRY_AFTER);
@@ -92,7 +98,7 @@ export class SealLoop {
   async #seal(state: ChainState, waiting: readonly PendingEntry[]): Promise<void> {
     const { blocks, key, policy, now, contracts, onSealed } = this.#options;
     const entries = waiting.slice(0, nextBlockLength(waiting.map((entry) => entry.bytes.length), policy)).map((entry) => entry.bytes);
-    const { bytes } = await sealBlock({ state, entries, time: now(), key, contracts: contracts() });
+    const { bytes } = await sealBlock({ state, entries, time: now(), key, contracts: contracts(), mining: { signal: this.#stopping.signal } });
     // A block that would not verify must not get into the chain: memory without error correction does flip bits.
     const verified = verifyBlock(state, bytes, { check: verifyWithNodeCrypto });
     const { outcome } = await blocks.append({ bytes, verified });
@@ -102,7 +108,7 @@ export class SealLoop {
   }
 
   async #untilWoken(timeout?: Millis): Promise<void> {
-    if (this.#woken || this.#stopped) return;
+    if (this.#woken || this.#stopped()) return;
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
