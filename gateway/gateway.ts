@@ -21,6 +21,7 @@ import { generateSecret, signingKeyFrom, type SigningKey } from './ledger/es256k
 import { GENESIS_NONCE_BYTES, type GenesisParameters } from './ledger/genesis.ts';
 import { openDataFolder, secretIn } from './operations/data-folder.ts';
 import type { Logger } from './operations/log.ts';
+import { LogThrottle } from './operations/log-throttle.ts';
 import { GatewayMetrics } from './operations/metrics.ts';
 import { Pipeline, type PipelineObserver } from './pipeline.ts';
 import { Progress } from './progress.ts';
@@ -261,14 +262,16 @@ async function refresh({ metrics, pipeline, administration }: Serving): Promise<
   for (const { hospital, lane, lag } of await administration.relays()) metrics.hospitalLag.set({ hospital, lane }, lag);
 }
 
-function mqttObserver({ metrics, progress, log }: Serving): MqttObserver {
+function mqttObserver({ metrics, progress, clock, log }: Serving): MqttObserver {
+  const throttle = new LogThrottle({ uptime: clock.uptime });
   return {
     connected: (delta) => metrics.connections.inc(delta),
     received: () => progress.received(),
     accepted: (waited) => metrics.ackSeconds.observe(waited / 1000),
     refused: (reason, detail) => {
       metrics.refused.inc({ reason });
-      log.warn({ reason, ...detail }, 'refused');
+      const suppressed = throttle.admit(`${reason} ${detail.device ?? ''}`);
+      if (suppressed !== undefined) log.warn({ reason, ...detail, suppressed }, 'refused');
     },
   };
 }

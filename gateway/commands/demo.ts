@@ -13,7 +13,7 @@ import { DemoTable } from './demo-table.ts';
 
 const SEED = 'demo';
 /** A night in which something happens, so that a newcomer sees an alarm within a minute. */
-const NIGHT = ['--time-of-day', '2h', '--episodes', 'anna:desaturation@20s'] as const;
+const NIGHT = ['--time-of-day', '2h', '--episodes', 'anna:desaturation@5s'] as const;
 const REFRESH_MS = 1000;
 
 type Places = Readonly<{ folder: string; config: string; credentials: string; gatewayData: string; hospitalData: string }>;

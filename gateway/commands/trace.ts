@@ -43,7 +43,7 @@ function linesFor(state: (typeof READING_STATES)[number], trace: Trace): string[
     case 'received':
       return [`${accepted.receivedAt} from ${accepted.device} (${accepted.subject ?? 'bound to nobody'}), QoS ${accepted.qos}, clock ${accepted.clockTrust}`, accepted.payload];
     case 'accepted':
-      return [`journal sequence ${accepted.sequence}, ${accepted.bytes} bytes, on disk before it was acknowledged`];
+      return [`journal sequence ${accepted.sequence}, ${accepted.bytes} bytes, on disk${accepted.qos === 0 ? '; QoS 0 expects no acknowledgement' : ' before it was acknowledged'}`];
     case 'sealed':
       return sealed === undefined ? [] : sealedLines(sealed);
     case 'relayed':
