@@ -9,7 +9,7 @@ import { Administration } from './administration.ts';
 import type { GatewayConfig } from './config/schema.ts';
 import { encodeOperatorAction } from './decode/operator.ts';
 import type { DeriveStore } from './derive/derive-store.ts';
-import { ConfigError } from './errors.ts';
+import { ConfigError, type StoreError } from './errors.ts';
 import { systemClock, type Clock } from './ingest/clock.ts';
 import { Authenticator, type CredentialStore } from './ingest/devices.ts';
 import type { Journal } from './ingest/journal.ts';
@@ -55,6 +55,8 @@ export type Gateway = Readonly<{
   chain: Uint8Array;
   /** Where it listens: `mqtt` as host:port, `web` as an address for a browser. Empty when it does not serve. */
   addresses: Readonly<{ mqtt?: string; web?: string }>;
+  /** Resolves when the store takes nothing any more until it is opened anew: then stop, and start again. */
+  storeLost: Promise<StoreError>;
   /** Refuses new messages, finishes what is under way, and closes everything. */
   stop: () => Promise<void>;
 }>;
@@ -106,12 +108,13 @@ async function open({ config, openStores, log, serve }: GatewayOptions, opened: 
   if (uplink !== undefined) opened.add(() => uplink.stop());
   const progress = await openProgress(stores, chain.chain, uplink, metrics);
   reached.progress = progress;
-  const observe = observerOf({ metrics, progress, log, uplink });
+  const storeLost = Promise.withResolvers<StoreError>();
+  const observe = observerOf({ metrics, progress, log, uplink, storeLost: storeLost.resolve });
   const pipeline = await Pipeline.start({ ...stores, ...identity, chain: chain.chain, clock, seal: config.seal, observe });
   opened.add(() => pipeline.stop());
   await activateRules(pipeline, config);
   const administration = new Administration({ ...stores, ...identity, ...chain, pipeline, progress, uplink, random, startedAt: clock.now() });
-  const gateway = { administration, chain: chain.chain, stop: () => opened.close() };
+  const gateway = { administration, chain: chain.chain, storeLost: storeLost.promise, stop: () => opened.close() };
   if (!serve) return { ...gateway, addresses: {} };
   return { ...gateway, addresses: await startServing({ config, stores, pipeline, metrics, progress, administration, clock, log, opened }) };
 }
@@ -195,8 +198,15 @@ async function openProgress(stores: GatewayStores, chain: Uint8Array, uplink: Up
   return progress;
 }
 
-function observerOf(parts: Readonly<{ metrics: GatewayMetrics; progress: Progress; log: Logger; uplink: Uplink | undefined }>): PipelineObserver {
-  const { metrics, progress, log, uplink } = parts;
+type Observed = Readonly<{
+  metrics: GatewayMetrics;
+  progress: Progress;
+  log: Logger;
+  uplink: Uplink | undefined;
+  storeLost: (fault: StoreError) => void;
+}>;
+
+function observerOf({ metrics, progress, log, uplink, storeLost }: Observed): PipelineObserver {
   return {
     accepted: (run, messages) => progress.accepted(messages, run.first + run.frames.length - 1),
     derived: (checkpoints, before) => metrics.countDerived(before, checkpoints.at(-1)?.totals ?? before),
@@ -208,9 +218,13 @@ function observerOf(parts: Readonly<{ metrics: GatewayMetrics; progress: Progres
     storeFault: (fault) => {
       metrics.storeHealthy.set(fault === undefined ? 1 : 0);
       if (fault === undefined) log.info({}, 'the store takes writes again; devices are acknowledged again');
+      else if (fault.code === 'VG_STORE_CLOSED') storeLost(fault);
       else log.fatal({ code: fault.code, error: fault.message }, 'ALARM: the store fails; every message is refused until it works again');
     },
-    loopFault: (loop, fault) => log.error({ loop, code: fault.code, error: fault.message }, 'a loop of the pipeline met a store fault and tries again'),
+    loopFault: (loop, fault) => {
+      log.error({ loop, code: fault.code, error: fault.message }, 'a loop of the pipeline met a store fault and tries again');
+      if (fault.code === 'VG_STORE_CLOSED') storeLost(fault);
+    },
   };
 }
 

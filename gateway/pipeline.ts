@@ -47,7 +47,7 @@ export type PipelineObserver = Readonly<{
   /** Checkpoints were committed; `before` are the totals without them. */
   derived: (checkpoints: readonly Checkpoint[], before: Totals) => void;
   sealed: (block: VerifiedBlock) => void;
-  /** The store refuses writes (with the reason), or takes them again (undefined). */
+  /** The store refuses writes (with the reason; `VG_STORE_CLOSED` for good), or takes them again (undefined). */
   storeFault: (fault: StoreError | undefined) => void;
   loopFault: (loop: 'derive' | Lane, fault: StoreError) => void;
 }>;

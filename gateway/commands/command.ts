@@ -1,7 +1,8 @@
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import type { GatewayStores } from '../gateway.ts';
-import { UsageError, messageOf } from '../errors.ts';
+import { UsageError, messageOf, type StoreError } from '../errors.ts';
 import type { BlockStore } from '../ledger/block-store.ts';
+import type { Logger } from '../operations/log.ts';
 
 /** Blocks of a hospital or of a folder under audit. */
 export type OpenBlocks = Readonly<{ blocks: BlockStore; close: () => Promise<void> }>;
@@ -82,8 +83,21 @@ export function numberOf(args: Arguments, name: string, fallback: number): numbe
   return value;
 }
 
-/** Resolves when the user or the system asks the program to end. */
-export function untilAborted(signal: AbortSignal): Promise<void> {
+/** Exit code that asks the supervisor to start the program again (EX_TEMPFAIL of sysexits.h). */
+export const START_AGAIN = 75;
+
+/**
+ * Resolves when a program that serves has to end: false when the user or the system asks for it, true when its store must
+ * be opened anew.
+ */
+export async function untilStoppedOrLost(signal: AbortSignal, storeLost: Promise<StoreError>, log: Logger): Promise<boolean> {
+  const lost = await Promise.race([untilAborted(signal), storeLost]);
+  if (lost === undefined) log.info({}, 'stopping');
+  else log.fatal({ code: lost.code, error: lost.message }, 'ALARM: ending, so that the supervisor starts this program again and opens the store anew');
+  return lost !== undefined;
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });

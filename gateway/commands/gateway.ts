@@ -1,23 +1,24 @@
 import { toHex } from '../ledger/bytes.ts';
 import { startGateway } from '../gateway.ts';
 import { createLog } from '../operations/log.ts';
-import { untilAborted, type Command } from './command.ts';
+import { START_AGAIN, untilStoppedOrLost, type Command } from './command.ts';
 import { CONFIG_OPTIONS, gatewayConfig } from './settings.ts';
 
 export const gatewayCommand: Command = {
   name: 'gateway',
   summary: 'Runs the gateway: takes readings from devices, seals them into blocks, relays the blocks to hospitals.',
   usage: ['gateway [--config FILE] [--data FOLDER]'],
-  details: 'The first run creates the data folder, the keys and the chain, and says where. Ctrl-C stops it cleanly.',
+  details:
+    'The first run creates the data folder, the keys and the chain, and says where. Ctrl-C stops it cleanly.\n' +
+    'Exit code 75 asks the supervisor to start it again: after a failed write the store must be opened anew.',
   options: CONFIG_OPTIONS,
   run: async (args, { openGatewayStores, out, signal }) => {
     const config = gatewayConfig(args);
     const log = createLog(config.log.level, 'gateway');
     const gateway = await startGateway({ config, openStores: openGatewayStores, log, serve: true });
     out(`vitalgate gateway: MQTT ${gateway.addresses.mqtt}, web ${gateway.addresses.web}, chain ${toHex(gateway.chain)}, data ${config.data}`);
-    await untilAborted(signal);
-    log.info({}, 'stopping');
+    const lost = await untilStoppedOrLost(signal, gateway.storeLost, log);
     await gateway.stop();
-    return 0;
+    return lost ? START_AGAIN : 0;
   },
 };

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { StoreError } from '../errors.ts';
 import { toHex } from '../ledger/bytes.ts';
 import { generateSecret, signingKeyFrom, type SigningKey } from '../ledger/es256k.ts';
 import { openDataFolder, secretIn } from '../operations/data-folder.ts';
@@ -6,7 +7,7 @@ import { createLog } from '../operations/log.ts';
 import { UpstreamMetrics } from '../operations/metrics.ts';
 import { startUpstream } from '../upstream/server.ts';
 import { addMetrics } from '../web/server.ts';
-import { untilAborted, type Command } from './command.ts';
+import { START_AGAIN, untilStoppedOrLost, type Command } from './command.ts';
 import { CONFIG_OPTIONS, upstreamConfig } from './settings.ts';
 
 export const upstreamCommand: Command = {
@@ -31,6 +32,7 @@ export const upstreamCommand: Command = {
     const log = createLog(config.log.level, config.name);
     const metrics = new UpstreamMetrics();
     const { blocks, close } = await openBlocks(config.data, { readOnly: false });
+    const storeLost = Promise.withResolvers<StoreError>();
     const upstream = await startUpstream({
       ...config,
       key,
@@ -38,13 +40,16 @@ export const upstreamCommand: Command = {
       log,
       gateways: config.gateways === 'open' ? 'open' : config.gateways.map((hex) => Buffer.from(hex, 'hex')),
       onJudged: (outcome) => metrics.blocks.inc({ outcome }),
+      onStoreFault: (fault) => {
+        if (fault.code === 'VG_STORE_CLOSED') storeLost.resolve(fault);
+      },
       register: (app) => addMetrics(app, metrics.registry),
     });
     out(`vitalgate upstream ${config.name}: ${upstream.address}, key ${toHex(key.publicKey)}, data ${config.data}`);
-    await untilAborted(signal);
+    const lost = await untilStoppedOrLost(signal, storeLost.promise, log);
     await upstream.close();
     await close();
-    return 0;
+    return lost ? START_AGAIN : 0;
   },
 };
 

@@ -1,3 +1,4 @@
+import { DecodeError } from '../errors.ts';
 import type { Reading } from '../reading.ts';
 
 /** IEC 60601-1-8 priorities of a condition. `high` goes into the alarm lane's next block at once, as do the others raised here. */
@@ -20,6 +21,32 @@ export type ThresholdRule = Readonly<{
   /** Where the number comes from. */
   source: string;
 }>;
+
+/**
+ * The rules of an `operator` frame. A journal outlives the program that wrote it, so what stands there is checked before it
+ * is applied. Throws {@link DecodeError} `wrong_shape` for the first rule that this version cannot apply.
+ */
+export function readRules(values: readonly unknown[]): readonly ThresholdRule[] {
+  return values.map((value, index) => {
+    const rule = readRule((typeof value === 'object' && value !== null ? value : {}) as Readonly<Record<string, unknown>>);
+    if (rule === undefined) throw new DecodeError('wrong_shape', `rule ${index + 1} is no threshold rule of this version`);
+    return rule;
+  });
+}
+
+function readRule({ id, measurement, above, below, clearAt, priority, wording, source }: Readonly<Record<string, unknown>>): ThresholdRule | undefined {
+  const known = PRIORITIES.find((each) => each === priority);
+  const limits = isLimit(above) ? below === undefined : isLimit(below) && above === undefined;
+  if (known === undefined || !limits || !isLimit(clearAt) || !isText(id) || !isText(measurement) || !isText(wording) || !isText(source)) return undefined;
+  const limit = isLimit(above) ? { above } : { below: below as number };
+  return { id: canonical(id), measurement, ...limit, clearAt, priority: known, wording: canonical(wording), source };
+}
+
+const isLimit = (value: unknown): value is number => Number.isFinite(value);
+const isText = (value: unknown): value is string => typeof value === 'string';
+
+/** Text as the ledger encodes it (ledger/cbor.ts): well-formed, Unicode normalisation form C, no byte order mark in front. */
+const canonical = (text: string): string => text.toWellFormed().replace(/^\uFEFF+/, '').normalize('NFC');
 
 export type Phase = 'raised' | 'cleared';
 

@@ -51,8 +51,10 @@ export function isSubjectId(id: string): boolean {
 
 function subjectOf(value: unknown): Subject {
   const { kind, id } = (value ?? {}) as Readonly<Record<string, unknown>>;
-  if ((kind !== 'patient' && kind !== 'room') || typeof id !== 'string' || !isSubjectId(id)) {
+  // One name, however its accents were typed (Unicode normalisation form C): the ledger knows no other.
+  const name = typeof id === 'string' ? id.normalize('NFC') : '';
+  if ((kind !== 'patient' && kind !== 'room') || !isSubjectId(name)) {
     throw new DecodeError('wrong_shape', '"subject" must be {"kind":"patient" or "room","id":…}');
   }
-  return { kind, id };
+  return { kind, id: name };
 }

@@ -1,4 +1,4 @@
-import { EMPTY_CONTEXT, applyRules, type Finding, type SubjectContext, type ThresholdRule } from '../context/rules.ts';
+import { EMPTY_CONTEXT, applyRules, readRules, type Finding, type SubjectContext, type ThresholdRule } from '../context/rules.ts';
 import { NATIVE_JSON_VERSION } from '../decode/native-json.ts';
 import { decodeOperatorAction, type OperatorAction } from '../decode/operator.ts';
 import { DecodeError } from '../errors.ts';
@@ -145,7 +145,7 @@ export class Derivation {
 
   #apply(action: OperatorAction, time: UnixMillis): void {
     if (action.type === 'rules') {
-      this.#rules = action.rules as readonly ThresholdRule[];
+      this.#rules = readRules(action.rules);
       this.#contract = sha256(Buffer.from(JSON.stringify(action.rules), 'utf8'));
       this.#draft({ lane: 'record', kind: 'contract', time, fields: { contract: this.#contract, rules: this.#rules.length } });
       return;

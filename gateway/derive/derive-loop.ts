@@ -1,3 +1,4 @@
+import { Doorbell } from '../doorbell.ts';
 import { StoreError, messageOf } from '../errors.ts';
 import type { Journal } from '../ingest/journal.ts';
 import { MiB, Seconds, type Millis } from '../quantity.ts';
@@ -38,7 +39,7 @@ export class DeriveLoop {
   #windowIsOpen = false;
   #tail: FrameRun[] = [];
   #tailBytes = 0;
-  #wake: (() => void) | undefined;
+  readonly #doorbell = new Doorbell();
   #tickTimer: NodeJS.Timeout | undefined;
   #stopped = false;
   #running: Promise<void> | undefined;
@@ -58,12 +59,12 @@ export class DeriveLoop {
       this.#tail.push(run);
       this.#tailBytes += sizeOf(run);
     }
-    this.#wake?.();
+    this.#doorbell.ring();
   }
 
   /** Looks again: after the store recovered, a `timer` frame may be due. */
   wake(): void {
-    this.#wake?.();
+    this.#doorbell.ring();
   }
 
   /** Frames in the journal that are not derived yet. */
@@ -75,7 +76,7 @@ export class DeriveLoop {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#tickTimer);
-    this.#wake?.();
+    this.#doorbell.ring();
     await this.#running;
   }
 
@@ -85,7 +86,7 @@ export class DeriveLoop {
       if (next === undefined) return;
       if (next === 'none') {
         this.#armTick();
-        await this.#untilWoken();
+        await this.#doorbell.wait();
         continue;
       }
       const { first, frames } = next;
@@ -128,7 +129,7 @@ export class DeriveLoop {
       } catch (cause) {
         if (!(cause instanceof StoreError)) throw cause;
         this.#options.onFault(new StoreError(cause.code, `deriving after frame ${this.#cursor}: ${messageOf(cause)}`, { cause }));
-        await this.#untilWoken(RETRY_AFTER);
+        await this.#doorbell.wait(RETRY_AFTER);
       }
     }
     return undefined;
@@ -140,17 +141,6 @@ export class DeriveLoop {
       this.#tickTimer = undefined;
       if (this.#windowIsOpen) this.#options.requestTick();
     }, this.#options.windowAge);
-  }
-
-  async #untilWoken(timeout?: Millis): Promise<void> {
-    if (this.#stopped) return;
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      if (timeout !== undefined) timer = setTimeout(resolve, timeout);
-    });
-    clearTimeout(timer);
-    this.#wake = undefined;
   }
 }
 

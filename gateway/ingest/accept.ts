@@ -11,7 +11,10 @@ export type AcceptorOptions = Readonly<{
    * them came from devices. MUST NOT throw.
    */
   onAccepted: (run: FrameRun, messages: number) => void;
-  /** Called when the store starts to fail (with the reason) and when it takes writes again (with undefined). */
+  /**
+   * Called when the store starts to fail (with the reason), when it turns out that it must be opened anew (`VG_STORE_CLOSED`,
+   * nothing is tried after that), and when it takes writes again (with undefined).
+   */
   onFault: (fault: StoreError | undefined) => void;
   /** At most this many bytes in one journal record. Default 4 MiB. */
   maxGroup?: Bytes;
@@ -27,8 +30,9 @@ type Waiting = { fromDevice: boolean; bytes: Buffer; resolve: (sequence: Sequenc
  * Group commit: all frames that wait at the moment the disk becomes free are written as one record behind one fsync,
  * then every sender is answered. The busier the gateway, the larger the groups.
  *
- * When the store fails, every waiting and every later frame is refused until a synced write succeeds again. Nothing is
- * kept in memory for better times: the devices still have what was never acknowledged.
+ * When the store fails, every waiting and every later frame is refused until a synced write succeeds again, or for good
+ * when the store must be opened anew. Nothing is kept in memory for better times: the devices still have what was never
+ * acknowledged.
  */
 export class Acceptor {
   readonly #journal: Journal;
@@ -129,27 +133,31 @@ export class Acceptor {
 
   #fail(cause: unknown, group: readonly Waiting[]): void {
     const fault = cause instanceof StoreError ? cause : new StoreError('VG_STORE_WRITE', messageOf(cause), { cause });
-    this.#fault = fault;
-    this.#onFault(fault);
+    this.#enter(fault);
     for (const waiting of [...group, ...this.#waiting]) waiting.reject(fault);
     this.#waiting = [];
     this.#waitingBytes = 0;
     this.#scheduleProbe();
   }
 
+  #enter(fault: StoreError | undefined): void {
+    this.#fault = fault;
+    this.#onFault(fault);
+  }
+
   #scheduleProbe(): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#fault?.code === 'VG_STORE_CLOSED') return;
     this.#probeTimer = setTimeout(() => void this.#probe(), this.#probeEvery);
   }
 
   async #probe(): Promise<void> {
     try {
       await this.#journal.probe();
-    } catch {
+    } catch (cause) {
+      if (cause instanceof StoreError && cause.code === 'VG_STORE_CLOSED') this.#enter(cause);
       this.#scheduleProbe();
       return;
     }
-    this.#fault = undefined;
-    this.#onFault(undefined);
+    this.#enter(undefined);
   }
 }

@@ -13,7 +13,8 @@ export interface Journal {
   /**
    * Appends encoded frames (frame-codec.ts) as one record with one fsync, and returns the sequence of the first.
    * MUST NOT resolve before all of them would survive a power cut. Rejects with {@link StoreError} if that cannot be
-   * promised; `next` is then unchanged and the frames count as never accepted. Calls MUST NOT overlap.
+   * promised; `next` is then unchanged and the frames count as never accepted. `VG_STORE_CLOSED` means that this journal
+   * never takes a frame again and must be opened anew. Calls MUST NOT overlap.
    */
   append(frames: readonly Uint8Array[]): Promise<Sequence>;
 
@@ -23,6 +24,6 @@ export interface Journal {
    */
   read(from: Sequence, limit: Bytes): Promise<FrameRun | undefined>;
 
-  /** Resolves when a synced write succeeded, rejects with {@link StoreError} otherwise. Changes nothing. */
+  /** Resolves when a synced write succeeded, rejects with {@link StoreError} as {@link Journal.append} otherwise. Changes nothing. */
   probe(): Promise<void>;
 }

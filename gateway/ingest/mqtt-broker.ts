@@ -4,7 +4,7 @@ import type { Bytes, Millis } from '../quantity.ts';
 import { isDeviceId, type DeviceId, type Frame, type Sequence } from '../reading.ts';
 import type { Clock } from './clock.ts';
 import type { AuthenticationOutcome } from './devices.ts';
-import { limitPacketSize } from './packet-limit.ts';
+import { guardPackets } from './packet-limit.ts';
 
 export type MqttBrokerOptions = Readonly<{
   listen: Readonly<{ host: string; port: number }>;
@@ -81,7 +81,9 @@ export async function startMqttBroker(options: MqttBrokerOptions, hooks: MqttBro
     preConnect: (_client, packet, done) => {
       // A name space of its own for each user name: nobody can push another device out by taking its client id.
       if (packet.clientId !== '') packet.clientId = `${packet.username ?? ''}/${packet.clientId}`;
-      done(null, true);
+      // [MQTT-3.1.2-14]; the parser lets it pass.
+      if ((packet.will?.qos as number | undefined) === 3) done(new Error('a will of QoS 3'), false);
+      else done(null, true);
     },
     authenticate: (client, username, password, done) => {
       void authenticate(hooks, username, password).then((refusal) => {
@@ -89,7 +91,7 @@ export async function startMqttBroker(options: MqttBrokerOptions, hooks: MqttBro
           deviceOf.set(client, username as DeviceId);
           done(null, true);
         } else {
-          hooks.observe.refused(refusal, { device: username ?? '' });
+          refuse(hooks.observe, client, refusal, { device: username ?? '' });
           done(Object.assign(new Error(refusal), { returnCode: refusal === 'overloaded' ? SERVER_UNAVAILABLE : NOT_AUTHORISED }), null);
         }
       });
@@ -111,6 +113,14 @@ export async function startMqttBroker(options: MqttBrokerOptions, hooks: MqttBro
 }
 
 const deviceOf = new WeakMap<Client, DeviceId>();
+/** Whose connection ends for a reason that was counted. Aedes tells the same end again, sometimes several times. */
+const refusedClients = new WeakSet<Client>();
+
+function refuse(observe: MqttObserver, client: Client | null, reason: RefusalReason, detail: Parameters<MqttObserver['refused']>[1]): void {
+  if (client !== null && refusedClients.has(client)) return;
+  if (client !== null) refusedClients.add(client);
+  observe.refused(reason, detail);
+}
 
 async function authenticate(
   hooks: MqttBrokerHooks,
@@ -131,8 +141,9 @@ const isOwnTopic = (device: DeviceId, topic: string): boolean => topic.startsWit
 function takePublish(hooks: MqttBrokerHooks, client: Client | null, packet: PublishPacket, done: (error?: Error | null) => void): void {
   // A will left behind by another process reaches this hook without a client.
   const device = client === null ? undefined : deviceOf.get(client);
-  if (device === undefined || packet.topic.length > MAX_TOPIC_LENGTH || !isOwnTopic(device, packet.topic)) {
-    hooks.observe.refused('foreign_topic', { device: device ?? '', message: packet.topic.slice(0, MAX_TOPIC_LENGTH) });
+  const objection = objectionTo(device, packet);
+  if (device === undefined || objection !== undefined) {
+    refuse(hooks.observe, client, objection ?? 'foreign_topic', { device: device ?? '', message: packet.topic.slice(0, MAX_TOPIC_LENGTH) });
     return done(new Error(`a device publishes under devices/${device ?? '<its id>'}/ only`));
   }
   // Nothing is retained for later subscribers: the journal is the memory, and it is not for devices to read.
@@ -149,10 +160,18 @@ function takePublish(hooks: MqttBrokerHooks, client: Client | null, packet: Publ
       done();
     },
     (fault: Error) => {
-      hooks.observe.refused('store_fault', { device, message: fault.message });
+      refuse(hooks.observe, client, 'store_fault', { device, message: fault.message });
       done(fault);
     },
   );
+}
+
+function objectionTo(device: DeviceId | undefined, { topic, qos, messageId }: PublishPacket): RefusalReason | undefined {
+  if (device === undefined || topic.length > MAX_TOPIC_LENGTH || !isOwnTopic(device, topic)) return 'foreign_topic';
+  // The parser puts U+FFFD where the bytes are no UTF-8 [MQTT-1.5.3-1]; U+0000 is forbidden [MQTT-1.5.3-2].
+  if (/[\0\uFFFD]/.test(topic)) return 'malformed_packet';
+  // [MQTT-2.3.1-1]; a will has none.
+  return qos > 0 && messageId !== undefined && messageId < 1 ? 'malformed_packet' : undefined;
 }
 
 function frameOf(device: DeviceId, packet: PublishPacket, clock: Clock): Frame {
@@ -170,26 +189,26 @@ function frameOf(device: DeviceId, packet: PublishPacket, clock: Clock): Frame {
 }
 
 function countFailures(broker: Aedes, observe: MqttObserver): void {
-  broker.on('connectionError', (_client, error) => observe.refused(reasonOf(error), { message: error.message }));
-  broker.on('clientError', (client, error) => {
-    // A refused publish was counted where it was refused.
-    if (!refusedByUs(error)) observe.refused(reasonOf(error), { device: deviceOf.get(client) ?? '', message: error.message });
-  });
+  const failed = (client: Client, error: Error): void =>
+    refuse(observe, client, reasonOf(error), { device: deviceOf.get(client) ?? '', message: error.message });
+  broker.on('connectionError', failed);
+  broker.on('clientError', failed);
   broker.on('client', () => observe.connected(1));
   broker.on('clientDisconnect', () => observe.connected(-1));
 }
 
-const refusedByUs = (error: Error): boolean => 'code' in error && String(error.code).startsWith('VG_') || error.message.startsWith('a device publishes');
-const isNetworkError = (error: Error): boolean => 'syscall' in error || /keep alive|connect did not arrive/.test(error.message);
+const isNetworkError = (error: Error): boolean =>
+  'syscall' in error || /keep alive|connect did not arrive|connection closed|drain timeout/.test(error.message);
 const reasonOf = (error: Error): RefusalReason => (isNetworkError(error) ? 'client_error' : 'malformed_packet');
 
 function admit(broker: Aedes, socket: Socket, options: MqttBrokerOptions, observe: MqttObserver): void {
   socket.setNoDelay(true);
-  limitPacketSize(socket, options.maxPayload + MAX_TOPIC_LENGTH + PACKET_OVERHEAD, (size) => {
-    observe.refused('oversized_packet', { message: `a packet of ${size} bytes` });
+  guardPackets(socket, options.maxPayload + MAX_TOPIC_LENGTH + PACKET_OVERHEAD, ({ reason, message }) => {
+    if (refusedClients.has(client)) return;
+    refuse(observe, client, reason, { device: deviceOf.get(client) ?? '', message });
     socket.destroy();
   });
-  broker.handle(socket);
+  const client = broker.handle(socket);
 }
 
 function listen(server: Server, address: Readonly<{ host: string; port: number }>): Promise<AddressInfo> {

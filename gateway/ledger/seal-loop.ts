@@ -1,3 +1,4 @@
+import { Doorbell } from '../doorbell.ts';
 import { StoreError } from '../errors.ts';
 import { Millis, Seconds, type UnixMillis } from '../quantity.ts';
 import type { Lane } from '../reading.ts';
@@ -36,8 +37,7 @@ const RETRY_AFTER = Seconds(1);
 export class SealLoop {
   readonly #options: SealLoopOptions;
   #waitingSince: Millis | undefined;
-  #wake: (() => void) | undefined;
-  #woken = false;
+  readonly #doorbell = new Doorbell();
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
 
@@ -51,14 +51,13 @@ export class SealLoop {
 
   /** New entries may wait. */
   wake(): void {
-    this.#woken = true;
-    this.#wake?.();
+    this.#doorbell.ring();
   }
 
   /** Finishes the block at hand and stops; entries without a block wait for the next start. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.#wake?.();
+    this.#doorbell.ring();
     await this.#running;
   }
 
@@ -69,14 +68,13 @@ export class SealLoop {
   async #run(): Promise<void> {
     while (!this.#stopped()) {
       try {
-        this.#woken = false;
         await this.#sealWhatIsDue();
       } catch (fault) {
         // A search for proof of work ends with the loop.
         if (this.#stopped()) return;
         if (!(fault instanceof StoreError)) throw fault;
         this.#options.onFault(fault);
-        await this.#untilWoken(RETRY_AFTER);
+        await this.#doorbell.wait(RETRY_AFTER);
       }
     }
   }
@@ -92,7 +90,7 @@ export class SealLoop {
     const oldestAge = Millis(uptime() - (this.#waitingSince ?? uptime()));
     const due = dueIn({ entries: waiting.length, bytes: bytes as SealPolicy['bytes'], oldestAge }, lane, policy);
     if (due === 0) await this.#seal(state, waiting);
-    else await this.#untilWoken(due);
+    else await this.#doorbell.wait(due);
   }
 
   async #seal(state: ChainState, waiting: readonly PendingEntry[]): Promise<void> {
@@ -105,16 +103,5 @@ export class SealLoop {
     if (outcome !== 'committed') throw new StoreError('VG_STORE_CORRUPT', `block ${verified.header.height} of lane ${state.lane}: ${outcome}`);
     this.#waitingSince = undefined;
     onSealed(verified);
-  }
-
-  async #untilWoken(timeout?: Millis): Promise<void> {
-    if (this.#woken || this.#stopped()) return;
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      if (timeout !== undefined) timer = setTimeout(resolve, timeout);
-    });
-    clearTimeout(timer);
-    this.#wake = undefined;
   }
 }

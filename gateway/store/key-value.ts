@@ -28,13 +28,15 @@ export interface KeyValueStore {
   /**
    * Applies all changes or none, in order. With `sync: true` the promise MUST NOT resolve before the changes would
    * survive a power cut; with `sync: false` they survive the death of the process, and are durable no later than the
-   * next synced write. Rejects with {@link StoreError} `VG_STORE_WRITE`; then nothing may be assumed about the changes.
+   * next synced write. Rejects with {@link StoreError} `VG_STORE_WRITE`; then nothing may be assumed about the changes, and
+   * every later write MUST be refused too, for what would follow a torn record is lost on recovery: with `VG_STORE_WRITE`
+   * while the disk takes nothing, with `VG_STORE_CLOSED` as soon as opening the store anew would help.
    */
   write(changes: readonly Change[], options: Readonly<{ sync: boolean }>): Promise<void>;
 
   /** Records in key order as of the moment iteration begins. Holds no more than a page of them in memory. */
   range(bounds: RangeBounds): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
 
-  /** Waits for writes under way, then releases files and locks. Later calls throw `VG_STORE_CLOSED`. */
+  /** Waits for writes under way, then releases files and locks. Later calls, and iterations that go on, throw `VG_STORE_CLOSED`. */
   close(): Promise<void>;
 }

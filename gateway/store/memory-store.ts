@@ -52,7 +52,9 @@ class MemoryStore implements KeyValueStore {
     if (bounds.reverse === true) names.reverse();
     const snapshot = names.slice(0, bounds.limit).map((name) => [Buffer.from(name, 'latin1'), this.#records.get(name)] as const);
     for (const [key, record] of snapshot) {
-      if (record !== undefined) yield [key, unseal(key, record)];
+      if (record === undefined) continue;
+      yield [key, unseal(key, record)];
+      this.#assertOpen();
     }
   }
 

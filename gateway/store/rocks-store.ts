@@ -1,7 +1,8 @@
+import { rm, statfs, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import rocksdb, { type Operation, type RocksDB } from 'rocksdb';
 import { StoreError, messageOf } from '../errors.ts';
-import { MiB } from '../quantity.ts';
+import { KiB, MiB } from '../quantity.ts';
 import { seal, unseal } from './checksum.ts';
 import type { Change, KeyValueStore, RangeBounds } from './key-value.ts';
 
@@ -9,6 +10,10 @@ const CACHE_SIZE = MiB(8);
 /** One memory table; RocksDB keeps up to two, so this is what bounds both memory and the log replayed at start. */
 const WRITE_BUFFER_SIZE = MiB(8);
 const RANGE_PAGE_SIZE = MiB(1);
+/** What RocksDB says when this or another process has the folder. A lock file that cannot be opened is another trouble. */
+const LOCKED = /lock hold by current process|While lock file/;
+/** What opening a store anew may write: the memory tables that are rebuilt from the log. */
+const ROOM_TO_OPEN = 2 * WRITE_BUFFER_SIZE;
 
 /** Opens, and unless `readOnly` creates, a RocksDB folder. Throws {@link StoreError} `VG_STORE_LOCKED` while another process has it. */
 export async function openRocksStore(folder: string, options: Readonly<{ readOnly?: boolean }> = {}): Promise<KeyValueStore> {
@@ -22,7 +27,7 @@ export async function openRocksStore(folder: string, options: Readonly<{ readOnl
       writeBufferSize: WRITE_BUFFER_SIZE,
     });
   } catch (cause) {
-    const locked = /lock/i.test(messageOf(cause));
+    const locked = LOCKED.test(messageOf(cause));
     throw new StoreError(
       locked ? 'VG_STORE_LOCKED' : 'VG_STORE_READ',
       locked ? `${folder} is in use by another process` : `cannot open ${folder}: ${messageOf(cause)}`,
@@ -35,9 +40,16 @@ export async function openRocksStore(folder: string, options: Readonly<{ readOnl
 const asBuffer = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
+/**
+ * A write that failed may have left half a record at the end of RocksDB's log. RocksDB goes on behind it, and recovery
+ * stops in front of it: everything written later, synced or not, would be gone after a crash. So the first failed write
+ * is the last: this store refuses every further one until it is opened anew, which cuts the log off at the torn record.
+ */
 class RocksStore implements KeyValueStore {
   readonly #db: RocksDB;
   readonly #folder: string;
+  readonly #underWay = new Set<Promise<void>>();
+  #torn: StoreError | undefined;
   #closed = false;
 
   constructor(db: RocksDB, folder: string) {
@@ -69,12 +81,37 @@ class RocksStore implements KeyValueStore {
       const key = asBuffer(change.key);
       return change.value === undefined ? { type: 'del', key } : { type: 'put', key, value: seal(key, change.value) };
     });
-    await new Promise<void>((resolve, reject) => {
+    if (this.#torn !== undefined) throw await this.#refusal(this.#torn);
+    const written = this.#batch(operations, options);
+    this.#underWay.add(written);
+    try {
+      await written;
+    } finally {
+      this.#underWay.delete(written);
+    }
+    // One that came before this one in the log may have failed without having been heard of yet.
+    await Promise.allSettled(this.#underWay);
+    this.#assertWhole();
+  }
+
+  #assertWhole(): void {
+    if (this.#torn !== undefined) throw this.#torn;
+  }
+
+  #batch(operations: Operation[], options: Readonly<{ sync: boolean }>): Promise<void> {
+    return new Promise((resolve, reject) => {
       this.#db.batch(operations, options, (error) => {
-        if (error) reject(new StoreError('VG_STORE_WRITE', `writing ${this.#folder}: ${error.message}`, { cause: error }));
-        else resolve();
+        if (!error) return resolve();
+        this.#torn ??= new StoreError('VG_STORE_WRITE', `writing ${this.#folder}: ${error.message}`, { cause: error });
+        return reject(this.#torn);
       });
     });
+  }
+
+  /** The first failure for as long as the disk is to blame; after that, that this store has to be opened anew. */
+  async #refusal(torn: StoreError): Promise<StoreError> {
+    if (!(await diskTakesWrites(this.#folder))) return torn;
+    return new StoreError('VG_STORE_CLOSED', `${this.#folder} must be opened anew after a write that failed (${torn.message})`, { cause: torn });
   }
 
   async *range(bounds: RangeBounds): AsyncIterable<readonly [Uint8Array, Uint8Array]> {
@@ -97,9 +134,11 @@ class RocksStore implements KeyValueStore {
     try {
       for (let record = await next(); record !== undefined; record = await next()) {
         yield [record[0], unseal(record[0], record[1])];
+        this.#assertOpen();
       }
     } finally {
-      await promisify(iterator.end.bind(iterator))();
+      // Closing ends every iterator, and the binding never answers a second end.
+      if (!this.#closed) await promisify(iterator.end.bind(iterator))();
     }
   }
 
@@ -107,5 +146,20 @@ class RocksStore implements KeyValueStore {
     if (this.#closed) return;
     this.#closed = true;
     await promisify(this.#db.close.bind(this.#db))();
+  }
+}
+
+/** Whether there is room to open the store anew, and a synced write beside it succeeds. */
+async function diskTakesWrites(folder: string): Promise<boolean> {
+  const path = `${folder}.check`;
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    if (bavail * bsize < ROOM_TO_OPEN) return false;
+    await writeFile(path, Buffer.alloc(KiB(64)), { mode: 0o600, flush: true });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await rm(path, { force: true }).catch(() => undefined);
   }
 }

@@ -1,6 +1,7 @@
 /** A hospital node over HTTP (RFC 9110): receives blocks, and shows what it holds. */
 
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import { StoreError } from '../errors.ts';
 import type { BlockStore } from '../ledger/block-store.ts';
 import { MAX_BLOCK_BYTES } from '../ledger/block.ts';
 import { toHex } from '../ledger/bytes.ts';
@@ -33,6 +34,8 @@ export type UpstreamOptions = Readonly<{
   now?: () => UnixMillis;
   /** Called once for every offered block that was judged, for counters. Default: not counted. */
   onJudged?: (outcome: Judgement['outcome']) => void;
+  /** Called when the store fails while a request is served; `VG_STORE_CLOSED`: it must be opened anew. Default: nobody is told. */
+  onStoreFault?: (fault: StoreError) => void;
   /** Adds routes of the caller, such as /metrics, before the server listens. Default: none. */
   register?: (app: FastifyInstance) => void | Promise<void>;
   /** See {@link WitnessOptions}. For tests only. */
@@ -62,8 +65,9 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
   return { address, close: () => close(app, witness, options.closeTimeout ?? Seconds(5)) };
 }
 
-function buildServer({ maxBlock = Bytes(MAX_BLOCK_BYTES), requestTimeout = Seconds(30), log }: UpstreamOptions): FastifyInstance {
+function buildServer({ maxBlock = Bytes(MAX_BLOCK_BYTES), requestTimeout = Seconds(30), log, onStoreFault }: UpstreamOptions): FastifyInstance {
   const answerError = (thrown: unknown, _request: unknown, reply: FastifyReply): void => {
+    if (thrown instanceof StoreError) onStoreFault?.(thrown);
     const { status, body } = answerTo(thrown, log);
     void reply.code(status).type('application/json').send(body);
   };

@@ -1,0 +1,116 @@
+/** `npm run bench [-- <bench>… options]`: measures, prints, removes what it made. Figures are printed, never asserted. */
+
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Bench, BenchOptions } from './bench.ts';
+import { conditionsIn } from './conditions.ts';
+import { ingest } from './ingest.ts';
+import { memory } from './memory.ts';
+import { jsonLines, tableLines } from './report.ts';
+import { seal } from './seal.ts';
+import { startup } from './startup.ts';
+import { verify } from './verify.ts';
+
+const BENCHES: readonly Bench[] = [ingest, seal, verify, startup, memory];
+
+const HELP = [
+  'Usage: npm run bench [-- <bench>… options]      (without a name: all of them)',
+  '',
+  ...BENCHES.map(({ name, summary }) => `  ${name.padEnd(9)} ${summary}`),
+  '',
+  'Options:',
+  '  --json        One JSON object a line; names of figures carry their unit',
+  '  --quick       Shorter, fewer rounds, less exact',
+  '  --seconds N   Length of one measurement',
+  '  --rounds N    Measurements of each case; figures are medians (ingest, startup)',
+  '  --frames N    startup: frames queued (default 5,000,000)',
+  '  --coalesce    ingest: one write for all PUBLISH packets that are due, instead of one for each',
+  '  --folder F    Where temporary folders are made (default: the system\'s)',
+  '  --help        This text',
+  '',
+  'How to read the figures: test/bench/README.md',
+];
+
+type Call = Readonly<{ benches: readonly Bench[]; options: BenchOptions; json: boolean; help: boolean; folder: string }>;
+
+class UsageMistake extends Error {}
+
+function parse(words: readonly string[]): Call {
+  const { values, positionals } = parseArgs({
+    args: [...words],
+    allowPositionals: true,
+    options: {
+      json: { type: 'boolean', default: false },
+      quick: { type: 'boolean', default: false },
+      coalesce: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+      seconds: { type: 'string' },
+      rounds: { type: 'string' },
+      frames: { type: 'string' },
+      folder: { type: 'string', default: tmpdir() },
+    },
+  });
+  const { json, help, quick, coalesce, folder } = values;
+  const counts = Object.fromEntries((['seconds', 'rounds', 'frames'] as const).flatMap((name) => countIn(name, values[name])));
+  return { benches: benchesNamed(positionals), options: { quick, coalesce, ...counts }, json, help, folder: resolve(folder) };
+}
+
+function countIn(name: string, text: string | undefined): [string, number][] {
+  if (text === undefined) return [];
+  const count = Number(text);
+  if (!Number.isSafeInteger(count) || count < 1) throw new UsageMistake(`--${name} takes a whole number from 1, got "${text}"`);
+  return [[name, count]];
+}
+
+function benchesNamed(names: readonly string[]): readonly Bench[] {
+  if (names.length === 0) return BENCHES;
+  return names.map((name) => {
+    const bench = BENCHES.find((known) => known.name === name);
+    if (bench === undefined) throw new UsageMistake(`there is no bench "${name}"; there are ${BENCHES.map((each) => each.name).join(', ')}`);
+    return bench;
+  });
+}
+
+async function runOne(bench: Bench, call: Call, signal: AbortSignal): Promise<void> {
+  const folder = mkdtempSync(join(call.folder, `vitalgate-bench-${bench.name}-`));
+  // Mosquitto becomes another user, who must get through to its own folder.
+  chmodSync(folder, 0o711);
+  try {
+    const conditions = conditionsIn(folder);
+    const progress = progressLine(bench.name);
+    const findings = await bench.run({ options: call.options, folder, conditions, progress, signal });
+    progress('');
+    const lines = call.json ? jsonLines(bench.name, findings, conditions) : tableLines(bench.name, findings, conditions);
+    process.stdout.write(`${lines.join('\n')}\n`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** On a terminal one line that changes, elsewhere nothing: figures are for standard output, and often for a program. */
+function progressLine(bench: string): (line: string) => void {
+  return (line) => {
+    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${line === '' ? '' : `${bench}: ${line}`}`);
+  };
+}
+
+async function main(): Promise<void> {
+  const call = parse(process.argv.slice(2));
+  if (call.help) {
+    process.stdout.write(`${HELP.join('\n')}\n`);
+    return;
+  }
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(new Error(`stopped by ${name}`)));
+  for (const bench of call.benches) await runOne(bench, call, stop.signal);
+}
+
+try {
+  await main();
+} catch (error) {
+  const mistake = error instanceof UsageMistake || (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'));
+  process.stderr.write(`bench: ${mistake || !(error instanceof Error) ? String(error instanceof Error ? error.message : error) : (error.stack ?? error.message)}\n`);
+  process.exitCode = mistake ? 2 : 1;
+}

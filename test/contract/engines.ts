@@ -1,0 +1,100 @@
+/** The engines every contract is proved over. */
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import rocksdb from 'rocksdb';
+import type { KeyValueStore } from '../../gateway/store/key-value.ts';
+import { openMemoryStore } from '../../gateway/store/memory-store.ts';
+import { openRocksStore } from '../../gateway/store/rocks-store.ts';
+
+/** One engine at work. Disposing of it closes the store and removes its files. */
+export interface OpenEngine extends AsyncDisposable {
+  readonly store: KeyValueStore;
+  /** Closes the store and opens it again, where the engine outlives its process; otherwise the store at hand. */
+  reopen(): Promise<KeyValueStore>;
+  /** Changes one byte of a record behind the store's back. */
+  alter(key: Uint8Array): Promise<void>;
+}
+
+export type Engine = Readonly<{ name: string; open: () => Promise<OpenEngine> }>;
+
+export async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'vitalgate-store-'));
+  try {
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Rewrites one record as it lies on disk, with RocksDB alone. The store MUST be closed. */
+export async function rewriteOnDisk(folder: string, key: Uint8Array, rewrite: (record: Buffer) => { key: Buffer; value: Buffer }): Promise<void> {
+  const db = rocksdb(folder);
+  await promisify(db.open.bind(db))({ createIfMissing: false });
+  const record = await promisify(db.get.bind(db))(Buffer.from(key));
+  await promisify(db.batch.bind(db))([{ type: 'put', ...rewrite(record) }], { sync: true });
+  await promisify(db.close.bind(db))();
+}
+
+class RocksEngine implements OpenEngine {
+  readonly #folder: string;
+  store: KeyValueStore;
+
+  private constructor(folder: string, store: KeyValueStore) {
+    this.#folder = folder;
+    this.store = store;
+  }
+
+  static async open(): Promise<RocksEngine> {
+    const folder = await mkdtemp(join(tmpdir(), 'vitalgate-store-'));
+    return new RocksEngine(folder, await openRocksStore(folder));
+  }
+
+  async reopen(): Promise<KeyValueStore> {
+    await this.store.close();
+    this.store = await openRocksStore(this.#folder);
+    return this.store;
+  }
+
+  async alter(key: Uint8Array): Promise<void> {
+    await this.store.close();
+    await rewriteOnDisk(this.#folder, key, (record) => ({ key: Buffer.from(key), value: withLastByteTurned(record) }));
+    this.store = await openRocksStore(this.#folder);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.store.close();
+    await rm(this.#folder, { recursive: true });
+  }
+}
+
+class MemoryEngine implements OpenEngine {
+  readonly store = openMemoryStore();
+
+  async reopen(): Promise<KeyValueStore> {
+    return this.store;
+  }
+
+  async alter(key: Uint8Array): Promise<void> {
+    // What the memory store hands out is a view of what it keeps.
+    const value = await this.store.get(key);
+    value?.set(withLastByteTurned(Buffer.from(value)));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.store.close();
+  }
+}
+
+function withLastByteTurned(record: Buffer): Buffer {
+  const altered = Buffer.from(record);
+  altered[altered.length - 1] = (altered.at(-1) as number) ^ 1;
+  return altered;
+}
+
+export const ENGINES: readonly Engine[] = [
+  { name: 'memory', open: async () => new MemoryEngine() },
+  { name: 'rocks', open: () => RocksEngine.open() },
+];

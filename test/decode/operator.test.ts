@@ -1,0 +1,66 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decodeOperatorAction, encodeOperatorAction, isSubjectId, type OperatorAction } from '../../gateway/decode/operator.ts';
+import { DecodeError } from '../../gateway/errors.ts';
+import type { DeviceId } from '../../gateway/reading.ts';
+
+const device = fc.stringMatching(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/).map((text) => text as DeviceId);
+const subject = fc.record({ kind: fc.constantFrom('patient', 'room'), id: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).map((text) => text.normalize('NFC')).filter(isSubjectId) });
+const action: fc.Arbitrary<OperatorAction> = fc.oneof(
+  fc.record({ type: fc.constant('bind' as const), device, subject }),
+  fc.record({ type: fc.constant('unbind' as const), device }),
+  fc.record({ type: fc.constant('rules' as const), rules: fc.array(fc.record({ id: fc.string(), above: fc.integer() })) }),
+);
+
+const bind = (change: object): Uint8Array => Buffer.from(JSON.stringify({ type: 'bind', device: 'watch-1', subject: { kind: 'patient', id: 'anna' }, ...change }));
+
+describe('an operator action', () => {
+  it('is read back as it was written', () => {
+    fc.assert(fc.property(action, (each) => {
+      expect(decodeOperatorAction(encodeOperatorAction(each))).toEqual(each);
+    }));
+  });
+
+  it('names a subject in one way, however its accents were typed', () => {
+    expect(decodeOperatorAction(bind({ subject: { kind: 'patient', id: 'Rene\u0301' } }))).toMatchObject({ subject: { id: 'Ren\u00e9' } });
+  });
+
+  const refused: readonly [name: string, payload: Uint8Array, reason: string][] = [
+    ['no bytes', new Uint8Array(), 'invalid_json'],
+    ['no JSON', Buffer.from('bind'), 'invalid_json'],
+    ['null', Buffer.from('null'), 'wrong_shape'],
+    ['a number', Buffer.from('7'), 'wrong_shape'],
+    ['no type', Buffer.from('{}'), 'wrong_shape'],
+    ['a type of a later version', Buffer.from('{"type":"divorce"}'), 'wrong_shape'],
+    ['a name of the prototype as type', Buffer.from('{"type":"constructor"}'), 'wrong_shape'],
+    ['a type that cannot become text', Buffer.from('{"type":{"toString":1}}'), 'wrong_shape'],
+    ['no device', bind({ device: undefined }), 'wrong_shape'],
+    ['a device that is a path', bind({ device: '../etc' }), 'wrong_shape'],
+    ['a device that is a number', bind({ device: 7 }), 'wrong_shape'],
+    ['no subject', bind({ subject: undefined }), 'wrong_shape'],
+    ['a subject that is null', bind({ subject: null }), 'wrong_shape'],
+    ['a subject of another kind', bind({ subject: { kind: 'dog', id: 'rex' } }), 'wrong_shape'],
+    ['a subject without name', bind({ subject: { kind: 'patient', id: '' } }), 'wrong_shape'],
+    ['a subject with a slash', bind({ subject: { kind: 'patient', id: 'a/b' } }), 'wrong_shape'],
+    ['a subject with a control character', bind({ subject: { kind: 'patient', id: 'a\nb' } }), 'wrong_shape'],
+    ['a subject with an unpaired surrogate', Buffer.from('{"type":"bind","device":"w","subject":{"kind":"room","id":"\\ud800"}}'), 'wrong_shape'],
+    ['a subject of 65 characters', bind({ subject: { kind: 'patient', id: 'a'.repeat(65) } }), 'wrong_shape'],
+    ['rules that are no array', Buffer.from('{"type":"rules","rules":{}}'), 'wrong_shape'],
+  ];
+  for (const [name, payload, reason] of refused) {
+    it(`with ${name} is refused`, () => {
+      expect(() => decodeOperatorAction(payload)).toThrow(expect.objectContaining({ reason }));
+    });
+  }
+
+  it('of any bytes is decoded or refused with a reason, nothing else', () => {
+    const payload = fc.oneof(fc.uint8Array({ maxLength: 60 }), fc.json().map((text) => Buffer.from(text)), fc.dictionary(fc.constantFrom('type', 'device', 'subject', 'rules'), fc.jsonValue()).map((value) => Buffer.from(JSON.stringify(value))));
+    fc.assert(fc.property(payload, (bytes) => {
+      try {
+        expect(['bind', 'unbind', 'rules']).toContain(decodeOperatorAction(bytes).type);
+      } catch (error) {
+        if (!(error instanceof DecodeError)) throw error;
+      }
+    }), { numRuns: 500 });
+  });
+});

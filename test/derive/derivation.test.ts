@@ -1,0 +1,176 @@
+import { describe, expect, it } from 'vitest';
+import type { Checkpoint } from '../../gateway/derive/derive-store.ts';
+import { DerivationOverview } from '../../gateway/derive/overview.ts';
+import { sha256, toHex } from '../../gateway/ledger/bytes.ts';
+import { decode, type CborMap } from '../../gateway/ledger/cbor.ts';
+import { decodeEntry, type Entry } from '../../gateway/ledger/entry.ts';
+import { UnixMillis } from '../../gateway/quantity.ts';
+import type { Frame } from '../../gateway/reading.ts';
+import {
+  ANNA, bind, derive, deriveAndClose, deriverFrom, EMPTY_STATE, fold, HIGH_PULSE, message, operator, pulse, rules, runOf, START, tick, unbind,
+} from './story.ts';
+
+const kindsOf = (checkpoints: readonly Checkpoint[]): string[] => entriesOf(checkpoints).map(({ kind }) => kind);
+const entriesOf = (checkpoints: readonly Checkpoint[]): Entry[] => checkpoints.flatMap(({ entries }) => entries.map(({ bytes }) => decodeEntry(bytes)));
+const totalsOf = (checkpoints: readonly Checkpoint[]): Checkpoint['totals'] => checkpoints.at(-1)?.totals ?? EMPTY_STATE.totals;
+const eventsOf = (checkpoints: readonly Checkpoint[]): Record<string, unknown>[] =>
+  checkpoints.flatMap(({ entries }) => entries).filter(({ lane }) => lane === 'alarm')
+    .map(({ secret }) => Object.fromEntries(decode((secret as { payload: Uint8Array }).payload, { floats: true }) as CborMap));
+const reasonsOf = (checkpoints: readonly Checkpoint[]): string[] =>
+  checkpoints.flatMap(({ quarantined }) => quarantined.flatMap(({ rejections }) => rejections.map(({ reason }) => reason)));
+
+describe('a window', () => {
+  it('closes on a timer frame, covering it', () => {
+    const deriver = deriverFrom();
+    expect(deriver.deriveNow(runOf([message('w', pulse(70)), message('w', pulse(71))]))).toEqual({ checkpoints: [], windowIsOpen: true });
+    const { checkpoints, windowIsOpen } = deriver.deriveNow(runOf([tick()], 3));
+    expect(windowIsOpen).toBe(false);
+    expect(checkpoints).toMatchObject([{ cursor: 3, evidence: { first: 1, last: 3 } }]);
+  });
+
+  it('closes at once behind an event and behind what a person decided, also when it cannot be understood', () => {
+    const frames = [rules(HIGH_PULSE), bind('w'), operator(Buffer.from('?')), message('w', pulse(90)), message('w', pulse(140))];
+    expect(derive(frames).map(({ evidence: { first, last } }) => [first, last])).toEqual([[1, 1], [2, 2], [3, 3], [4, 5]]);
+  });
+
+  it('closes when 4,096 frames or 1 MiB are in it', () => {
+    const many = Array.from({ length: 4097 }, (_, i) => message('w', pulse(70, { seq: i })));
+    expect(derive(many).map(({ evidence: { first, last } }) => [first, last])).toEqual([[1, 4096]]);
+    const large = Array.from({ length: 5 }, () => message('w', new Uint8Array(300_000)));
+    expect(derive(large).map(({ evidence: { first, last } }) => [first, last])).toEqual([[1, 4]]);
+  });
+
+  it('carries the receive time of its last frame', () => {
+    const late = UnixMillis(START + 5000);
+    const [checkpoint] = derive([message('w', pulse(70)), { ...tick(), receivedAt: late }]);
+    expect(entriesOf([checkpoint as Checkpoint]).at(-1)).toMatchObject({ kind: 'evidence', time: late });
+  });
+});
+
+describe('a message', () => {
+  it('of a bound device becomes readings of its subject', () => {
+    const checkpoints = deriveAndClose(bind('w'), message('w', { readings: [pulse(70), pulse(71)] }));
+    expect(kindsOf(checkpoints)).toEqual(['binding', 'evidence', 'summary', 'evidence']);
+    expect(totalsOf(checkpoints)).toMatchObject({ readings: 2, quarantined: {} });
+  });
+
+  const quarantined: readonly [name: string, frame: Frame, reasons: readonly string[]][] = [
+    ['that is garbage', message('w', 'garbage'), ['invalid_json']],
+    ['without bytes', message('w', ''), ['empty_payload']],
+    ['of an unknown device', message('stranger', pulse(70)), ['unbound_device']],
+    ['on a foreign topic', message('w', pulse(70), { topic: 'devices/other/readings' }), ['unknown_topic']],
+    ['with a value no living person has', message('w', pulse(900)), ['implausible_value']],
+    ['with two bad readings', message('w', { readings: [pulse(70), pulse(900), { measurement: 'aura', value: 1, unit: '1' }] }), ['unknown_measurement', 'implausible_value']],
+  ];
+  for (const [name, frame, reasons] of quarantined) {
+    it(`${name} goes to quarantine with its reasons, counted`, () => {
+      const checkpoints = deriveAndClose(bind('w'), frame);
+      expect(reasonsOf(checkpoints)).toEqual(reasons);
+      expect(checkpoints.flatMap((checkpoint) => checkpoint.quarantined)).toMatchObject([{ sequence: 2, device: frame.device, decoderVersion: 1 }]);
+      expect(totalsOf(checkpoints).quarantined).toEqual(Object.fromEntries(reasons.map((reason) => [reason, 1])));
+      const evidence = entriesOf(checkpoints).at(-1) as Entry;
+      expect(evidence.fields.get('quarantined')).toBe(1);
+    });
+  }
+
+  it('of a device whose binding was taken away is in quarantine from then on', () => {
+    const checkpoints = deriveAndClose(bind('w'), message('w', pulse(70)), unbind('w'), message('w', pulse(71)));
+    expect(totalsOf(checkpoints)).toMatchObject({ readings: 1, quarantined: { unbound_device: 1 } });
+    expect([...(checkpoints[1] as Checkpoint).bindings]).toEqual([['w', undefined]]);
+    expect(fold(checkpoints).bindings.size).toBe(0);
+  });
+
+  it('counts for whom its device was bound to when it came', () => {
+    const checkpoints = deriveAndClose(bind('w'), message('w', pulse(70)), bind('w', { kind: 'room', id: '7' }), message('w', pulse(71)));
+    const subjects = entriesOf(checkpoints).filter(({ kind }) => kind === 'summary').map(({ subject }) => toHex(subject as Uint8Array));
+    expect(new Set(subjects).size).toBe(2);
+  });
+
+  const clocks: readonly [name: string, time: number, inDoubt: number][] = [
+    ['in 1970', 0, 1], ['in 2100', Date.UTC(2100, 0, 1), 1], ['a week ago', START - 7 * 86_400_000, 0], ['beyond all numbers of a clock', 1e300, 1], ['of minus zero', -0, 1],
+    ['that is no whole number', 2 ** 60, 1],
+  ];
+  for (const [name, time, inDoubt] of clocks) {
+    it(`with a device time ${name} is kept, and raises its event`, () => {
+      const text = `{"time":${Object.is(time, -0) ? '-0' : time},"measurement":"heart_rate","value":140,"unit":"/min"}`;
+      const checkpoints = deriveAndClose(rules(HIGH_PULSE), bind('w'), message('w', text));
+      expect(totalsOf(checkpoints)).toMatchObject({ readings: 1, events: 1, implausibleDeviceClocks: inDoubt });
+      expect(eventsOf(checkpoints)[0]?.['deviceTime']).toBe(time + 0);
+    });
+  }
+});
+
+describe('an event', () => {
+  it('says in its payload what happened, to whom, by which rule and which frame', () => {
+    const checkpoints = deriveAndClose(rules(HIGH_PULSE), bind('w'), message('w', pulse(140, { time: START })), message('w', pulse(125)), message('w', pulse(119)));
+    const common = { subject: 'patient/anna', rule: 'pulse-high', priority: 'high', wording: 'pulse very high', measurement: 'heart_rate', unit: '/min', device: 'w' };
+    expect(eventsOf(checkpoints)).toEqual([
+      { ...common, phase: 'raised', value: 140, limit: 130, deviceTime: START, frames: [3] },
+      { ...common, phase: 'cleared', value: 119, limit: 120, deviceTime: null, frames: [5] },
+    ]);
+    expect(totalsOf(checkpoints).events).toBe(2);
+  });
+
+  it('says in the chain how urgent it is and under which rules', () => {
+    const checkpoints = deriveAndClose(rules(HIGH_PULSE), bind('w'), message('w', pulse(140)));
+    const [contract] = entriesOf(checkpoints).filter(({ kind }) => kind === 'contract');
+    const [event] = entriesOf(checkpoints).filter(({ kind }) => kind === 'event');
+    expect(event?.fields).toEqual(new Map<string, unknown>([['phase', 'raised'], ['priority', 'high'], ['contract', contract?.fields.get('contract')]]));
+  });
+
+  it('belongs to the subject, not to the device', () => {
+    const checkpoints = deriveAndClose(rules(HIGH_PULSE), bind('w'), bind('x'), message('w', pulse(140)), message('x', pulse(141)), message('x', pulse(100)));
+    expect(eventsOf(checkpoints).map(({ phase, device }) => [phase, device])).toEqual([['raised', 'w'], ['cleared', 'x']]);
+  });
+});
+
+describe('a rule pack', () => {
+  it('is named by the hash of its JSON, in the chain and in the state', () => {
+    const checkpoints = deriveAndClose(rules(HIGH_PULSE));
+    const hash = toHex(sha256(Buffer.from(JSON.stringify([HIGH_PULSE]))));
+    expect(toHex(fold(checkpoints).contract as Uint8Array)).toBe(hash);
+    expect(entriesOf(checkpoints)[0]).toMatchObject({ kind: 'contract', fields: new Map<string, unknown>([['contract', Buffer.from(hash, 'hex')], ['rules', 1]]) });
+  });
+
+  it('of which a part cannot be applied changes nothing and is in quarantine', () => {
+    const broken = [null, 7, 'rule', {}, { ...HIGH_PULSE, above: '130' }, { ...HIGH_PULSE, below: 1 }, { ...HIGH_PULSE, clearAt: null }, { ...HIGH_PULSE, priority: 'utmost' }];
+    for (const rule of broken) {
+      const checkpoints = deriveAndClose(rules(HIGH_PULSE), rules(HIGH_PULSE, rule), bind('w'), message('w', pulse(140)));
+      expect(totalsOf(checkpoints)).toMatchObject({ events: 1, quarantined: { wrong_shape: 1 } });
+    }
+  });
+
+  it('may be worded in any text', () => {
+    const checkpoints = deriveAndClose(rules({ ...HIGH_PULSE, wording: '\uFEFFPulse\u0301 \ud800' }), bind('w'), message('w', pulse(140)));
+    expect(eventsOf(checkpoints)).toMatchObject([{ wording: 'Puls\u00e9 \ufffd' }]);
+  });
+});
+
+describe('the overview', () => {
+  it('says after every checkpoint what a restart would load', () => {
+    const frames = [rules(HIGH_PULSE), bind('w'), message('w', pulse(140)), message('x', pulse(1)), tick(), unbind('w'), message('x', 'garbage'), tick()];
+    const overview = new DerivationOverview(EMPTY_STATE);
+    const checkpoints = derive(frames);
+    for (const [i, checkpoint] of checkpoints.entries()) {
+      overview.take(checkpoint);
+      const loaded = new DerivationOverview(fold(checkpoints.slice(0, i + 1)));
+      for (const each of ['cursor', 'contract', 'totals', 'bindings'] as const) expect(overview[each]).toEqual(loaded[each]);
+      for (const device of ['w', 'x', 'y']) expect(overview.lastWindowOf(device as never)).toBe(loaded.lastWindowOf(device as never));
+    }
+    expect(overview).toMatchObject({ cursor: 8 });
+    expect(overview.lastWindowOf('w' as never)).toBe(3);
+    expect(overview.lastWindowOf('x' as never)).toBe(8);
+    expect(overview.lastWindowOf('y' as never)).toBeUndefined();
+  });
+});
+
+describe('a binding', () => {
+  it('is told in the payload, and taking away one that is not there is told too', () => {
+    const checkpoints = deriveAndClose(bind('w', ANNA), unbind('w'), unbind('w'));
+    const bindings = checkpoints.flatMap(({ entries }) => entries).filter(({ bytes }) => decodeEntry(bytes).kind === 'binding');
+    expect(bindings.map(({ bytes }) => decodeEntry(bytes).fields.get('action'))).toEqual(['bind', 'unbind', 'unbind']);
+    expect(bindings.map(({ secret }) => Object.fromEntries(decode((secret as { payload: Uint8Array }).payload) as CborMap))).toEqual([
+      { device: 'w', subject: 'patient/anna' }, { device: 'w', subject: 'patient/anna' }, { device: 'w', subject: null },
+    ]);
+  });
+});

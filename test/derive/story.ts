@@ -1,0 +1,174 @@
+/** Journals for tests: what devices, people and the clock might have sent, and deriving it. */
+
+import fc from 'fast-check';
+import { DEFAULT_RULES } from '../../gateway/config/default-rules.ts';
+import type { ThresholdRule } from '../../gateway/context/rules.ts';
+import { encodeOperatorAction } from '../../gateway/decode/operator.ts';
+import { Derivation } from '../../gateway/derive/derivation.ts';
+import type { Checkpoint, DerivedState, SeenChunk } from '../../gateway/derive/derive-store.ts';
+import { LocalDeriver } from '../../gateway/derive/deriver.ts';
+import { SubjectSecrets } from '../../gateway/derive/secrets.ts';
+import { encodeFrame } from '../../gateway/frame-codec.ts';
+import { Millis, UnixMillis } from '../../gateway/quantity.ts';
+import { CLOCK_TRUSTS, Sequence, type DeviceId, type Frame, type FrameRun, type Subject } from '../../gateway/reading.ts';
+
+export const SUBJECT_KEY = new Uint8Array(32).fill(11);
+export const START = UnixMillis(1_790_000_000_000);
+export const ANNA: Subject = { kind: 'patient', id: 'anna' };
+
+export const HIGH_PULSE: ThresholdRule = {
+  id: 'pulse-high', measurement: 'heart_rate', above: 130, clearAt: 120, priority: 'high', wording: 'pulse very high', source: 'test',
+};
+
+export const EMPTY_STATE: DerivedState = {
+  cursor: 0,
+  entrySequence: 0,
+  rules: [],
+  contract: undefined,
+  bindings: new Map(),
+  seen: new Map(),
+  contexts: new Map(),
+  totals: { readings: 0, duplicates: 0, events: 0, implausibleDeviceClocks: 0, quarantined: {} },
+};
+
+const EMPTY_FRAME: Frame = {
+  source: 'timer', device: '', topic: '', qos: 0, dup: false, payload: new Uint8Array(), receivedAt: START, uptime: Millis(0), clockTrust: 'synchronised',
+};
+
+/** A message of a device on its own topic; objects are written as JSON. */
+export function message(device: string, content: unknown, part: Partial<Frame> = {}): Frame {
+  const payload = content instanceof Uint8Array ? content : Buffer.from(typeof content === 'string' ? content : JSON.stringify(content), 'utf8');
+  return { ...EMPTY_FRAME, source: 'mqtt', device: device as DeviceId, topic: `devices/${device}/readings`, qos: 1, payload, ...part };
+}
+
+export const pulse = (value: number, more: object = {}): object => ({ ...more, measurement: 'heart_rate', value, unit: '/min' });
+export const tick = (): Frame => EMPTY_FRAME;
+export const operator = (payload: Uint8Array): Frame => ({ ...EMPTY_FRAME, source: 'operator', payload });
+export const bind = (device: string, subject: Subject = ANNA): Frame => operator(encodeOperatorAction({ type: 'bind', device: device as DeviceId, subject }));
+export const unbind = (device: string): Frame => operator(encodeOperatorAction({ type: 'unbind', device: device as DeviceId }));
+export const rules = (...all: readonly unknown[]): Frame => operator(encodeOperatorAction({ type: 'rules', rules: all }));
+
+export const runOf = (frames: readonly Frame[], first = 1): FrameRun => ({ first: Sequence(first), frames: frames.map(encodeFrame) });
+
+export const deriverFrom = (state: DerivedState = EMPTY_STATE): LocalDeriver => new LocalDeriver(new Derivation(new SubjectSecrets(SUBJECT_KEY), state));
+
+/** Derives frames that follow `state` in one piece. */
+export function derive(frames: readonly Frame[], state: DerivedState = EMPTY_STATE): Checkpoint[] {
+  return [...deriverFrom(state).deriveNow(runOf(frames, state.cursor + 1)).checkpoints];
+}
+
+/** Derives frames and closes the window they end in. */
+export const deriveAndClose = (...frames: readonly Frame[]): Checkpoint[] => derive([...frames, tick()]);
+
+/** The state after checkpoints, worked out in memory, naively: what a store must load. */
+export function fold(checkpoints: readonly Checkpoint[], from: DerivedState = EMPTY_STATE): DerivedState {
+  return checkpoints.reduce((state, { cursor, entrySequence, rules: rulePack, contract, totals, ...changed }): DerivedState => {
+    const bindings = new Map(state.bindings);
+    for (const [device, subject] of changed.bindings) {
+      if (subject === undefined) bindings.delete(device);
+      else bindings.set(device, subject);
+    }
+    const seen = new Map<DeviceId, readonly SeenChunk[]>(state.seen);
+    for (const [device, identities] of changed.seen) seen.set(device, [...(seen.get(device) ?? []), { window: cursor, identities }]);
+    for (const { device, window } of changed.forgotten) seen.set(device, (seen.get(device) ?? []).filter((chunk) => chunk.window !== window));
+    return { cursor, entrySequence, rules: rulePack, contract, totals, bindings, seen, contexts: new Map([...state.contexts, ...changed.contexts]) };
+  }, from);
+}
+
+/** A value with its bytes as text and its maps as arrays, so that what differs only in class compares equal. */
+export function plain(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
+  if (value instanceof Map) return [...(value as Map<unknown, unknown>)].map(plain);
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined).map(([name, each]) => [name, plain(each)]));
+}
+
+/** The same for a state, whose maps have no order. */
+export function plainState(state: DerivedState): unknown {
+  const sorted = <V>(map: ReadonlyMap<string, V>): unknown => plain(new Map([...map].toSorted(([a], [b]) => (a < b ? -1 : 1))));
+  return { ...(plain({ ...state, bindings: 0, seen: 0, contexts: 0 }) as object), bindings: sorted(state.bindings), seen: sorted(state.seen), contexts: sorted(state.contexts) };
+}
+
+const DEVICES = ['watch-1', 'watch-2', 'room-7'];
+const device = fc.constantFrom(...DEVICES);
+const anyText = fc.string({ unit: 'binary', maxLength: 12 });
+const subject: fc.Arbitrary<Subject> = fc.record({ kind: fc.constantFrom('patient', 'room'), id: fc.oneof(fc.constantFrom('anna', 'otto', '7', 'Rene\u0301', 'Ren\u00e9', '\u212b', '\ufeffx'), anyText) });
+/** What a device may say its clock shows, from sane to hostile. */
+const deviceTime = fc.oneof(
+  fc.integer({ min: -60, max: 60 }).map((n) => START + n * 1000),
+  fc.constantFrom(0, -0, -1, 4_102_444_800_000, 2 ** 53, 2 ** 60, 1e300, -1e300, 0.5),
+);
+const counter = fc.oneof(fc.nat(20), fc.constantFrom(2 ** 53 - 1, -1, 1.5, 2 ** 53, -0));
+const measured = fc.oneof(
+  { arbitrary: fc.record({ measurement: fc.constant('heart_rate'), value: fc.integer({ min: 100, max: 150 }), unit: fc.constant('/min') }), weight: 4 },
+  { arbitrary: fc.record({ measurement: fc.constant('spo2'), value: fc.double({ min: 80, max: 100 }), unit: fc.constant('%') }), weight: 2 },
+  { arbitrary: fc.record({ measurement: fc.constant('motion'), value: fc.constantFrom(0, 1, -0, 2), unit: fc.constant('1') }), weight: 1 },
+  { arbitrary: fc.record({ measurement: anyText, value: fc.oneof(fc.double(), anyText), unit: anyText }), weight: 1 },
+);
+const waveform = fc.record({
+  measurement: fc.constant('ppg'), unit: fc.constant('1'), rate: fc.constantFrom(50, 0), samples: fc.array(fc.double({ min: -11, max: 11, noNaN: true }), { maxLength: 8 }),
+});
+const envelope = fc.record({ seq: counter, time: deviceTime }, { requiredKeys: [] });
+const content: fc.Arbitrary<unknown> = fc.oneof(
+  { arbitrary: fc.tuple(envelope, measured).map(([head, reading]) => ({ ...head, ...reading })), weight: 6 },
+  { arbitrary: fc.tuple(envelope, fc.array(measured, { maxLength: 4 })).map(([head, readings]) => ({ ...head, readings })), weight: 2 },
+  { arbitrary: fc.tuple(envelope, waveform).map(([head, block]) => ({ ...head, waveform: block })), weight: 1 },
+  { arbitrary: fc.array(measured, { maxLength: 3 }), weight: 1 },
+  { arbitrary: fc.json(), weight: 1 },
+  { arbitrary: fc.uint8Array({ maxLength: 30 }), weight: 1 },
+);
+/** A rule with one thing about it that nobody would configure. */
+const strangeRule = fc
+  .constantFrom<object>({ wording: 'e\u0301' }, { wording: 7 }, { id: null }, { id: '\ud800' }, { priority: {} }, { above: '130' }, { below: 50 }, { clearAt: null }, { measurement: 1 })
+  .map((strange) => ({ ...HIGH_PULSE, ...strange }));
+const rulePack = fc.oneof(
+  { arbitrary: fc.constantFrom<readonly unknown[]>(DEFAULT_RULES, [HIGH_PULSE], []), weight: 5 },
+  { arbitrary: fc.array(fc.oneof(fc.jsonValue(), strangeRule), { maxLength: 2 }), weight: 3 },
+);
+
+type Scene =
+  | { is: 'message'; device: string; content: unknown; qos: 0 | 1 | 2; foreignTopic: boolean; at: number; trust: Frame['clockTrust'] }
+  | { is: 'again'; back: number; dup: boolean }
+  | { is: 'frame'; frame: Frame };
+
+const scene: fc.Arbitrary<Scene> = fc.oneof(
+  {
+    arbitrary: fc.record({
+      is: fc.constant('message' as const), device, content, qos: fc.constantFrom(0, 1, 2), at: fc.integer({ min: -5000, max: 5000 }),
+      foreignTopic: fc.integer({ min: 0, max: 9 }).map((n) => n === 0), trust: fc.constantFrom(...CLOCK_TRUSTS),
+    }),
+    weight: 10,
+  },
+  { arbitrary: fc.record({ is: fc.constant('again' as const), back: fc.nat(10), dup: fc.boolean() }), weight: 3 },
+  {
+    arbitrary: fc.oneof(
+      fc.constant(tick()),
+      fc.tuple(device, subject).map(([name, whom]) => bind(name, whom)),
+      device.map(unbind),
+      rulePack.map((all) => rules(...all)),
+      fc.oneof(fc.json().map((text) => Buffer.from(text, 'utf8')), fc.uint8Array({ maxLength: 20 })).map(operator),
+    ).map((frame): Scene => ({ is: 'frame', frame })),
+    weight: 4,
+  },
+);
+
+function play(scenes: readonly Scene[]): Frame[] {
+  const frames: Frame[] = [];
+  for (const each of scenes) {
+    if (each.is === 'frame') frames.push(each.frame);
+    else if (each.is === 'again') {
+      const again = frames.at(-1 - each.back);
+      if (again?.source === 'mqtt') frames.push({ ...again, dup: each.dup });
+    } else {
+      const part = { qos: each.qos, clockTrust: each.trust, receivedAt: UnixMillis(START + each.at) };
+      frames.push(message(each.device, each.content, each.foreignTopic ? { ...part, topic: 'devices/x/y' } : part));
+    }
+  }
+  return frames;
+}
+
+/** A journal that begins with some devices bound, and then holds anything in any order. */
+export const journal: fc.Arbitrary<Frame[]> = fc
+  .tuple(fc.boolean(), fc.array(scene, { maxLength: 40 }))
+  .map(([prepared, scenes]) => [...(prepared ? [rules(HIGH_PULSE), bind('watch-1'), bind('room-7', { kind: 'room', id: '7' })] : []), ...play(scenes)]);

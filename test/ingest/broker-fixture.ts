@@ -1,0 +1,124 @@
+/** A broker on a free port over hooks that a test holds in its hand. */
+
+import { StoreError } from '../../gateway/errors.ts';
+import type { AuthenticationOutcome } from '../../gateway/ingest/devices.ts';
+import { startMqttBroker, type MqttBrokerOptions, type MqttObserver, type RefusalReason } from '../../gateway/ingest/mqtt-broker.ts';
+import { Bytes, Millis, Seconds, UnixMillis } from '../../gateway/quantity.ts';
+import { Sequence, type Frame } from '../../gateway/reading.ts';
+import { RawClient, type ConnectFields } from './mqtt-wire.ts';
+
+export const PASSWORD = 'correct horse';
+
+type Held = Readonly<{ frame: Frame; resolve: () => void; reject: () => void }>;
+type Refusal = Readonly<{ reason: RefusalReason; device?: string; message?: string }>;
+
+/** Counts what the broker tells, and lets a test wait for it. */
+class Observations implements MqttObserver {
+  readonly refusals: Refusal[] = [];
+  connections = 0;
+  receivedCount = 0;
+  acceptedCount = 0;
+  #watchers: { holds: () => boolean; resolve: () => void }[] = [];
+
+  connected = (delta: 1 | -1): void => this.#note(() => (this.connections += delta));
+  received = (): void => this.#note(() => (this.receivedCount += 1));
+  accepted = (): void => this.#note(() => (this.acceptedCount += 1));
+  refused = (reason: RefusalReason, detail: object): void => this.#note(() => this.refusals.push({ reason, ...detail }));
+
+  /** Resolves as soon as `holds` does, asked after every observation. */
+  until(holds: () => boolean): Promise<void> {
+    if (holds()) return Promise.resolve();
+    return new Promise((resolve) => this.#watchers.push({ holds, resolve }));
+  }
+
+  get reasons(): readonly RefusalReason[] {
+    return this.refusals.map(({ reason }) => reason);
+  }
+
+  #note(change: () => unknown): void {
+    change();
+    const watchers = this.#watchers;
+    this.#watchers = [];
+    for (const watcher of watchers) {
+      if (watcher.holds()) watcher.resolve();
+      else this.#watchers.push(watcher);
+    }
+  }
+}
+
+export class BrokerUnderTest implements AsyncDisposable {
+  readonly frames: Frame[] = [];
+  /** Frames offered with QoS 0. */
+  readonly offered: Frame[] = [];
+  readonly observed = new Observations();
+  /** Frames nobody has decided about yet, while {@link holding}. */
+  readonly held: Held[] = [];
+  /** Whether `accept` waits for the test. */
+  holding = false;
+  takesOffers = true;
+  outcome: AuthenticationOutcome | 'fault' | undefined;
+  port = 0;
+  #close: () => Promise<void> = () => Promise.resolve();
+  #heldWaiters: (() => void)[] = [];
+
+  static async start(options: Partial<MqttBrokerOptions> = {}): Promise<BrokerUnderTest> {
+    const under = new BrokerUnderTest();
+    const broker = await startMqttBroker(
+      {
+        listen: { host: '127.0.0.1', port: 0 },
+        maxPayload: Bytes(4096),
+        maxConnections: 20,
+        maxInFlight: 10,
+        maxTopicLevels: 8,
+        keepAliveLimit: Seconds(1800),
+        connectTimeout: Seconds(10),
+        ...options,
+      },
+      {
+        authenticate: async (_device, password) => under.#authenticate(password),
+        accept: (frame) => under.#accept(frame),
+        offer: (frame) => {
+          if (under.takesOffers) under.offered.push(frame);
+          return under.takesOffers;
+        },
+        clock: { now: () => UnixMillis(1_800_000_000_000), uptime: () => Millis(performance.now()), trust: () => 'synchronised' },
+        observe: under.observed,
+      },
+    );
+    under.port = broker.address.port;
+    under.#close = broker.close;
+    return under;
+  }
+
+  /** A client that is let in as `device`. */
+  login(device: string, fields: ConnectFields = {}): Promise<RawClient> {
+    return RawClient.login(this.port, { clientId: device, username: device, password: PASSWORD, ...fields });
+  }
+
+  /** Resolves when at least `count` frames wait for the test. */
+  async untilHeld(count: number): Promise<void> {
+    while (this.held.length < count) await new Promise<void>((resolve) => this.#heldWaiters.push(resolve));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { resolve } of this.held) resolve();
+    await this.#close();
+  }
+
+  #authenticate(password: Uint8Array): AuthenticationOutcome {
+    if (this.outcome === 'fault') throw new StoreError('VG_STORE_READ', 'the credentials cannot be read');
+    return this.outcome ?? (Buffer.from(password).equals(Buffer.from(PASSWORD)) ? 'accepted' : 'wrong_credentials');
+  }
+
+  #accept(frame: Frame): Promise<Sequence> {
+    return new Promise((resolve, reject) => {
+      const take = (): void => {
+        this.frames.push(frame);
+        resolve(Sequence(this.frames.length));
+      };
+      if (!this.holding) return take();
+      this.held.push({ frame, resolve: take, reject: () => reject(new StoreError('VG_STORE_WRITE', 'the disk is full')) });
+      for (const wake of this.#heldWaiters.splice(0)) wake();
+    });
+  }
+}
