@@ -14,7 +14,7 @@ import { DeriveLoop } from './derive/derive-loop.ts';
 import { DeriveThread } from './derive/derive-thread.ts';
 import type { Checkpoint, DerivedState, DeriveStore, Totals } from './derive/derive-store.ts';
 import { DerivationOverview } from './derive/overview.ts';
-import type { StoreError } from './errors.ts';
+import { StoreError } from './errors.ts';
 import { Acceptor } from './ingest/accept.ts';
 import type { Clock } from './ingest/clock.ts';
 import type { Journal } from './ingest/journal.ts';
@@ -60,9 +60,14 @@ export class Pipeline {
   readonly #sealLoops: ReadonlyMap<Lane, SealLoop>;
   readonly #clock: Clock;
 
-  /** Loads the state of derivation and starts both loops. */
+  /** Loads the state of derivation and starts both loops. Throws {@link StoreError} when it does not fit the journal. */
   static async start(options: PipelineOptions): Promise<Pipeline> {
-    return new Pipeline(options, await options.deriveStore.load());
+    const state = await options.deriveStore.load();
+    // Frames would be passed over in silence: this is a folder put together from copies of different age.
+    if (state.cursor >= options.journal.next) {
+      throw new StoreError('VG_STORE_CORRUPT', `derivation is at frame ${state.cursor}, but the journal ends at ${options.journal.next - 1}: restore one whole copy of the data folder`);
+    }
+    return new Pipeline(options, state);
   }
 
   private constructor(options: PipelineOptions, state: DerivedState) {

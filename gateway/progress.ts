@@ -3,6 +3,7 @@ import type { BlockStore, LaneId } from './ledger/block-store.ts';
 import { openBlock } from './ledger/block.ts';
 import type { VerifiedBlock } from './ledger/verify.ts';
 import type { ReadingState } from './reading.ts';
+import { Turns } from './turns.ts';
 
 /** How far a state has come: device messages counted since this process started, and the last journal frame that reached it. */
 export type StateProgress = { messages: number; through: number };
@@ -21,7 +22,7 @@ export class Progress {
   readonly #coverage = new Map<number, Coverage>();
   readonly #heights: Record<'relayed' | 'receipted', number>;
   readonly #onProgress: (state: ReadingState, messages: number, through: number) => void;
-  #turn: Promise<void> = Promise.resolve();
+  readonly #turns = new Turns();
 
   /** `heights`: what was relayed and receipted before this process started; it is not counted again. */
   constructor(options: {
@@ -43,9 +44,17 @@ export class Progress {
   async recover(sealedHeight: number | undefined): Promise<void> {
     const heights = { sealed: sealedHeight ?? -1, ...this.#heights };
     for (const state of ['sealed', 'relayed', 'receipted'] as const) {
-      const { through } = heights[state] < 0 ? { through: undefined } : await this.#coverageAt(heights[state]);
-      this.states[state].through = through ?? 0;
+      this.states[state].through = await this.#throughAt(heights[state]);
     }
+  }
+
+  /** The last frame covered up to a height: a block may hold no evidence at all, then one below it says. */
+  async #throughAt(height: number): Promise<number> {
+    for (let at = height; at >= 0; at--) {
+      const { through } = await this.#coverageAt(at);
+      if (through !== undefined) return through;
+    }
+    return 0;
   }
 
   received(): void {
@@ -64,17 +73,24 @@ export class Progress {
     this.#advance('sealed', coverage);
   }
 
-  /** The record lane is relayed and receipted up to these heights now. */
+  /**
+   * The record lane is relayed and receipted up to these heights now. Rejects with StoreError when a block cannot be read;
+   * what is missing then is counted by the next call.
+   */
   countersigned(heights: Readonly<Record<'relayed' | 'receipted', number | undefined>>): Promise<void> {
-    this.#turn = this.#turn.then(() => this.#follow('relayed', heights.relayed)).then(() => this.#follow('receipted', heights.receipted));
-    return this.#turn;
+    return this.#turns.take('countersigned', async () => {
+      await this.#follow('relayed', heights.relayed);
+      await this.#follow('receipted', heights.receipted);
+    });
   }
 
   async #follow(state: 'relayed' | 'receipted', height: number | undefined): Promise<void> {
     while (height !== undefined && this.#heights[state] < height) {
-      this.#heights[state] += 1;
-      this.#advance(state, await this.#coverageAt(this.#heights[state]));
-      if (state === 'receipted') this.#coverage.delete(this.#heights[state]);
+      const next = this.#heights[state] + 1;
+      const coverage = await this.#coverageAt(next);
+      this.#heights[state] = next;
+      this.#advance(state, coverage);
+      if (state === 'receipted') this.#coverage.delete(next);
     }
   }
 

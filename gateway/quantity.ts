@@ -40,7 +40,9 @@ function parseWithUnit(text: string, units: Readonly<Record<string, number>>, ex
   if (match?.[1] === undefined || factor === undefined || !Object.hasOwn(units, match[2] as string)) {
     throw new QuantityError(`"${text}" is not a number with one of the units ${Object.keys(units).join(', ')} (for example "${example}")`);
   }
-  return Number(match[1]) * factor;
+  const value = Number(match[1]) * factor;
+  if (!Number.isFinite(value)) throw new QuantityError(`"${text}" is more than any number here can be`);
+  return value;
 }
 
 /** Parses "250ms", "30s", "5min", "1.5h" or "14d". Throws {@link QuantityError} for anything else, a bare number included. */

@@ -62,6 +62,11 @@ export type AcceptedFrame = Readonly<{ sequence: Sequence; frame: Frame; bytes: 
 /** Neighbouring frames of the journal as their bytes (frame-codec.ts); the first has sequence `first`. */
 export type FrameRun = Readonly<{ first: Sequence; frames: readonly Uint8Array[] }>;
 
+/** A patient or room id: 1 to 64 characters without control characters or `/`. */
+export function isSubjectId(id: string): boolean {
+  return /^[^\p{C}/]{1,64}$/u.test(id);
+}
+
 /** Whom a device measures. One device is bound to one subject at a time. */
 export type Subject = Readonly<{ kind: 'patient' | 'room'; id: string }>;
 

@@ -76,7 +76,7 @@ export async function traceMessage(sources: TraceSources, device: DeviceId, sequ
 }
 
 async function messageAt({ journal }: TraceSources, device: DeviceId, sequence: Sequence): Promise<AcceptedFrame> {
-  const run = await journal.read(sequence, Bytes(1));
+  const run = Number.isSafeInteger(sequence) && sequence > 0 ? await journal.read(sequence, Bytes(1)) : undefined;
   const accepted = run === undefined ? undefined : framesOf(run)[0];
   if (accepted?.frame.device !== device) throw new UsageError(`frame ${sequence} of the journal is no message of ${device}`);
   return accepted;

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { UsageError, messageOf } from '../errors.ts';
-import { isDeviceId, type DeviceId, type Subject } from '../reading.ts';
-import { isSubjectId } from '../decode/operator.ts';
+import { isDeviceId, isSubjectId, type DeviceId, type Subject } from '../reading.ts';
 import { administer } from './administer.ts';
 import { textOf, type Arguments, type Command, type Environment } from './command.ts';
 import { CONFIG_OPTIONS } from './settings.ts';

@@ -1,7 +1,7 @@
-import { open } from 'node:fs/promises';
-import { UnreadableError, UsageError } from '../errors.ts';
+import { open, rm, type FileHandle } from 'node:fs/promises';
+import { UnreadableError, UsageError, messageOf } from '../errors.ts';
 import { chainsAt } from './chain-source.ts';
-import { textOf, type Command } from './command.ts';
+import { textOf, type Command, type Environment } from './command.ts';
 
 export const exportCommand: Command = {
   name: 'export',
@@ -13,19 +13,15 @@ export const exportCommand: Command = {
     const [target] = args.positionals;
     const path = textOf(args, 'out');
     if (target === undefined || path === undefined) throw new UsageError('expected: export <folder | url> --out FILE');
-    const file = await open(path, 'wx', 0o600);
+    const file = await create(path);
     let blocks = 0;
-    let chains = 0;
     try {
-      for await (const chain of chainsAt(target, environment)) {
-        chains += 1;
-        if (chains > 1) throw new UnreadableError(`${target} holds several chains; one file holds one`);
-        for await (const block of chain.blocks) {
-          await file.write(block);
-          blocks += 1;
-        }
-      }
+      blocks = await writeChain(file, target, environment);
       await file.sync();
+    } catch (error) {
+      // Half a chain would look like a gateway that hides something.
+      await rm(path);
+      throw error;
     } finally {
       await file.close();
     }
@@ -33,3 +29,25 @@ export const exportCommand: Command = {
     return 0;
   },
 };
+
+async function create(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'wx', 0o600);
+  } catch (cause) {
+    throw new UsageError(`cannot create ${path}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+async function writeChain(file: FileHandle, target: string, environment: Environment): Promise<number> {
+  let blocks = 0;
+  let chains = 0;
+  for await (const chain of chainsAt(target, environment)) {
+    chains += 1;
+    if (chains > 1) throw new UnreadableError(`${target} holds several chains; one file holds one`);
+    for await (const block of chain.blocks) {
+      await file.write(block);
+      blocks += 1;
+    }
+  }
+  return blocks;
+}

@@ -34,10 +34,12 @@ export function readRules(values: readonly unknown[]): readonly ThresholdRule[] 
   });
 }
 
-function readRule({ id, measurement, above, below, clearAt, priority, wording, source }: Readonly<Record<string, unknown>>): ThresholdRule | undefined {
+function readRule(rule: Readonly<Record<string, unknown>>): ThresholdRule | undefined {
+  const { id, measurement, above, below, clearAt, priority, wording, source } = rule;
   const known = PRIORITIES.find((each) => each === priority);
   const limits = isLimit(above) ? below === undefined : isLimit(below) && above === undefined;
-  if (known === undefined || !limits || !isLimit(clearAt) || !isText(id) || !isText(measurement) || !isText(wording) || !isText(source)) return undefined;
+  if (known === undefined || !limits || !isLimit(clearAt)) return undefined;
+  if (!isText(id) || !isText(measurement) || !isText(wording) || !isText(source)) return undefined;
   const limit = isLimit(above) ? { above } : { below: below as number };
   return { id: canonical(id), measurement, ...limit, clearAt, priority: known, wording: canonical(wording), source };
 }

@@ -11,8 +11,8 @@ import { MEASUREMENTS, type Measurement } from './measurements.ts';
  *     {"seq":43,"time":1764000000123,"waveform":{"measurement":"ppg","unit":"1","rate":50,"samples":[0.12,…]}}
  *     [{"measurement":"spo2","value":97,"unit":"%"},…]
  *
- * `seq` (a whole number from 0) and `time` (the device's clock, Unix milliseconds) are optional. Unknown members are
- * ignored, so that firmware may grow.
+ * where a reading in an array may be a waveform too. `seq` (a whole number from 0) and `time` (the device's clock, Unix
+ * milliseconds) are optional. Unknown members are ignored, so that firmware may grow.
  */
 export type Message = Readonly<{
   /** The device's own counter. */
@@ -28,8 +28,8 @@ export const NATIVE_JSON_VERSION = 1;
 
 const MAX_READINGS = 256;
 const MAX_SAMPLES = 8192;
-/** No value nests deeper than array → message → waveform → samples. */
-const MAX_DEPTH = 4;
+/** No value nests deeper than message → readings → reading → waveform → samples. */
+const MAX_DEPTH = 5;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Decodes one payload. Throws {@link DecodeError} when nothing of it can be used. */

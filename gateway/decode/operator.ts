@@ -1,5 +1,5 @@
 import { DecodeError } from '../errors.ts';
-import { isDeviceId, type DeviceId, type Subject } from '../reading.ts';
+import { isDeviceId, isSubjectId, type DeviceId, type Subject } from '../reading.ts';
 
 /**
  * What a person or the configuration decided, as it enters the journal: the payload of an `operator` frame, JSON in
@@ -24,7 +24,7 @@ export function decodeOperatorAction(payload: Uint8Array): OperatorAction {
       if (!Array.isArray(action['rules'])) throw new DecodeError('wrong_shape', '"rules" must be an array');
       return { type: 'rules', rules: action['rules'] };
     default:
-      throw new DecodeError('wrong_shape', `unknown operator action "${String(action['type'])}"`);
+      throw new DecodeError('wrong_shape', `unknown operator action ${JSON.stringify(action['type'])}`);
   }
 }
 
@@ -42,11 +42,6 @@ function deviceOf(action: Readonly<Record<string, unknown>>): DeviceId {
   const { device } = action;
   if (typeof device !== 'string' || !isDeviceId(device)) throw new DecodeError('wrong_shape', '"device" must be a device id');
   return device;
-}
-
-/** A patient or room id: 1 to 64 characters without control characters or `/`. */
-export function isSubjectId(id: string): boolean {
-  return /^[^\p{C}/]{1,64}$/u.test(id);
 }
 
 function subjectOf(value: unknown): Subject {

@@ -147,6 +147,7 @@ export class Derivation {
     if (action.type === 'rules') {
       this.#rules = readRules(action.rules);
       this.#contract = sha256(Buffer.from(JSON.stringify(action.rules), 'utf8'));
+      this.#forgetRulesNoLongerThere();
       this.#draft({ lane: 'record', kind: 'contract', time, fields: { contract: this.#contract, rules: this.#rules.length } });
       return;
     }
@@ -162,6 +163,17 @@ export class Derivation {
       payload: { device: action.device, subject: subject === undefined ? null : `${subject.kind}/${subject.id}` },
       ...(subject === undefined ? {} : { subject }),
     });
+  }
+
+  /** A rule that left the pack cannot be cleared by a reading any more. */
+  #forgetRulesNoLongerThere(): void {
+    const known = new Set(this.#rules.map(({ id }) => id));
+    for (const [name, context] of this.#contexts) {
+      const raised = context.raised.filter((id) => known.has(id));
+      if (raised.length === context.raised.length) continue;
+      this.#contexts.set(name, { raised });
+      this.#changedContexts.set(name, { raised });
+    }
   }
 
   #quarantine(accepted: AcceptedFrame, rejected: readonly DecodeError[]): void {

@@ -8,7 +8,7 @@ import { request } from 'node:http';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { AddedDevice, Administration, ListedDevice, Status } from '../administration.ts';
 import { PeerError, UsageError, VitalgateError, messageOf } from '../errors.ts';
-import { Sequence, isDeviceId, type DeviceId, type Subject } from '../reading.ts';
+import { Sequence, isDeviceId, isSubjectId, type DeviceId, type Subject } from '../reading.ts';
 import type { Trace } from '../trace.ts';
 
 /** What a command may do, whether the gateway runs or the command opened the data folder itself. */
@@ -36,13 +36,13 @@ export async function startControl(path: string, administration: Administration)
   return { close: () => app.close() };
 }
 
-type DeviceBody = Readonly<{ device: string; subject: Subject; password?: string }>;
+type DeviceBody = Readonly<{ device: string; subject?: Partial<Subject>; password?: string }>;
 type DeviceParams = Readonly<{ device: string }>;
 
 function addRoutes(app: FastifyInstance, administration: Administration): void {
   app.get('/status', () => administration.status());
   app.get('/devices', () => administration.devices());
-  app.post<{ Body: DeviceBody }>('/devices', ({ body }) => administration.addDevice(deviceIn(body.device), body.subject, body.password));
+  app.post<{ Body: DeviceBody }>('/devices', ({ body }) => administration.addDevice(deviceIn(body.device), subjectIn(body.subject), body.password));
   app.delete<{ Params: DeviceParams }>('/devices/:device', async ({ params }) => {
     await administration.removeDevice(deviceIn(params.device));
     return {};
@@ -55,6 +55,12 @@ function addRoutes(app: FastifyInstance, administration: Administration): void {
 function deviceIn(text: string): DeviceId {
   if (!isDeviceId(text)) throw new UsageError(`"${text}" is no device id: 1 to 64 of a-z A-Z 0-9 . _ -, not beginning with a dot`);
   return text;
+}
+
+function subjectIn(subject: Partial<Subject> | undefined): Subject {
+  const { kind, id } = subject ?? {};
+  if ((kind === 'patient' || kind === 'room') && typeof id === 'string' && isSubjectId(id)) return { kind, id };
+  throw new UsageError('"subject" must be {"kind": "patient" or "room", "id": 1 to 64 characters without "/"}');
 }
 
 /** The gateway behind a control socket. Its methods throw {@link UsageError} for what the gateway refused, {@link PeerError} without one. */

@@ -4,8 +4,12 @@ import { DEFAULT_RULES } from '../../gateway/config/default-rules.ts';
 import { applyRules, EMPTY_CONTEXT, PRIORITIES, readRules, type SubjectContext, type ThresholdRule } from '../../gateway/context/rules.ts';
 import type { Reading } from '../../gateway/reading.ts';
 
-const high: ThresholdRule = { id: 'high', measurement: 'heart_rate', above: 130, clearAt: 120, priority: 'high', wording: 'fast', source: 'test' };
-const low: ThresholdRule = { id: 'low', measurement: 'heart_rate', below: 40, clearAt: 45, priority: 'medium', wording: 'slow', source: 'test' };
+const high: ThresholdRule = {
+  id: 'high', measurement: 'heart_rate', above: 130, clearAt: 120, priority: 'high', wording: 'fast', source: 'test',
+};
+const low: ThresholdRule = {
+  id: 'low', measurement: 'heart_rate', below: 40, clearAt: 45, priority: 'medium', wording: 'slow', source: 'test',
+};
 const pulse = (value: number): Reading => ({ measurement: 'heart_rate', value, unit: '/min' });
 
 /** What a row of values changes, as `rule phase value limit`. */
@@ -18,7 +22,7 @@ function follow(values: readonly number[], rules: readonly ThresholdRule[] = [hi
   });
 }
 
-describe('a threshold', () => {
+describe('hysteresis', () => {
   const table: readonly [name: string, values: readonly number[], findings: readonly string[]][] = [
     ['is raised beyond its limit, not at it', [130, 130.5], ['high raised 130.5 130']],
     ['is raised once', [131, 140, 135, 131], ['high raised 131 130']],
@@ -31,7 +35,7 @@ describe('a threshold', () => {
     ['is never cleared without having been raised', [100, 50, 119], []],
   ];
   for (const [name, values, findings] of table) {
-    it(name, () => {
+    it(`a threshold ${name}`, () => {
       expect(follow(values)).toEqual(findings);
     });
   }
@@ -39,7 +43,9 @@ describe('a threshold', () => {
   it('judges its own measurement only, and no waveform', () => {
     const other = { measurement: 'spo2', value: 200, unit: '%' };
     const block = { measurement: 'heart_rate', value: [200, 200], unit: '/min', rateHz: 1 };
-    for (const reading of [other, block]) expect(applyRules(EMPTY_CONTEXT, reading, [high, low])).toEqual({ context: EMPTY_CONTEXT, findings: [] });
+    for (const reading of [other, block]) {
+      expect(applyRules(EMPTY_CONTEXT, reading, [high, low])).toEqual({ context: EMPTY_CONTEXT, findings: [] });
+    }
   });
 
   it('leaves the very same context when nothing changed', () => {
@@ -57,7 +63,8 @@ describe('a threshold', () => {
 describe('rules of any kind', () => {
   const limits = fc.tuple(fc.integer({ min: 0, max: 50 }), fc.nat(10), fc.boolean());
   const pack = fc.array(limits, { maxLength: 4 }).map((all) => all.map(([limit, slack, above], i): ThresholdRule => ({
-    ...high, id: `rule-${i}`, above: above ? limit : undefined, below: above ? undefined : limit, clearAt: above ? limit - slack : limit + slack,
+    ...high, id: `rule-${i}`, above: above ? limit : undefined, below: above ? undefined : limit,
+    clearAt: above ? limit - slack : limit + slack,
   })));
   const values = fc.array(fc.double({ min: -5, max: 65, noNaN: true }), { maxLength: 40 });
 
@@ -94,14 +101,25 @@ describe('reading rules', () => {
   });
 
   const broken: readonly [name: string, rule: unknown][] = [
-    ['null', null], ['text', 'high'], ['an array', []], ['nothing in it', {}], ['two limits', { ...high, below: 1 }], ['no limit', { ...high, above: undefined }],
-    ['a limit as text', { ...high, above: '130' }], ['an infinite limit', { ...high, above: Infinity }], ['no clearing value', { ...high, clearAt: undefined }],
+    ['null', null],
+    ['text', 'high'],
+    ['an array', []],
+    ['nothing in it', {}],
+    ['two limits', { ...high, below: 1 }],
+    ['no limit', { ...high, above: undefined }],
+    ['a limit as text', { ...high, above: '130' }],
+    ['an infinite limit', { ...high, above: Infinity }],
+    ['no clearing value', { ...high, clearAt: undefined }],
     ['an unknown priority', { ...high, priority: 'utmost' }], ['a priority of the prototype', { ...high, priority: 'constructor' }],
-    ['no name', { ...high, id: undefined }], ['a measurement that is no text', { ...high, measurement: 7 }], ['no wording', { ...high, wording: null }],
+    ['no name', { ...high, id: undefined }],
+    ['a measurement that is no text', { ...high, measurement: 7 }],
+    ['no wording', { ...high, wording: null }],
   ];
   for (const [name, rule] of broken) {
     it(`refuses a rule with ${name}, saying which`, () => {
-      expect(() => readRules([high, rule])).toThrow(expect.objectContaining({ reason: 'wrong_shape', message: expect.stringContaining('rule 2') as string }));
+      expect(() => readRules([high, rule])).toThrow(
+        expect.objectContaining({ reason: 'wrong_shape', message: expect.stringContaining('rule 2') as string })
+      );
     });
   }
 

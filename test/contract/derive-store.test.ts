@@ -6,12 +6,15 @@ import { StoredPendingEntries } from '../../gateway/store/block-store.ts';
 import { StoredDerivation } from '../../gateway/store/derive-store.ts';
 import { derivationKey, quarantineKey, windowKey } from '../../gateway/store/keys.ts';
 import type { KeyValueStore } from '../../gateway/store/key-value.ts';
-import { bind, derive, EMPTY_STATE, fold, HIGH_PULSE, journal, message, plainState, pulse, rules, START, tick, unbind } from '../derive/story.ts';
+import {
+  bind, derive, EMPTY_STATE, fold, HIGH_PULSE, journal, message, plainState, pulse, rules, START, tick, unbind,
+} from '../derive/story.ts';
 import { ENGINES } from './engines.ts';
 import { FaultyStore } from './faulty-store.ts';
 
 const STORY = [
-  rules(HIGH_PULSE), bind('w'), message('w', pulse(140, { seq: 1, time: START })), message('w', 'garbage'), tick(), unbind('w'), bind('x'), message('x', pulse(70)), tick(),
+  rules(HIGH_PULSE), bind('w'), message('w', pulse(140, { seq: 1, time: START })), message('w', 'garbage'), tick(),
+  unbind('w'), bind('x'), message('x', pulse(70)), tick(),
 ];
 
 /** Every record of the store. */
@@ -42,7 +45,9 @@ describe.each(ENGINES)('a derive store, $name', ({ open }) => {
     await fc.assert(fc.asyncProperty(closed, fc.integer({ min: 1, max: 5 }), async (frames, size) => {
       await using engine = await open();
       const checkpoints = derive(frames);
-      for (let at = 0; at < checkpoints.length; at += size) await new StoredDerivation(engine.store).commit(checkpoints.slice(at, at + size));
+      for (let at = 0; at < checkpoints.length; at += size) {
+        await new StoredDerivation(engine.store).commit(checkpoints.slice(at, at + size));
+      }
       const store = new StoredDerivation(await engine.reopen());
       expect(plainState(await store.load())).toEqual(plainState(fold(checkpoints)));
       const spans = await Promise.all(frames.map((_, i) => store.evidenceFor(Sequence(i + 1))));
@@ -80,20 +85,27 @@ describe.each(ENGINES)('a derive store, $name', ({ open }) => {
     const pending = new StoredPendingEntries(engine.store);
     const entries = checkpoints.flatMap((checkpoint) => checkpoint.entries);
     for (const { lane, sequence, bytes, secret } of entries) {
-      expect((await pending.pending(lane, sequence - 1, 1)).map((entry) => [entry.sequence, Buffer.from(entry.bytes)])).toEqual([[sequence, Buffer.from(bytes)]]);
+      expect(
+        (await pending.pending(lane, sequence - 1, 1)).map((entry) => [entry.sequence, Buffer.from(entry.bytes)])
+      ).toEqual([[sequence, Buffer.from(bytes)]]);
       const kept = await pending.payload(sequence);
       expect(kept === undefined ? undefined : [kept.salt, kept.payload].map((each) => Buffer.from(each))).toEqual(
         secret === undefined ? undefined : [secret.salt, secret.payload].map((each) => Buffer.from(each)),
       );
     }
     const quarantined = JSON.parse(Buffer.from(await engine.store.get(quarantineKey(4)) as Uint8Array).toString()) as object;
-    expect(quarantined).toEqual({ device: 'w', rejections: [{ reason: 'invalid_json', message: expect.any(String) as string }], decoderVersion: 1 });
+    expect(quarantined).toEqual(
+      { device: 'w', rejections: [{ reason: 'invalid_json', message: expect.any(String) as string }], decoderVersion: 1 }
+    );
   });
 
   it('forgets identities that fell out of the window', async () => {
     await using engine = await open();
     const store = new StoredDerivation(engine.store);
-    const windows = Array.from({ length: 4 }, (_, w) => [...Array.from({ length: 1100 }, (_unused, i) => message('w', pulse(70, { seq: w * 1100 + i, time: START }))), tick()]);
+    const windows = Array.from(
+      { length: 4 },
+      (_, w) => [...Array.from({ length: 1100 }, (_unused, i) => message('w', pulse(70, { seq: w * 1100 + i, time: START }))), tick()],
+    );
     const checkpoints = derive(windows.flat());
     await store.commit(checkpoints);
     const kept = await Promise.all(checkpoints.map(async ({ cursor }) => (await engine.store.get(windowKey(cursor, 'w'))) !== undefined));

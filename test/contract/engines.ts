@@ -30,7 +30,9 @@ export async function withFolder<T>(work: (folder: string) => Promise<T>): Promi
 }
 
 /** Rewrites one record as it lies on disk, with RocksDB alone. The store MUST be closed. */
-export async function rewriteOnDisk(folder: string, key: Uint8Array, rewrite: (record: Buffer) => { key: Buffer; value: Buffer }): Promise<void> {
+export async function rewriteOnDisk(
+  folder: string, key: Uint8Array, rewrite: (record: Buffer) => { key: Buffer; value: Buffer },
+): Promise<void> {
   const db = rocksdb(folder);
   await promisify(db.open.bind(db))({ createIfMissing: false });
   const record = await promisify(db.get.bind(db))(Buffer.from(key));

@@ -12,7 +12,7 @@ import { FaultyStore, type WriteFault } from './faulty-store.ts';
 const bootId = new Uint8Array(16).fill(3);
 const opened = (store: KeyValueStore): Promise<Journal> => openJournal(store, { bootId });
 const frame = (text: string): Uint8Array => Buffer.from(text);
-const frames = (...texts: string[]): Uint8Array[] => texts.map(frame);
+const frames = (...all: string[]): Uint8Array[] => all.map(frame);
 
 /** The frames from `from` on as texts, read as far as one call goes. */
 async function texts(journal: Journal, from: number, limit = Bytes(1)): Promise<string[] | undefined> {
@@ -27,7 +27,12 @@ const group = fc.array(fc.uint8Array({ maxLength: 60 }), { minLength: 1, maxLeng
 type Step = { do: 'append'; group: Uint8Array[] } | { do: 'fail'; group: Uint8Array[]; fault: WriteFault } | { do: 'reopen' };
 const step: fc.Arbitrary<Step> = fc.oneof(
   { arbitrary: fc.record({ do: fc.constant('append' as const), group }), weight: 5 },
-  { arbitrary: fc.record({ do: fc.constant('fail' as const), group, fault: fc.constantFrom<WriteFault>('nothing written', 'written all the same') }), weight: 2 },
+  {
+    arbitrary: fc.record(
+      { do: fc.constant('fail' as const), group, fault: fc.constantFrom<WriteFault>('nothing written', 'written all the same') }
+    ),
+    weight: 2,
+  },
   { arbitrary: fc.record({ do: fc.constant('reopen' as const) }), weight: 1 },
 );
 

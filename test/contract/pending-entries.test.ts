@@ -71,7 +71,9 @@ describe.each(ENGINES)('entries waiting for a block, $name', ({ open }) => {
     await using engine = await open();
     await fill(engine.store);
     const salt = new Uint8Array(32).fill(5);
-    await engine.store.write([{ key: payloadKey(1), value: Buffer.concat([salt, Buffer.from('payload')]) }, { key: payloadKey(2), value: salt }], { sync: false });
+    await engine.store.write(
+      [{ key: payloadKey(1), value: Buffer.concat([salt, Buffer.from('payload')]) }, { key: payloadKey(2), value: salt }], { sync: false },
+    );
     await seal(engine.store, 'record', [1, 2]);
     const pending = new StoredPendingEntries(await engine.reopen());
     expect(await pending.payload(1)).toEqual({ salt: Buffer.from(salt), payload: Buffer.from('payload') });

@@ -7,10 +7,14 @@ import { DecodeError, type QuarantineReason } from '../../gateway/errors.ts';
 import type { Reading } from '../../gateway/reading.ts';
 
 type Payload = { text: string } | { hex: string } | { before: string; repeat: string; times: number; after: string };
-type Vector = { desc: string; payload: Payload; wantReason?: QuarantineReason; wantReadings?: Reading[]; wantRejected?: QuarantineReason[] };
+type Vector = {
+  desc: string; payload: Payload; wantReason?: QuarantineReason; wantReadings?: Reading[]; wantRejected?: QuarantineReason[];
+};
 
 const VECTORS = new URL('vectors/', import.meta.url);
-const vectors = readdirSync(VECTORS).map((name) => ({ name: name.replace('.json', ''), ...(JSON.parse(readFileSync(new URL(name, VECTORS), 'utf8')) as Vector) }));
+const vectors = readdirSync(VECTORS).map(
+  (name) => ({ name: name.replace('.json', ''), ...(JSON.parse(readFileSync(new URL(name, VECTORS), 'utf8')) as Vector) })
+);
 
 function bytesOf(payload: Payload): Uint8Array {
   if ('hex' in payload) return Buffer.from(payload.hex, 'hex');
@@ -39,7 +43,8 @@ describe('a payload nobody should send', () => {
   });
 
   it('is never repeated in the reason: it may be about a patient', () => {
-    for (const text of ['{"measurement":"heart_rate","value":"Anna 70","unit":"/min"}', '{"seq":"Anna","measurement":"heart_rate"}', '"Anna"', '{"time":"Anna"}']) {
+    const reading = '{"measurement":"heart_rate","value":"Anna 70","unit":"/min"}';
+    for (const text of [reading, '{"seq":"Anna","measurement":"heart_rate"}', '"Anna"', '{"time":"Anna"}']) {
       expect(() => decodeText(text)).toThrow(expect.objectContaining({ message: expect.not.stringContaining('Anna') as string }));
     }
   });
@@ -49,17 +54,23 @@ describe('a message', () => {
   const spo2 = { measurement: 'spo2', value: 97, unit: '%' };
   const pulse = { measurement: 'heart_rate', value: 70.5, unit: '/min' };
   const time = 1_790_000_000_123;
-  const accepted: readonly [shape: string, content: unknown, want: Partial<Message>][] = [
-    ['of one reading', spo2, { readings: [spo2 as Reading] }],
-    ['of one reading with counter and time', { seq: 41, time, ...spo2 }, { sequence: 41, deviceTime: time as never, readings: [{ ...spo2, deviceTime: time } as Reading] }],
-    ['of several readings', { readings: [spo2, pulse] }, { readings: [spo2, pulse] as Reading[] }],
-    ['whose readings inherit its time', { time, readings: [spo2, { ...pulse, time: time - 5 }] }, { readings: [{ ...spo2, deviceTime: time }, { ...pulse, deviceTime: time - 5 }] as Reading[] }],
-    ['that is an array', [spo2, { ...pulse, time }], { readings: [spo2, { ...pulse, deviceTime: time }] as Reading[] }],
+  const accepted: readonly [shape: string, content: unknown, want: object][] = [
+    ['of one reading', spo2, { readings: [spo2] }],
+    [
+      'of one reading with counter and time', { seq: 41, time, ...spo2 },
+      { sequence: 41, deviceTime: time, readings: [{ ...spo2, deviceTime: time }] },
+    ],
+    ['of several readings', { readings: [spo2, pulse] }, { readings: [spo2, pulse] }],
+    [
+      'whose readings inherit its time', { time, readings: [spo2, { ...pulse, time: time - 5 }] },
+      { readings: [{ ...spo2, deviceTime: time }, { ...pulse, deviceTime: time - 5 }] },
+    ],
+    ['that is an array', [spo2, { ...pulse, time }], { readings: [spo2, { ...pulse, deviceTime: time }] }],
     ['of one waveform block', { seq: 0, time, waveform: { measurement: 'ppg', unit: '1', rate: 50, samples: [0.12, -1, 3] } },
-      { sequence: 0, readings: [{ measurement: 'ppg', unit: '1', rateHz: 50, value: [0.12, -1, 3], deviceTime: time } as Reading] }],
+      { sequence: 0, readings: [{ measurement: 'ppg', unit: '1', rateHz: 50, value: [0.12, -1, 3], deviceTime: time }] }],
     ['of a waveform among readings', { readings: [spo2, { waveform: { measurement: 'ppg', unit: '1', rate: 0.5, samples: [1] } }] },
-      { readings: [spo2, { measurement: 'ppg', unit: '1', rateHz: 0.5, value: [1] }] as Reading[] }],
-    ['with members of later firmware', { ...spo2, battery: 3, firmware: { version: '2.0' } }, { readings: [spo2 as Reading] }],
+      { readings: [spo2, { measurement: 'ppg', unit: '1', rateHz: 0.5, value: [1] }] }],
+    ['with members of later firmware', { ...spo2, battery: 3, firmware: { version: '2.0' } }, { readings: [spo2] }],
     ['with the highest counter', { seq: 2 ** 53 - 1, ...spo2 }, { sequence: 2 ** 53 - 1 }],
   ];
   for (const [shape, content, want] of accepted) {
@@ -75,7 +86,9 @@ describe('a message', () => {
   it('may hold 256 readings and 8,192 samples', () => {
     expect(decodeText(JSON.stringify(Array.from({ length: 256 }, () => spo2))).readings).toHaveLength(256);
     const samples = Array.from({ length: 8192 }, () => 0);
-    expect(decodeText(JSON.stringify({ waveform: { measurement: 'ppg', unit: '1', rate: 500, samples } })).readings[0]?.value).toHaveLength(8192);
+    expect(
+      decodeText(JSON.stringify({ waveform: { measurement: 'ppg', unit: '1', rate: 500, samples } })).readings[0]?.value
+    ).toHaveLength(8192);
   });
 
   it('of every measurement in its own unit is understood, in any other it is not', () => {
@@ -103,19 +116,38 @@ describe('any bytes', () => {
   });
 
   it('near a good message are decoded or refused with a reason, nothing else', () => {
-    const good = Buffer.from('{"seq":42,"time":1790000000123,"readings":[{"measurement":"spo2","value":97,"unit":"%"},{"waveform":{"measurement":"ppg","unit":"1","rate":50,"samples":[0.12,1]}}]}');
-    const edit = fc.record({ at: fc.nat(good.length - 1), remove: fc.nat(4), insert: fc.oneof(fc.uint8Array({ maxLength: 4 }), fc.constantFrom('[', '{', '"', '-', '1e999', 'null', ',').map((text) => Buffer.from(text))) });
+    const good = Buffer.from(
+      '{"seq":42,"time":1790000000123,"readings":[{"measurement":"spo2","value":97,"unit":"%"},'
+        + '{"waveform":{"measurement":"ppg","unit":"1","rate":50,"samples":[0.12,1]}}]}',
+    );
+    const edit = fc.record(
+      {
+        at: fc.nat(good.length - 1), remove: fc.nat(4),
+        insert: fc.oneof(
+          fc.uint8Array({ maxLength: 4 }), fc.constantFrom('[', '{', '"', '-', '1e999', 'null', ',').map((text) => Buffer.from(text)),
+        ),
+      }
+    );
     fc.assert(fc.property(fc.array(edit, { minLength: 1, maxLength: 3 }), (edits) => {
-      const edited = edits.reduce<Buffer>((bytes, { at, remove, insert }) => Buffer.concat([bytes.subarray(0, at), insert, bytes.subarray(at + remove)]), good);
+      const edited = edits.reduce<Buffer>(
+        (bytes, { at, remove, insert }) => Buffer.concat([bytes.subarray(0, at), insert, bytes.subarray(at + remove)]), good,
+      );
       judge(edited);
     }), { numRuns: 1000 });
   });
 
   it('of well-formed messages of any member values are decoded or refused with a reason, nothing else', () => {
     const value = fc.oneof(fc.jsonValue({ maxDepth: 1 }), fc.double(), fc.constantFrom(-0, 2 ** 53, 1e308));
-    const member = fc.constantFrom('seq', 'time', 'measurement', 'value', 'unit', 'readings', 'waveform', 'rate', 'samples', '__proto__', 'constructor');
+    const member = fc.constantFrom(
+      'seq', 'time', 'measurement', 'value', 'unit', 'readings', 'waveform', 'rate', 'samples', '__proto__', 'constructor',
+    );
     const flat = fc.dictionary(member, fc.oneof(value, fc.constantFrom('heart_rate', '/min', 'ppg', '1')), { noNullPrototype: true });
-    const nested = fc.tuple(flat, fc.array(flat, { maxLength: 3 }), fc.boolean()).map(([outer, inner, block]) => ({ ...outer, [block ? 'waveform' : 'readings']: block ? inner[0] : inner }));
-    fc.assert(fc.property(fc.oneof(flat, nested, fc.array(flat)), (content) => judge(Buffer.from(JSON.stringify(content), 'utf8'))), { numRuns: 1000 });
+    const nested = fc.tuple(flat, fc.array(flat, { maxLength: 3 }), fc.boolean()).map(
+      ([outer, inner, block]) => ({ ...outer, [block ? 'waveform' : 'readings']: block ? inner[0] : inner })
+    );
+    fc.assert(
+      fc.property(fc.oneof(flat, nested, fc.array(flat)), (content) => judge(Buffer.from(JSON.stringify(content), 'utf8'))),
+      { numRuns: 1000 },
+    );
   });
 });

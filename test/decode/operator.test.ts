@@ -1,18 +1,25 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeOperatorAction, encodeOperatorAction, isSubjectId, type OperatorAction } from '../../gateway/decode/operator.ts';
+import { decodeOperatorAction, encodeOperatorAction, type OperatorAction } from '../../gateway/decode/operator.ts';
 import { DecodeError } from '../../gateway/errors.ts';
-import type { DeviceId } from '../../gateway/reading.ts';
+import { isSubjectId, type DeviceId } from '../../gateway/reading.ts';
 
 const device = fc.stringMatching(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/).map((text) => text as DeviceId);
-const subject = fc.record({ kind: fc.constantFrom('patient', 'room'), id: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).map((text) => text.normalize('NFC')).filter(isSubjectId) });
+const subject = fc.record(
+  {
+    kind: fc.constantFrom('patient', 'room'),
+    id: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).map((text) => text.normalize('NFC')).filter(isSubjectId),
+  }
+);
 const action: fc.Arbitrary<OperatorAction> = fc.oneof(
   fc.record({ type: fc.constant('bind' as const), device, subject }),
   fc.record({ type: fc.constant('unbind' as const), device }),
   fc.record({ type: fc.constant('rules' as const), rules: fc.array(fc.record({ id: fc.string(), above: fc.integer() })) }),
 );
 
-const bind = (change: object): Uint8Array => Buffer.from(JSON.stringify({ type: 'bind', device: 'watch-1', subject: { kind: 'patient', id: 'anna' }, ...change }));
+const bind = (change: object): Uint8Array => Buffer.from(
+  JSON.stringify({ type: 'bind', device: 'watch-1', subject: { kind: 'patient', id: 'anna' }, ...change })
+);
 
 describe('an operator action', () => {
   it('is read back as it was written', () => {
@@ -43,7 +50,10 @@ describe('an operator action', () => {
     ['a subject without name', bind({ subject: { kind: 'patient', id: '' } }), 'wrong_shape'],
     ['a subject with a slash', bind({ subject: { kind: 'patient', id: 'a/b' } }), 'wrong_shape'],
     ['a subject with a control character', bind({ subject: { kind: 'patient', id: 'a\nb' } }), 'wrong_shape'],
-    ['a subject with an unpaired surrogate', Buffer.from('{"type":"bind","device":"w","subject":{"kind":"room","id":"\\ud800"}}'), 'wrong_shape'],
+    [
+      'a subject with an unpaired surrogate', Buffer.from('{"type":"bind","device":"w","subject":{"kind":"room","id":"\\ud800"}}'),
+      'wrong_shape',
+    ],
     ['a subject of 65 characters', bind({ subject: { kind: 'patient', id: 'a'.repeat(65) } }), 'wrong_shape'],
     ['rules that are no array', Buffer.from('{"type":"rules","rules":{}}'), 'wrong_shape'],
   ];
@@ -54,7 +64,12 @@ describe('an operator action', () => {
   }
 
   it('of any bytes is decoded or refused with a reason, nothing else', () => {
-    const payload = fc.oneof(fc.uint8Array({ maxLength: 60 }), fc.json().map((text) => Buffer.from(text)), fc.dictionary(fc.constantFrom('type', 'device', 'subject', 'rules'), fc.jsonValue()).map((value) => Buffer.from(JSON.stringify(value))));
+    const payload = fc.oneof(
+      fc.uint8Array({ maxLength: 60 }), fc.json().map((text) => Buffer.from(text)),
+      fc.dictionary(
+        fc.constantFrom('type', 'device', 'subject', 'rules'), fc.jsonValue(),
+      ).map((value) => Buffer.from(JSON.stringify(value))),
+    );
     fc.assert(fc.property(payload, (bytes) => {
       try {
         expect(['bind', 'unbind', 'rules']).toContain(decodeOperatorAction(bytes).type);

@@ -7,11 +7,14 @@ import { decodeEntry, type Entry } from '../../gateway/ledger/entry.ts';
 import { UnixMillis } from '../../gateway/quantity.ts';
 import type { Frame } from '../../gateway/reading.ts';
 import {
-  ANNA, bind, derive, deriveAndClose, deriverFrom, EMPTY_STATE, fold, HIGH_PULSE, message, operator, pulse, rules, runOf, START, tick, unbind,
+  ANNA, bind, derive, deriveAndClose, deriverFrom, EMPTY_STATE, fold, HIGH_PULSE, message, operator, pulse, rules, runOf, START, tick,
+  unbind,
 } from './story.ts';
 
 const kindsOf = (checkpoints: readonly Checkpoint[]): string[] => entriesOf(checkpoints).map(({ kind }) => kind);
-const entriesOf = (checkpoints: readonly Checkpoint[]): Entry[] => checkpoints.flatMap(({ entries }) => entries.map(({ bytes }) => decodeEntry(bytes)));
+const entriesOf = (checkpoints: readonly Checkpoint[]): Entry[] => checkpoints.flatMap(
+  ({ entries }) => entries.map(({ bytes }) => decodeEntry(bytes))
+);
 const totalsOf = (checkpoints: readonly Checkpoint[]): Checkpoint['totals'] => checkpoints.at(-1)?.totals ?? EMPTY_STATE.totals;
 const eventsOf = (checkpoints: readonly Checkpoint[]): Record<string, unknown>[] =>
   checkpoints.flatMap(({ entries }) => entries).filter(({ lane }) => lane === 'alarm')
@@ -60,13 +63,18 @@ describe('a message', () => {
     ['of an unknown device', message('stranger', pulse(70)), ['unbound_device']],
     ['on a foreign topic', message('w', pulse(70), { topic: 'devices/other/readings' }), ['unknown_topic']],
     ['with a value no living person has', message('w', pulse(900)), ['implausible_value']],
-    ['with two bad readings', message('w', { readings: [pulse(70), pulse(900), { measurement: 'aura', value: 1, unit: '1' }] }), ['unknown_measurement', 'implausible_value']],
+    [
+      'with two bad readings', message('w', { readings: [pulse(70), pulse(900), { measurement: 'aura', value: 1, unit: '1' }] }),
+      ['unknown_measurement', 'implausible_value'],
+    ],
   ];
   for (const [name, frame, reasons] of quarantined) {
     it(`${name} goes to quarantine with its reasons, counted`, () => {
       const checkpoints = deriveAndClose(bind('w'), frame);
       expect(reasonsOf(checkpoints)).toEqual(reasons);
-      expect(checkpoints.flatMap((checkpoint) => checkpoint.quarantined)).toMatchObject([{ sequence: 2, device: frame.device, decoderVersion: 1 }]);
+      expect(
+        checkpoints.flatMap((checkpoint) => checkpoint.quarantined)
+      ).toMatchObject([{ sequence: 2, device: frame.device, decoderVersion: 1 }]);
       expect(totalsOf(checkpoints).quarantined).toEqual(Object.fromEntries(reasons.map((reason) => [reason, 1])));
       const evidence = entriesOf(checkpoints).at(-1) as Entry;
       expect(evidence.fields.get('quarantined')).toBe(1);
@@ -87,7 +95,11 @@ describe('a message', () => {
   });
 
   const clocks: readonly [name: string, time: number, inDoubt: number][] = [
-    ['in 1970', 0, 1], ['in 2100', Date.UTC(2100, 0, 1), 1], ['a week ago', START - 7 * 86_400_000, 0], ['beyond all numbers of a clock', 1e300, 1], ['of minus zero', -0, 1],
+    ['in 1970', 0, 1],
+    ['in 2100', Date.UTC(2100, 0, 1), 1],
+    ['a week ago', START - 7 * 86_400_000, 0],
+    ['beyond all numbers of a clock', 1e300, 1],
+    ['of minus zero', -0, 1],
     ['that is no whole number', 2 ** 60, 1],
   ];
   for (const [name, time, inDoubt] of clocks) {
@@ -102,8 +114,13 @@ describe('a message', () => {
 
 describe('an event', () => {
   it('says in its payload what happened, to whom, by which rule and which frame', () => {
-    const checkpoints = deriveAndClose(rules(HIGH_PULSE), bind('w'), message('w', pulse(140, { time: START })), message('w', pulse(125)), message('w', pulse(119)));
-    const common = { subject: 'patient/anna', rule: 'pulse-high', priority: 'high', wording: 'pulse very high', measurement: 'heart_rate', unit: '/min', device: 'w' };
+    const checkpoints = deriveAndClose(
+      rules(HIGH_PULSE), bind('w'), message('w', pulse(140, { time: START })), message('w', pulse(125)), message('w', pulse(119)),
+    );
+    const common = {
+      subject: 'patient/anna', rule: 'pulse-high', priority: 'high', wording: 'pulse very high', measurement: 'heart_rate', unit: '/min',
+      device: 'w',
+    };
     expect(eventsOf(checkpoints)).toEqual([
       { ...common, phase: 'raised', value: 140, limit: 130, deviceTime: START, frames: [3] },
       { ...common, phase: 'cleared', value: 119, limit: 120, deviceTime: null, frames: [5] },
@@ -111,15 +128,26 @@ describe('an event', () => {
     expect(totalsOf(checkpoints).events).toBe(2);
   });
 
+  it('is raised anew by a rule that left the pack while it was raised and came back', () => {
+    const checkpoints = deriveAndClose(
+      rules(HIGH_PULSE), bind('w'), message('w', pulse(140)), rules(), message('w', pulse(141)), rules(HIGH_PULSE), message('w', pulse(142)),
+    );
+    expect(eventsOf(checkpoints).map(({ phase, value }) => [phase, value])).toEqual([['raised', 140], ['raised', 142]]);
+  });
+
   it('says in the chain how urgent it is and under which rules', () => {
     const checkpoints = deriveAndClose(rules(HIGH_PULSE), bind('w'), message('w', pulse(140)));
     const [contract] = entriesOf(checkpoints).filter(({ kind }) => kind === 'contract');
     const [event] = entriesOf(checkpoints).filter(({ kind }) => kind === 'event');
-    expect(event?.fields).toEqual(new Map<string, unknown>([['phase', 'raised'], ['priority', 'high'], ['contract', contract?.fields.get('contract')]]));
+    expect(event?.fields).toEqual(
+      new Map<string, unknown>([['phase', 'raised'], ['priority', 'high'], ['contract', contract?.fields.get('contract')]]),
+    );
   });
 
   it('belongs to the subject, not to the device', () => {
-    const checkpoints = deriveAndClose(rules(HIGH_PULSE), bind('w'), bind('x'), message('w', pulse(140)), message('x', pulse(141)), message('x', pulse(100)));
+    const checkpoints = deriveAndClose(
+      rules(HIGH_PULSE), bind('w'), bind('x'), message('w', pulse(140)), message('x', pulse(141)), message('x', pulse(100)),
+    );
     expect(eventsOf(checkpoints).map(({ phase, device }) => [phase, device])).toEqual([['raised', 'w'], ['cleared', 'x']]);
   });
 });
@@ -129,11 +157,16 @@ describe('a rule pack', () => {
     const checkpoints = deriveAndClose(rules(HIGH_PULSE));
     const hash = toHex(sha256(Buffer.from(JSON.stringify([HIGH_PULSE]))));
     expect(toHex(fold(checkpoints).contract as Uint8Array)).toBe(hash);
-    expect(entriesOf(checkpoints)[0]).toMatchObject({ kind: 'contract', fields: new Map<string, unknown>([['contract', Buffer.from(hash, 'hex')], ['rules', 1]]) });
+    expect(entriesOf(checkpoints)[0]).toMatchObject(
+      { kind: 'contract', fields: new Map<string, unknown>([['contract', Buffer.from(hash, 'hex')], ['rules', 1]]) }
+    );
   });
 
   it('of which a part cannot be applied changes nothing and is in quarantine', () => {
-    const broken = [null, 7, 'rule', {}, { ...HIGH_PULSE, above: '130' }, { ...HIGH_PULSE, below: 1 }, { ...HIGH_PULSE, clearAt: null }, { ...HIGH_PULSE, priority: 'utmost' }];
+    const broken = [
+      null, 7, 'rule', {}, { ...HIGH_PULSE, above: '130' }, { ...HIGH_PULSE, below: 1 }, { ...HIGH_PULSE, clearAt: null },
+      { ...HIGH_PULSE, priority: 'utmost' },
+    ];
     for (const rule of broken) {
       const checkpoints = deriveAndClose(rules(HIGH_PULSE), rules(HIGH_PULSE, rule), bind('w'), message('w', pulse(140)));
       expect(totalsOf(checkpoints)).toMatchObject({ events: 1, quarantined: { wrong_shape: 1 } });
@@ -148,7 +181,9 @@ describe('a rule pack', () => {
 
 describe('the overview', () => {
   it('says after every checkpoint what a restart would load', () => {
-    const frames = [rules(HIGH_PULSE), bind('w'), message('w', pulse(140)), message('x', pulse(1)), tick(), unbind('w'), message('x', 'garbage'), tick()];
+    const frames = [
+      rules(HIGH_PULSE), bind('w'), message('w', pulse(140)), message('x', pulse(1)), tick(), unbind('w'), message('x', 'garbage'), tick(),
+    ];
     const overview = new DerivationOverview(EMPTY_STATE);
     const checkpoints = derive(frames);
     for (const [i, checkpoint] of checkpoints.entries()) {

@@ -165,12 +165,15 @@ describe('the deriving loop', () => {
       };
       await bench.start();
       await bench.untilDerived(1);
+      expect(bench.committed).toHaveLength(1);
     }
   });
 
   it('tries a failing store again and goes on, with nothing lost and nothing twice', async () => {
     const fault = fc.constantFrom('nothing written' as const, 'written all the same' as const);
-    const plan = fc.array(fc.record({ writes: fc.array(fault, { maxLength: 2 }), size: fc.integer({ min: 1, max: 12 }) }), { minLength: 1, maxLength: 6 });
+    const plan = fc.array(
+      fc.record({ writes: fc.array(fault, { maxLength: 2 }), size: fc.integer({ min: 1, max: 12 }) }), { minLength: 1, maxLength: 6 },
+    );
     await fc.assert(fc.asyncProperty(anyJournal, plan, async (frames, steps) => {
       await using bench = new Bench();
       const all = [...frames, tick()];

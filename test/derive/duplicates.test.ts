@@ -14,10 +14,13 @@ function duplicatesIn(...frames: readonly Frame[]): number {
 const REMEMBERED = 2048;
 const numbered = (seq: number): Frame => message('w', pulse(70, { seq, time: START + seq }));
 
-describe('a repetition', () => {
+describe('recognising repetitions', () => {
   const cases: readonly [name: string, frames: readonly Frame[], duplicates: number][] = [
     ['is the same counter and time in the same bytes', [numbered(1), numbered(1)], 1],
-    ['is the same counter and time, however it is written down', [numbered(1), message('w', `{"time": ${START + 1}.0, "seq": 1e0, "measurement":"heart_rate", "value":70, "unit":"/min", "x":1}`)], 1],
+    [
+      'is the same counter and time, however it is written down',
+      [numbered(1), message('w', `{"time": ${START + 1}.0, "seq": 1e0, "measurement":"heart_rate", "value":70, "unit":"/min", "x":1}`)], 1,
+    ],
     ['is the same counter and time with other readings', [numbered(1), message('w', pulse(99, { seq: 1, time: START + 1 }))], 1],
     ['is every further copy', [numbered(1), numbered(1), numbered(1)], 2],
     ['is the same bytes with a counter alone', [message('w', pulse(70, { seq: 1 })), message('w', pulse(70, { seq: 1 }))], 1],
@@ -32,20 +35,25 @@ describe('a repetition', () => {
     ['is not other bytes with DUP', [message('w', pulse(70)), message('w', pulse(71), { dup: true })], 0],
     ['is not a first message with DUP', [message('w', pulse(70), { dup: true })], 0],
     ['is not the same garbage sent again as new', [message('w', 'garbage'), message('w', 'garbage')], 0],
-    ['is not the same bytes on another topic', [message('w', 'x', { topic: 'a', dup: true }), message('w', 'x', { topic: 'b', dup: true })], 0],
+    [
+      'is not the same bytes on another topic',
+      [message('w', 'x', { topic: 'a', dup: true }), message('w', 'x', { topic: 'b', dup: true })], 0,
+    ],
   ];
   for (const [name, frames, duplicates] of cases) {
-    it(name, () => {
+    it(`a repetition ${name}`, () => {
       expect(duplicatesIn(...frames)).toBe(duplicates);
     });
   }
 
-  it('adds no reading, no quarantine and no event', () => {
-    const [once, twice] = [[numbered(1)], [numbered(1), numbered(1)]].map((frames) => derive([bind('w'), ...frames, tick()]).at(-1)?.totals);
+  it('a repetition adds no reading, no quarantine and no event', () => {
+    const [once, twice] = [[numbered(1)], [numbered(1), numbered(1)]].map(
+      (frames) => derive([bind('w'), ...frames, tick()]).at(-1)?.totals
+    );
     expect(twice).toEqual({ ...once, duplicates: 1 });
   });
 
-  it('is recognised after a restart, also when its window lies far back in time', async () => {
+  it('a repetition is recognised after a restart, also when its window lies far back in time', async () => {
     const frames = [bind('w'), numbered(1), message('w', 'garbage'), tick()];
     const store = new StoredDerivation(openMemoryStore());
     await store.commit(derive(frames));

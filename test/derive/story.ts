@@ -32,25 +32,32 @@ export const EMPTY_STATE: DerivedState = {
 };
 
 const EMPTY_FRAME: Frame = {
-  source: 'timer', device: '', topic: '', qos: 0, dup: false, payload: new Uint8Array(), receivedAt: START, uptime: Millis(0), clockTrust: 'synchronised',
+  source: 'timer', device: '', topic: '', qos: 0, dup: false, payload: new Uint8Array(), receivedAt: START, uptime: Millis(0),
+  clockTrust: 'synchronised',
 };
 
 /** A message of a device on its own topic; objects are written as JSON. */
 export function message(device: string, content: unknown, part: Partial<Frame> = {}): Frame {
-  const payload = content instanceof Uint8Array ? content : Buffer.from(typeof content === 'string' ? content : JSON.stringify(content), 'utf8');
+  const payload = content instanceof Uint8Array ? content : Buffer.from(
+    typeof content === 'string' ? content : JSON.stringify(content), 'utf8',
+  );
   return { ...EMPTY_FRAME, source: 'mqtt', device: device as DeviceId, topic: `devices/${device}/readings`, qos: 1, payload, ...part };
 }
 
 export const pulse = (value: number, more: object = {}): object => ({ ...more, measurement: 'heart_rate', value, unit: '/min' });
 export const tick = (): Frame => EMPTY_FRAME;
 export const operator = (payload: Uint8Array): Frame => ({ ...EMPTY_FRAME, source: 'operator', payload });
-export const bind = (device: string, subject: Subject = ANNA): Frame => operator(encodeOperatorAction({ type: 'bind', device: device as DeviceId, subject }));
+export const bind = (device: string, subject: Subject = ANNA): Frame => operator(
+  encodeOperatorAction({ type: 'bind', device: device as DeviceId, subject })
+);
 export const unbind = (device: string): Frame => operator(encodeOperatorAction({ type: 'unbind', device: device as DeviceId }));
 export const rules = (...all: readonly unknown[]): Frame => operator(encodeOperatorAction({ type: 'rules', rules: all }));
 
 export const runOf = (frames: readonly Frame[], first = 1): FrameRun => ({ first: Sequence(first), frames: frames.map(encodeFrame) });
 
-export const deriverFrom = (state: DerivedState = EMPTY_STATE): LocalDeriver => new LocalDeriver(new Derivation(new SubjectSecrets(SUBJECT_KEY), state));
+export const deriverFrom = (state: DerivedState = EMPTY_STATE): LocalDeriver => new LocalDeriver(
+  new Derivation(new SubjectSecrets(SUBJECT_KEY), state)
+);
 
 /** Derives frames that follow `state` in one piece. */
 export function derive(frames: readonly Frame[], state: DerivedState = EMPTY_STATE): Checkpoint[] {
@@ -70,8 +77,12 @@ export function fold(checkpoints: readonly Checkpoint[], from: DerivedState = EM
     }
     const seen = new Map<DeviceId, readonly SeenChunk[]>(state.seen);
     for (const [device, identities] of changed.seen) seen.set(device, [...(seen.get(device) ?? []), { window: cursor, identities }]);
-    for (const { device, window } of changed.forgotten) seen.set(device, (seen.get(device) ?? []).filter((chunk) => chunk.window !== window));
-    return { cursor, entrySequence, rules: rulePack, contract, totals, bindings, seen, contexts: new Map([...state.contexts, ...changed.contexts]) };
+    for (const { device, window } of changed.forgotten) seen.set(
+      device, (seen.get(device) ?? []).filter((chunk) => chunk.window !== window),
+    );
+    return {
+      cursor, entrySequence, rules: rulePack, contract, totals, bindings, seen, contexts: new Map([...state.contexts, ...changed.contexts]),
+    };
   }, from);
 }
 
@@ -87,13 +98,21 @@ export function plain(value: unknown): unknown {
 /** The same for a state, whose maps have no order. */
 export function plainState(state: DerivedState): unknown {
   const sorted = <V>(map: ReadonlyMap<string, V>): unknown => plain(new Map([...map].toSorted(([a], [b]) => (a < b ? -1 : 1))));
-  return { ...(plain({ ...state, bindings: 0, seen: 0, contexts: 0 }) as object), bindings: sorted(state.bindings), seen: sorted(state.seen), contexts: sorted(state.contexts) };
+  return {
+    ...(plain({ ...state, bindings: 0, seen: 0, contexts: 0 }) as object), bindings: sorted(state.bindings), seen: sorted(state.seen),
+    contexts: sorted(state.contexts),
+  };
 }
 
 const DEVICES = ['watch-1', 'watch-2', 'room-7'];
 const device = fc.constantFrom(...DEVICES);
 const anyText = fc.string({ unit: 'binary', maxLength: 12 });
-const subject: fc.Arbitrary<Subject> = fc.record({ kind: fc.constantFrom('patient', 'room'), id: fc.oneof(fc.constantFrom('anna', 'otto', '7', 'Rene\u0301', 'Ren\u00e9', '\u212b', '\ufeffx'), anyText) });
+const subject: fc.Arbitrary<Subject> = fc.record(
+  {
+    kind: fc.constantFrom('patient', 'room'),
+    id: fc.oneof(fc.constantFrom('anna', 'otto', '7', 'Rene\u0301', 'Ren\u00e9', '\u212b', '\ufeffx'), anyText),
+  }
+);
 /** What a device may say its clock shows, from sane to hostile. */
 const deviceTime = fc.oneof(
   fc.integer({ min: -60, max: 60 }).map((n) => START + n * 1000),
@@ -101,13 +120,20 @@ const deviceTime = fc.oneof(
 );
 const counter = fc.oneof(fc.nat(20), fc.constantFrom(2 ** 53 - 1, -1, 1.5, 2 ** 53, -0));
 const measured = fc.oneof(
-  { arbitrary: fc.record({ measurement: fc.constant('heart_rate'), value: fc.integer({ min: 100, max: 150 }), unit: fc.constant('/min') }), weight: 4 },
-  { arbitrary: fc.record({ measurement: fc.constant('spo2'), value: fc.double({ min: 80, max: 100 }), unit: fc.constant('%') }), weight: 2 },
+  {
+    arbitrary: fc.record({ measurement: fc.constant('heart_rate'), value: fc.integer({ min: 100, max: 150 }), unit: fc.constant('/min') }),
+    weight: 4,
+  },
+  {
+    arbitrary: fc.record({ measurement: fc.constant('spo2'), value: fc.double({ min: 80, max: 100 }), unit: fc.constant('%') }), weight: 2,
+  },
   { arbitrary: fc.record({ measurement: fc.constant('motion'), value: fc.constantFrom(0, 1, -0, 2), unit: fc.constant('1') }), weight: 1 },
   { arbitrary: fc.record({ measurement: anyText, value: fc.oneof(fc.double(), anyText), unit: anyText }), weight: 1 },
 );
 const waveform = fc.record({
-  measurement: fc.constant('ppg'), unit: fc.constant('1'), rate: fc.constantFrom(50, 0), samples: fc.array(fc.double({ min: -11, max: 11, noNaN: true }), { maxLength: 8 }),
+  measurement: fc.constant('ppg'), unit: fc.constant('1'), rate: fc.constantFrom(50, 0), samples: fc.array(
+    fc.double({ min: -11, max: 11, noNaN: true }), { maxLength: 8 },
+  ),
 });
 const envelope = fc.record({ seq: counter, time: deviceTime }, { requiredKeys: [] });
 const content: fc.Arbitrary<unknown> = fc.oneof(
@@ -120,7 +146,10 @@ const content: fc.Arbitrary<unknown> = fc.oneof(
 );
 /** A rule with one thing about it that nobody would configure. */
 const strangeRule = fc
-  .constantFrom<object>({ wording: 'e\u0301' }, { wording: 7 }, { id: null }, { id: '\ud800' }, { priority: {} }, { above: '130' }, { below: 50 }, { clearAt: null }, { measurement: 1 })
+  .constantFrom<object>(
+    { wording: 'e\u0301' }, { wording: 7 }, { id: null }, { id: '\ud800' }, { priority: {} }, { above: '130' }, { below: 50 },
+    { clearAt: null }, { measurement: 1 },
+  )
   .map((strange) => ({ ...HIGH_PULSE, ...strange }));
 const rulePack = fc.oneof(
   { arbitrary: fc.constantFrom<readonly unknown[]>(DEFAULT_RULES, [HIGH_PULSE], []), weight: 5 },
@@ -171,4 +200,8 @@ function play(scenes: readonly Scene[]): Frame[] {
 /** A journal that begins with some devices bound, and then holds anything in any order. */
 export const journal: fc.Arbitrary<Frame[]> = fc
   .tuple(fc.boolean(), fc.array(scene, { maxLength: 40 }))
-  .map(([prepared, scenes]) => [...(prepared ? [rules(HIGH_PULSE), bind('watch-1'), bind('room-7', { kind: 'room', id: '7' })] : []), ...play(scenes)]);
+  .map(
+    ([prepared, scenes]) => [
+      ...(prepared ? [rules(HIGH_PULSE), bind('watch-1'), bind('room-7', { kind: 'room', id: '7' })] : []), ...play(scenes),
+    ]
+  );

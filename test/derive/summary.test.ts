@@ -9,7 +9,9 @@ import { ANNA, bind, deriveAndClose, message, pulse, START } from './story.ts';
 
 const value = fc.double({ min: -1000, max: 1000, noNaN: true });
 const reading: fc.Arbitrary<Reading> = fc.record({
-  measurement: fc.constantFrom('heart_rate', 'spo2', 'ppg'), value: fc.oneof(value, fc.array(value, { minLength: 1, maxLength: 5 })), unit: fc.constant('1'),
+  measurement: fc.constantFrom('heart_rate', 'spo2', 'ppg'), value: fc.oneof(
+    value, fc.array(value, { minLength: 1, maxLength: 5 }),
+  ), unit: fc.constant('1'),
 });
 
 /** A map of maps as objects, easier to compare. */
@@ -43,9 +45,13 @@ describe('a summary', () => {
   it('is made for every subject that was measured in the window, in the order they first appeared', () => {
     const room = { kind: 'room', id: '7' } as const;
     const co2 = { measurement: 'co2', value: 800, unit: '[ppm]' };
-    const checkpoints = deriveAndClose(bind('w'), bind('x'), bind('r', room), message('r', co2), message('w', pulse(60)), message('x', pulse(80)), message('r', co2));
+    const checkpoints = deriveAndClose(
+      bind('w'), bind('x'), bind('r', room), message('r', co2), message('w', pulse(60)), message('x', pulse(80)), message('r', co2),
+    );
     const summaries = checkpoints.flatMap(({ entries }) => entries).filter(({ bytes }) => decodeEntry(bytes).kind === 'summary');
-    const payloads = summaries.map(({ secret }) => asObject(decode((secret as { payload: Uint8Array }).payload, { floats: true }) as CborMap));
+    const payloads = summaries.map(
+      ({ secret }) => asObject(decode((secret as { payload: Uint8Array }).payload, { floats: true }) as CborMap)
+    );
     expect(payloads).toMatchObject([
       { subject: 'room/7', measurements: { co2: { count: 2, mean: 800 } } },
       { subject: 'patient/anna', measurements: { heart_rate: { count: 2, lowest: 60, highest: 80, mean: 70, last: 80 } } },
@@ -54,7 +60,9 @@ describe('a summary', () => {
   });
 
   it('is not made of a window in which nobody was measured', () => {
-    const kinds = deriveAndClose(message('stranger', pulse(60))).flatMap(({ entries }) => entries.map(({ bytes }) => decodeEntry(bytes).kind));
+    const kinds = deriveAndClose(message('stranger', pulse(60))).flatMap(
+      ({ entries }) => entries.map(({ bytes }) => decodeEntry(bytes).kind)
+    );
     expect(kinds).toEqual(['evidence']);
   });
 });

@@ -32,7 +32,11 @@ describe('the checksum of a record', () => {
       copy[bit >> 3] = (copy[bit >> 3] as number) ^ (1 << (bit & 7));
       return copy;
     };
-    for (let bit = 0; bit < record.length * 8; bit++) expect(() => unseal(key, turned(record, bit))).toThrow(expect.objectContaining({ code: 'VG_STORE_CORRUPT' }));
-    for (let bit = 0; bit < key.length * 8; bit++) expect(() => unseal(turned(key, bit), record)).toThrow(expect.objectContaining({ code: 'VG_STORE_CORRUPT' }));
+    for (let bit = 0; bit < record.length * 8; bit++) expect(() => unseal(key, turned(record, bit))).toThrow(
+      expect.objectContaining({ code: 'VG_STORE_CORRUPT' })
+    );
+    for (let bit = 0; bit < key.length * 8; bit++) expect(() => unseal(turned(key, bit), record)).toThrow(
+      expect.objectContaining({ code: 'VG_STORE_CORRUPT' })
+    );
   });
 });

@@ -13,7 +13,8 @@ const lane = fc.constantFrom(...LANES);
 describe('keys', () => {
   it('sort as their numbers do, up to the largest whole number', () => {
     const builders = [
-      journalKey, quarantineKey, evidenceKey, payloadKey, (n: number) => pendingKey('record', n), (n: number) => blockKey(chain, 'alarm', n),
+      journalKey, quarantineKey, evidenceKey, payloadKey, (n: number) => pendingKey('record', n),
+      (n: number) => blockKey(chain, 'alarm', n),
       (n: number) => nodeKey(chain, 'record', 3, n), (n: number) => windowKey(n, 'device'),
     ];
     fc.assert(fc.property(fc.constantFrom(...builders), whole, whole, (keyOf, a, b) => {

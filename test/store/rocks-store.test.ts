@@ -61,7 +61,9 @@ async function countRecords(store: KeyValueStore): Promise<number> {
 describe('a RocksDB folder', () => {
   it('belongs to one store at a time, also within one process', async () => {
     await withStore(async (store, folder) => {
-      await expect(openRocksStore(folder)).rejects.toMatchObject({ code: 'VG_STORE_LOCKED', message: expect.stringContaining(folder) as string });
+      await expect(openRocksStore(folder)).rejects.toMatchObject(
+        { code: 'VG_STORE_LOCKED', message: expect.stringContaining(folder) as string }
+      );
       await store.write([{ key: KEY, value: VALUE }], { sync: true });
       expect(await store.get(KEY)).toEqual(VALUE);
     });
@@ -147,7 +149,9 @@ describe('a record on disk', () => {
         await closedFolder(folder);
         await rewriteOnDisk(folder, KEY, rewrite);
         const store = await openRocksStore(folder);
-        await expect(store.get(key)).rejects.toMatchObject({ code: 'VG_STORE_CORRUPT', message: expect.stringContaining(key.toString('hex')) as string });
+        await expect(store.get(key)).rejects.toMatchObject(
+          { code: 'VG_STORE_CORRUPT', message: expect.stringContaining(key.toString('hex')) as string }
+        );
         await store.close();
       });
     });
