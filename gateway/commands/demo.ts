@@ -30,6 +30,8 @@ export const demoCommand: Command = {
     seconds: { type: 'string', value: 'N', help: 'End by itself after this long (default: run until Ctrl-C)' },
   },
   run: async (args, environment) => {
+    const patients = numberOf(args, 'patients', 3);
+    const seconds = secondsOf(args);
     const places = placesIn(resolve(textOf(args, 'data') ?? join('data', 'demo')));
     const children: ChildCommand[] = [];
     const start = async (...words: string[]): Promise<string> => {
@@ -40,12 +42,11 @@ export const demoCommand: Command = {
     try {
       const ports = await beginAll(places, start, environment);
       const api = controlClient(controlSocketOf(places.gatewayData));
-      const patients = numberOf(args, 'patients', 3);
       await registerFleet(api, places, patients);
       await start('sim', '--credentials', places.credentials, '--broker', `mqtt://127.0.0.1:${ports.mqtt}`, '--patients', String(patients), '--seed', SEED,
         '--counters', join(places.folder, 'counters.json'), ...NIGHT);
       for (const line of welcome(places, ports)) environment.out(line);
-      await Promise.race([showProgress(api, environment, secondsOf(args)), ...children.map((child) => child.watch())]);
+      await Promise.race([showProgress(api, environment, seconds), ...children.map((child) => child.watch())]);
     } finally {
       for (const child of children) await child.stop();
     }

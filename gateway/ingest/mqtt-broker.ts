@@ -1,5 +1,6 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { Aedes, type Client, type PublishPacket } from 'aedes';
+import { ConfigError, messageOf } from '../errors.ts';
 import type { Bytes, Millis } from '../quantity.ts';
 import { isDeviceId, type DeviceId, type Frame, type Sequence } from '../reading.ts';
 import type { Clock } from './clock.ts';
@@ -69,7 +70,8 @@ const SERVER_UNAVAILABLE = 3;
  *
  * PUBACK and PUBREC MUST NOT leave before `accept` resolved. Aedes sends both after its `authorizePublish` hook and
  * before anything else, so that hook is the only place where this can be kept; when `accept` rejects, the connection
- * is closed without an acknowledgement, and the device sends again.
+ * is closed without an acknowledgement, and the device sends again. Throws {@link ConfigError} when the address cannot be
+ * taken.
  */
 export async function startMqttBroker(options: MqttBrokerOptions, hooks: MqttBrokerHooks): Promise<MqttBroker> {
   const broker = await Aedes.createBroker({
@@ -108,8 +110,14 @@ export async function startMqttBroker(options: MqttBrokerOptions, hooks: MqttBro
   const server = createServer((socket) => admit(broker, socket, options, hooks.observe));
   server.maxConnections = options.maxConnections;
   server.on('drop', () => hooks.observe.refused('too_many_connections', {}));
-  const address = await listen(server, options.listen);
-  return { address, close: () => close(server, broker) };
+  try {
+    const address = await listen(server, options.listen);
+    return { address, close: () => close(server, broker) };
+  } catch (cause) {
+    // Its timers would keep the process alive.
+    await new Promise<void>((resolve) => broker.close(() => resolve()));
+    throw new ConfigError(`MQTT cannot listen on ${options.listen.host}:${options.listen.port}: ${messageOf(cause)}`, { cause });
+  }
 }
 
 const deviceOf = new WeakMap<Client, DeviceId>();

@@ -1,7 +1,7 @@
 /** A hospital node over HTTP (RFC 9110): receives blocks, and shows what it holds. */
 
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
-import { StoreError } from '../errors.ts';
+import { ConfigError, messageOf, StoreError } from '../errors.ts';
 import type { BlockStore } from '../ledger/block-store.ts';
 import { MAX_BLOCK_BYTES } from '../ledger/block.ts';
 import { toHex } from '../ledger/bytes.ts';
@@ -52,7 +52,7 @@ export type Upstream = Readonly<{
   close(): Promise<void>;
 }>;
 
-/** Starts a hospital node. Throws when the address cannot be taken, or {@link StoreError} when the store cannot be read. */
+/** Starts a hospital node. Throws {@link ConfigError} when the address cannot be taken, {@link StoreError} when the store cannot be read. */
 export async function startUpstream(options: UpstreamOptions): Promise<Upstream> {
   const now = options.now ?? ((): UnixMillis => UnixMillis(Date.now()));
   const witness = await Witness.open({ ...options, now });
@@ -60,9 +60,18 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
   addChainRoutes(app, { blocks: options.blocks, witness, onJudged: options.onJudged ?? (() => undefined) });
   addNodeRoutes(app, options);
   await options.register?.(app);
-  const address = await app.listen(options.listen);
+  const address = await listen(app, options.listen);
   options.log.info({ address, name: options.name, key: fingerprint(options.key.publicKey) }, 'hospital node listens');
   return { address, close: () => close(app, witness, options.closeTimeout ?? Seconds(5)) };
+}
+
+async function listen(app: FastifyInstance, { host, port }: UpstreamOptions['listen']): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (cause) {
+    await app.close();
+    throw new ConfigError(`the hospital node cannot listen on ${host}:${port}: ${messageOf(cause)}`, { cause });
+  }
 }
 
 function buildServer({ maxBlock = Bytes(MAX_BLOCK_BYTES), requestTimeout = Seconds(30), log, onStoreFault }: UpstreamOptions): FastifyInstance {

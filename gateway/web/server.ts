@@ -1,5 +1,6 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
+import { ConfigError, messageOf } from '../errors.ts';
 import type { BlockStore } from '../ledger/block-store.ts';
 import { addChainReading } from './chain-reading.ts';
 
@@ -15,9 +16,13 @@ export type WebOptions = Readonly<{
 
 export type Web = Readonly<{ address: string; close: () => Promise<void> }>;
 
-/** What the gateway shows on the network: health, metrics and its chain. Nothing about a person is among it. */
+/**
+ * What the gateway shows on the network: health, metrics and its chain. Nothing about a person is among it. Throws
+ * {@link ConfigError} when the address cannot be taken.
+ */
 export async function startWeb(options: WebOptions): Promise<Web> {
-  const app = fastify();
+  // Closing cuts off who is slow to read: the gateway stops in time, and an auditor asks again.
+  const app = fastify({ forceCloseConnections: true });
   app.get('/healthz', () => ({ status: 'ok' }));
   app.get('/readyz', (_request, reply) => {
     const fault = options.administration.notReady();
@@ -25,8 +30,16 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   });
   addMetrics(app, options.registry, options.refresh);
   addChainReading(app, { blocks: options.blocks });
-  const address = await app.listen(options.listen);
-  return { address, close: () => app.close() };
+  return { address: await listen(app, options.listen), close: () => app.close() };
+}
+
+async function listen(app: FastifyInstance, { host, port }: WebOptions['listen']): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (cause) {
+    await app.close();
+    throw new ConfigError(`the web server cannot listen on ${host}:${port}: ${messageOf(cause)}`, { cause });
+  }
 }
 
 /** `GET /metrics` in the Prometheus text format. */

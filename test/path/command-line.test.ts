@@ -1,0 +1,76 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { vitalgate } from './program.ts';
+
+const COMMANDS = ['gateway', 'upstream', 'device', 'trace', 'status', 'verify', 'export', 'check', 'config', 'sim', 'demo'];
+
+describe('the command line', () => {
+  it('lists every command, and each says how it is called', async () => {
+    const overview = await vitalgate('--help');
+    expect(overview.code).toBe(0);
+    const listed = [...overview.stdout.matchAll(/^ {2}([a-z]+) {2}/gm)].map(([, name]) => name);
+    expect(listed).toEqual(COMMANDS);
+    const helps = await Promise.all(COMMANDS.map((command) => vitalgate(command, '--help')));
+    for (const [i, { code, stdout, stderr }] of helps.entries()) {
+      expect([code, stdout, stderr]).toEqual([0, expect.stringContaining(`Usage: vitalgate ${COMMANDS[i]}`), '']);
+    }
+  });
+
+  it.each([
+    [['nonsense'], 'unknown command "nonsense"'],
+    [['gateway', '--colour', 'red'], '--colour'],
+    [['demo', '--seconds', 'soon'], '--seconds takes a whole number'],
+    [['trace'], 'which device'],
+    [['trace', 'clip', '--last', '--sequence', '3'], 'not both'],
+    [['device', 'paint'], 'expected add, list or remove'],
+    [['device', 'add', 'clip'], 'exactly one of --patient and --room'],
+    [['device', 'add', '.hidden', '--patient', 'anna'], 'no device id'],
+    [['device', 'add', 'clip', '--patient', 'a/b'], 'no patient id'],
+    [['verify', 'chain'], 'expected: verify chain'],
+    [['verify', 'proof', 'x'], 'expected: verify chain'],
+    [['export', 'x'], 'expected: export'],
+    [['config'], '--check FILE or --schema'],
+    [['sim'], '--credentials FILE'],
+    [['gateway', '--config', '/nowhere/vitalgate.yaml'], '/nowhere/vitalgate.yaml'],
+  ])('refuses %j with exit code 2 and one line that says why', async (words, message) => {
+    const { code, stdout, stderr } = await vitalgate(...words);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(message);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+  });
+
+  it('says how it is called when nothing was asked', async () => {
+    const { code, stdout } = await vitalgate();
+    expect([code, stdout]).toEqual([2, expect.stringContaining('Usage: vitalgate <command>')]);
+  });
+});
+
+describe('"vitalgate config"', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'vitalgate-config-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('tells every problem of a file with its line and the nearest key', async () => {
+    const file = join(folder, 'bad.yaml');
+    writeFileSync(file, 'gateway:\n  data: ./x\n  mqtt:\n    lisen: 127.0.0.1:1883\n  seal:\n    age: 5\n');
+    const { code, stderr } = await vitalgate('config', '--check', file);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/:4:5: .*unknown key 'lisen'.*did you mean 'listen'\?/);
+    expect(stderr).toMatch(/:6:\d+: .*age/);
+    const started = await vitalgate('gateway', '--config', file);
+    expect([started.code, started.stderr]).toEqual([2, stderr]);
+  });
+
+  it('finds a good file good, and prints a JSON Schema that describes it', async () => {
+    const file = join(folder, 'good.yaml');
+    writeFileSync(file, 'gateway:\n  data: ./x\n');
+    expect(await vitalgate('config', '--check', file)).toMatchObject({ code: 0, stdout: `${file}: good\n` });
+    const { code, stdout } = await vitalgate('config', '--schema');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ $schema: 'https://json-schema.org/draft/2020-12/schema', properties: { gateway: {}, upstream: {} } });
+  });
+});

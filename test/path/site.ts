@@ -1,0 +1,146 @@
+/** One gateway and one hospital node on free ports over a folder of their own, as their users set them up. */
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import type { AddedDevice, Status } from '../../gateway/administration.ts';
+import type { DeviceId } from '../../gateway/reading.ts';
+import { controlClient, type AdministrationApi } from '../../gateway/web/control.ts';
+import { freePorts, Program, until, vitalgate } from './program.ts';
+
+export type SiteOptions = Readonly<{
+  /** Where the gateway keeps its data. Default: in the site's folder. */
+  gatewayData?: string;
+  /** Port the gateway finds its hospital at. Default: the hospital's own. */
+  hospitalBehind?: number;
+  /** Settings of the gateway section that replace those of the site. */
+  gateway?: Readonly<Record<string, unknown>>;
+}>;
+
+type Ports = Readonly<{ mqtt: number; web: number; hospital: number }>;
+
+export class Site implements AsyncDisposable {
+  readonly folder: string;
+  readonly config: string;
+  readonly gatewayData: string;
+  readonly hospitalData: string;
+  readonly ports: Ports;
+  readonly #programs: Program[] = [];
+
+  /** Makes folder and hospital key and writes the configuration; nothing runs yet. */
+  static async prepare(options: SiteOptions = {}): Promise<Site> {
+    const [mqtt = 0, web = 0, hospital = 0] = await freePorts(3);
+    const site = new Site({ mqtt, web, hospital }, options.gatewayData);
+    const { stdout: key } = await vitalgate('upstream', '--print-key', '--data', site.hospitalData);
+    site.writeConfig(site.sections(key.trim(), options));
+    return site;
+  }
+
+  /** A site whose gateway and hospital run. */
+  static async running(options: SiteOptions = {}): Promise<Site> {
+    const site = await Site.prepare(options);
+    await Promise.all([site.startHospital(), site.startGateway()]);
+    return site;
+  }
+
+  private constructor(ports: Ports, gatewayData: string | undefined) {
+    this.folder = mkdtempSync(join(tmpdir(), 'vitalgate-site-'));
+    this.config = join(this.folder, 'vitalgate.yaml');
+    this.gatewayData = gatewayData ?? join(this.folder, 'gateway');
+    this.hospitalData = join(this.folder, 'hospital');
+    this.ports = ports;
+  }
+
+  sections(hospitalKey: string, { hospitalBehind, gateway = {} }: SiteOptions = {}): Record<'gateway' | 'upstream', Record<string, unknown>> {
+    const { ports, gatewayData, hospitalData } = this;
+    return {
+      gateway: {
+        data: gatewayData,
+        mqtt: { listen: `127.0.0.1:${ports.mqtt}` },
+        web: { listen: `127.0.0.1:${ports.web}` },
+        seal: { age: '200ms' },
+        relay: { retryBase: '20ms', retryCap: '200ms', timeout: '5s' },
+        hospitals: [{ name: 'north', url: `http://127.0.0.1:${hospitalBehind ?? ports.hospital}`, key: hospitalKey }],
+        ...gateway,
+      },
+      upstream: { name: 'north', data: hospitalData, listen: `127.0.0.1:${ports.hospital}`, gateways: 'open' },
+    };
+  }
+
+  writeConfig(sections: object): void {
+    writeFileSync(this.config, stringify(sections), { mode: 0o600 });
+  }
+
+  /** Starts the gateway; resolves when devices may publish. */
+  async startGateway(): Promise<Program> {
+    return await this.#started(this.launchGateway());
+  }
+
+  /** Starts the gateway and does not wait for it. */
+  launchGateway(): Program {
+    return this.launch('gateway', '--config', this.config);
+  }
+
+  async startHospital(): Promise<Program> {
+    return await this.#started(this.launch('upstream', '--config', this.config));
+  }
+
+  /** Starts `vitalgate <words>`, to be ended with the site. */
+  launch(...words: readonly string[]): Program {
+    const program = new Program(words);
+    this.#programs.push(program);
+    return program;
+  }
+
+  async #started(program: Program): Promise<Program> {
+    await program.ready();
+    return program;
+  }
+
+  get webUrl(): string {
+    return `http://127.0.0.1:${this.ports.web}`;
+  }
+
+  get hospitalUrl(): string {
+    return `http://127.0.0.1:${this.ports.hospital}`;
+  }
+
+  /** The gateway that runs. */
+  get api(): AdministrationApi {
+    return controlClient(join(this.gatewayData, 'control.sock'));
+  }
+
+  async addDevice(device: string, patient = `patient-of-${device}`): Promise<AddedDevice> {
+    return await this.api.addDevice(device as DeviceId, { kind: 'patient', id: patient });
+  }
+
+  /** The value of a metric of the gateway, labels and all as it is written; undefined when it is not there. */
+  async metric(nameAndLabels: string): Promise<number | undefined> {
+    const line = (await this.metrics()).split('\n').find((each) => each.startsWith(`${nameAndLabels} `));
+    return line === undefined ? undefined : Number(line.slice(nameAndLabels.length + 1));
+  }
+
+  async metrics(): Promise<string> {
+    return await (await fetch(`${this.webUrl}/metrics`)).text();
+  }
+
+  /** Waits until every frame of the journal is sealed and every block countersigned. */
+  async settled(): Promise<Status> {
+    return await until('everything is sealed and countersigned', async () => {
+      const status = await this.api.status();
+      const { accepted, sealed, receipted } = status.states;
+      const all = sealed.through === accepted.through && receipted.through === accepted.through;
+      return all && status.queues.accept === 0 && status.relays.every(({ lag, state }) => lag === 0 && state === 'waiting') && status;
+    });
+  }
+
+  read(...path: readonly string[]): string {
+    return readFileSync(`${this.folder}/${path.join('/')}`, 'utf8');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#programs.map((program) => program.kill()));
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,113 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Administration } from '../../gateway/administration.ts';
+import { PeerError, StoreError, UsageError } from '../../gateway/errors.ts';
+import { Sequence, type DeviceId } from '../../gateway/reading.ts';
+import { controlAnswers, controlClient, startControl, type Control } from '../../gateway/web/control.ts';
+
+type Call = readonly [string, ...unknown[]];
+const CLIP = 'clip' as DeviceId;
+const ANNA = { kind: 'patient', id: 'anna' } as const;
+
+/** Notes what it was asked to do. */
+class AdministrationDouble {
+  readonly calls: Call[] = [];
+  failure: Error | undefined;
+
+  addDevice(...args: unknown[]): Promise<object> {
+    return this.#note('addDevice', args, { device: CLIP, password: 'p', subject: ANNA, topic: 't' });
+  }
+
+  removeDevice(...args: unknown[]): Promise<object> {
+    return this.#note('removeDevice', args, {});
+  }
+
+  devices(): Promise<object> {
+    return this.#note('devices', [], [{ device: CLIP, subject: ANNA }]);
+  }
+
+  trace(...args: unknown[]): Promise<object> {
+    return this.#note('trace', args, { state: 'sealed' });
+  }
+
+  status(): Promise<object> {
+    return this.#note('status', [], { chain: 'aa' });
+  }
+
+  #note(name: string, args: unknown[], answer: object): Promise<object> {
+    this.calls.push([name, ...args]);
+    return this.failure === undefined ? Promise.resolve(answer) : Promise.reject(this.failure);
+  }
+}
+
+describe('the control socket', () => {
+  let folder: string;
+  let path: string;
+  let double: AdministrationDouble;
+  let control: Control;
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'vitalgate-control-'));
+    path = join(folder, 'control.sock');
+    // A killed gateway leaves its socket behind.
+    writeFileSync(path, '');
+    double = new AdministrationDouble();
+    control = await startControl(path, double as unknown as Administration);
+  });
+  afterEach(async () => {
+    await control.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('is for its owner alone', () => {
+    expect((statSync(path).mode & 0o777).toString(8)).toBe('600');
+  });
+
+  it('carries every request and its answer', async () => {
+    const api = controlClient(path);
+    expect(await api.status()).toEqual({ chain: 'aa' });
+    expect(await api.devices()).toEqual([{ device: CLIP, subject: ANNA }]);
+    expect(await api.addDevice(CLIP, ANNA, 'a password of mine')).toMatchObject({ password: 'p' });
+    await api.addDevice(CLIP, ANNA);
+    await api.removeDevice(CLIP);
+    expect(await api.trace(CLIP)).toEqual({ state: 'sealed' });
+    await api.trace(CLIP, Sequence(41));
+    expect(double.calls).toEqual([
+      ['status'],
+      ['devices'],
+      ['addDevice', CLIP, ANNA, 'a password of mine'],
+      ['addDevice', CLIP, ANNA, undefined],
+      ['removeDevice', CLIP],
+      ['trace', CLIP, undefined],
+      ['trace', CLIP, 41],
+    ]);
+  });
+
+  it('tells a wrong request from a gateway that cannot', async () => {
+    const api = controlClient(path);
+    double.failure = new UsageError('there is no device clip');
+    await expect(api.removeDevice(CLIP)).rejects.toMatchObject({ code: 'VG_USAGE', message: 'there is no device clip' });
+    double.failure = new StoreError('VG_STORE_WRITE', 'the disk is full');
+    await expect(api.addDevice(CLIP, ANNA)).rejects.toMatchObject({ code: 'VG_PEER_REFUSED', message: expect.stringContaining('VG_STORE_WRITE') });
+    await expect(api.trace('no/device' as DeviceId)).rejects.toBeInstanceOf(Error);
+    await expect(api.addDevice('.hidden' as DeviceId, ANNA)).rejects.toMatchObject({ code: 'VG_USAGE' });
+    await expect(api.trace(CLIP, Sequence(NaN))).rejects.toMatchObject({ code: 'VG_USAGE' });
+    await expect(api.addDevice(CLIP, { kind: 'patient', id: 'a/b' })).rejects.toMatchObject({ code: 'VG_USAGE' });
+    await expect(api.addDevice(CLIP, undefined as unknown as typeof ANNA)).rejects.toMatchObject({ code: 'VG_USAGE' });
+    await expect(api.addDevice(CLIP, ANNA, 7 as unknown as string)).rejects.toMatchObject({ code: 'VG_USAGE' });
+  });
+
+  it('says when nobody answers', async () => {
+    expect(await controlAnswers(path)).toBe(true);
+    await control.close();
+    expect(await controlAnswers(path)).toBe(false);
+    await expect(controlClient(path).status()).rejects.toBeInstanceOf(PeerError);
+  });
+
+  it('takes a gateway that answers with an error for one that runs', async () => {
+    double.failure = new StoreError('VG_STORE_READ', 'cannot read');
+    expect(await controlAnswers(path)).toBe(true);
+  });
+});
