@@ -250,7 +250,7 @@ async function startServing(parts: Serving): Promise<Readonly<{ mqtt: string; we
   const { config, stores, pipeline, metrics, administration, clock, log, opened } = parts;
   const control = await startControl(controlSocketOf(config.data), administration);
   opened.add(control.close);
-  const web = await startWeb({ listen: config.web.listen, blocks: stores.blocks, registry: metrics.registry, administration, refresh: () => refresh(parts) });
+  const web = await startWeb({ listen: config.web.listen, blocks: stores.blocks, registry: metrics.registry, administration, refresh: () => refresh(parts), log });
   opened.add(web.close);
   const authenticator = new Authenticator({ credentials: stores.credentials });
   const broker = await startMqttBroker(

@@ -79,7 +79,7 @@ export function numberOf(args: Arguments, name: string, fallback: number): numbe
   const text = textOf(args, name);
   if (text === undefined) return fallback;
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new UsageError(`--${name} takes a whole number, got "${text}"`);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new UsageError(`--${name} takes a whole number, got "${text}"`);
   return value;
 }
 

@@ -21,6 +21,7 @@ export const traceCommand: Command = {
     const device = deviceIn(args.positionals[0]);
     if (args.values['last'] === true && args.values['sequence'] !== undefined) throw new UsageError('give --last or --sequence, not both');
     const sequence = args.values['sequence'] === undefined ? undefined : Sequence(numberOf(args, 'sequence', 0));
+    if (sequence === 0) throw new UsageError('--sequence counts from 1');
     const trace = await administer(args, environment, (api) => api.trace(device, sequence));
     if (args.values['json'] === true) environment.out(JSON.stringify(trace));
     else for (const line of describe(trace)) environment.out(line);

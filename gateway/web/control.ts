@@ -48,7 +48,7 @@ function addRoutes(app: FastifyInstance, administration: Administration): void {
     return {};
   });
   app.get<{ Params: DeviceParams; Querystring: { sequence?: string } }>('/devices/:device/trace', ({ params, query }) =>
-    administration.trace(deviceIn(params.device), query.sequence === undefined ? undefined : Sequence(Number(query.sequence))),
+    administration.trace(deviceIn(params.device), query.sequence === undefined ? undefined : sequenceIn(query.sequence)),
   );
 }
 
@@ -61,6 +61,12 @@ function subjectIn(subject: Partial<Subject> | undefined): Subject {
   const { kind, id } = subject ?? {};
   if ((kind === 'patient' || kind === 'room') && typeof id === 'string' && isSubjectId(id)) return { kind, id };
   throw new UsageError('"subject" must be {"kind": "patient" or "room", "id": 1 to 64 characters without "/"}');
+}
+
+function sequenceIn(text: string): Sequence {
+  const sequence = Number(text);
+  if (!Number.isSafeInteger(sequence) || sequence < 1) throw new UsageError(`"${text}" is no journal sequence: a whole number from 1`);
+  return Sequence(sequence);
 }
 
 /** The gateway behind a control socket. Its methods throw {@link UsageError} for what the gateway refused, {@link PeerError} without one. */
@@ -77,13 +83,13 @@ export function controlClient(path: string): AdministrationApi {
   };
 }
 
-/** Whether a gateway answers on the socket. */
+/** Whether a gateway answers on the socket, be it with an error. */
 export async function controlAnswers(path: string): Promise<boolean> {
   try {
     await call(path, 'GET', '/status');
     return true;
   } catch (error) {
-    if (error instanceof PeerError) return false;
+    if (error instanceof PeerError) return error.code !== 'VG_PEER_UNREACHABLE';
     throw error;
   }
 }

@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client';
 import { ConfigError, messageOf } from '../errors.ts';
 import type { BlockStore } from '../ledger/block-store.ts';
 import { addChainReading } from './chain-reading.ts';
+import { answerTo, type ErrorLog } from './request-error.ts';
 
 export type WebOptions = Readonly<{
   listen: Readonly<{ host: string; port: number }>;
@@ -12,6 +13,7 @@ export type WebOptions = Readonly<{
   administration: Readonly<{ notReady: () => Error | undefined }>;
   /** Called before metrics are read. */
   refresh: () => Promise<void>;
+  log: ErrorLog;
 }>;
 
 export type Web = Readonly<{ address: string; close: () => Promise<void> }>;
@@ -23,6 +25,10 @@ export type Web = Readonly<{ address: string; close: () => Promise<void> }>;
 export async function startWeb(options: WebOptions): Promise<Web> {
   // Closing cuts off who is slow to read: the gateway stops in time, and an auditor asks again.
   const app = fastify({ forceCloseConnections: true });
+  app.setErrorHandler((thrown: unknown, _request, reply) => {
+    const { status, body } = answerTo(thrown, options.log);
+    return reply.code(status).send(body);
+  });
   app.get('/healthz', () => ({ status: 'ok' }));
   app.get('/readyz', (_request, reply) => {
     const fault = options.administration.notReady();

@@ -27,6 +27,8 @@ export class Site implements AsyncDisposable {
   readonly hospitalData: string;
   readonly ports: Ports;
   readonly #programs: Program[] = [];
+  #gateway: Program | undefined;
+  #hospital: Program | undefined;
 
   /** Makes folder and hospital key and writes the configuration; nothing runs yet. */
   static async prepare(options: SiteOptions = {}): Promise<Site> {
@@ -77,13 +79,31 @@ export class Site implements AsyncDisposable {
     return await this.#started(this.launchGateway());
   }
 
-  /** Starts the gateway and does not wait for it. */
-  launchGateway(): Program {
-    return this.launch('gateway', '--config', this.config);
+  async startHospital(): Promise<Program> {
+    return await this.#started(this.launchHospital());
   }
 
-  async startHospital(): Promise<Program> {
-    return await this.#started(this.launch('upstream', '--config', this.config));
+  /** Starts the gateway and does not wait for it. */
+  launchGateway(): Program {
+    this.#gateway = this.launch('gateway', '--config', this.config);
+    return this.#gateway;
+  }
+
+  launchHospital(): Program {
+    this.#hospital = this.launch('upstream', '--config', this.config);
+    return this.#hospital;
+  }
+
+  /** The gateway that was started last. */
+  get gateway(): Program {
+    if (this.#gateway === undefined) throw new Error('no gateway was started');
+    return this.#gateway;
+  }
+
+  /** The hospital node that was started last. */
+  get hospital(): Program {
+    if (this.#hospital === undefined) throw new Error('no hospital node was started');
+    return this.#hospital;
   }
 
   /** Starts `vitalgate <words>`, to be ended with the site. */
@@ -133,6 +153,11 @@ export class Site implements AsyncDisposable {
       const all = sealed.through === accepted.through && receipted.through === accepted.through;
       return all && status.queues.accept === 0 && status.relays.every(({ lag, state }) => lag === 0 && state === 'waiting') && status;
     });
+  }
+
+  /** Asks every program that still runs to end, and waits. The folders stay until the site is disposed of. */
+  async stopAll(): Promise<void> {
+    await Promise.all(this.#programs.filter((program) => !program.isOver).map((program) => program.stop()));
   }
 
   read(...path: readonly string[]): string {

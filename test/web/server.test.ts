@@ -12,6 +12,7 @@ import { ask } from '../upstream/hospital.ts';
 
 const LISTEN = { host: '127.0.0.1', port: 0 };
 let web: Web | undefined;
+let logged: object[] = [];
 
 async function start(options: Partial<WebOptions> = {}): Promise<string> {
   const blocks = new StoredBlocks(openMemoryStore(), { removePending: false });
@@ -21,6 +22,7 @@ async function start(options: Partial<WebOptions> = {}): Promise<string> {
     registry: new Registry(),
     administration: { notReady: () => undefined },
     refresh: () => Promise.resolve(),
+    log: { error: (fields) => logged.push(fields) },
     ...options,
   });
   return web.address;
@@ -29,6 +31,7 @@ async function start(options: Partial<WebOptions> = {}): Promise<string> {
 afterEach(async () => {
   await web?.close();
   web = undefined;
+  logged = [];
 });
 
 describe('health', () => {
@@ -58,8 +61,7 @@ describe('metrics', () => {
 describe('the chain', () => {
   it('is read from any height on, block by block and as one sequence', async () => {
     const blocks = new StoredBlocks(openMemoryStore(), { removePending: false });
-    const writer = await ChainWriter.begin({ lane: 'record' });
-    for (let i = 0; i < 3; i++) await writer.seal();
+    const writer = await ChainWriter.of(4);
     await writer.keepIn(blocks);
     const address = await start({ blocks });
     const lane = `/v1/chains/${toHex(writer.id.chain)}/record/blocks`;
@@ -73,17 +75,16 @@ describe('the chain', () => {
   });
 
   it.each([
-    ['/v1/chains/XYZ/record/blocks', 400],
-    [`/v1/chains/${'0'.repeat(32)}/middle/blocks`, 400],
-    [`/v1/chains/${'0'.repeat(32)}/record/blocks?from=-1`, 400],
-    [`/v1/chains/${'0'.repeat(32)}/record/blocks/01`, 400],
-    [`/v1/chains/${'0'.repeat(32)}/record/blocks`, 404],
-    [`/v1/chains/${'0'.repeat(32)}/record/blocks/0`, 404],
-    ['/v1/nothing', 404],
-  ])('%s is answered with status %i and words', async (path, status) => {
+    ['/v1/chains/XYZ/record/blocks', 400, 'bad_path'],
+    [`/v1/chains/${'0'.repeat(32)}/middle/blocks`, 400, 'bad_path'],
+    [`/v1/chains/${'0'.repeat(32)}/record/blocks?from=-1`, 400, 'bad_path'],
+    [`/v1/chains/${'0'.repeat(32)}/record/blocks/01`, 400, 'bad_path'],
+    [`/v1/chains/${'0'.repeat(32)}/record/blocks`, 404, 'unknown_chain'],
+    [`/v1/chains/${'0'.repeat(32)}/record/blocks/0`, 404, 'unknown_block'],
+  ])('%s is answered with status %i and the word %s', async (path, status, error) => {
     const address = await start();
-    const answer = await ask(address, path);
-    expect([answer.status, answer.json['error'], answer.json['message']]).toEqual([status, expect.any(String), expect.any(String)]);
+    expect(await ask(address, path)).toMatchObject({ status, json: { error, message: expect.any(String) } });
+    expect(logged).toEqual([]);
   });
 
   it('is never answered with the inside of an error', async () => {
@@ -91,8 +92,9 @@ describe('the chain', () => {
     blocks.chains = () => Promise.reject(new Error('secret path /var/lib/x'));
     const address = await start({ blocks });
     const answer = await ask(address, '/v1/chains');
-    expect(answer.status).toBe(500);
+    expect(answer).toMatchObject({ status: 500, json: { error: 'internal' } });
     expect(answer.text).not.toContain('secret path');
+    expect(logged).toMatchObject([{ error: 'secret path /var/lib/x' }]);
   });
 });
 
@@ -107,8 +109,7 @@ describe('the web server', () => {
 
   it('closes while somebody reads without end', async () => {
     const blocks = new StoredBlocks(openMemoryStore(), { removePending: false });
-    const writer = await ChainWriter.begin({ lane: 'record' });
-    await writer.seal();
+    const writer = await ChainWriter.of(2);
     await writer.keepIn(blocks);
     blocks.blocks = async function* endless() {
       for (;;) {

@@ -1,0 +1,133 @@
+/** The auditor: opens what a gateway and its hospital left on disk, believing neither, and says what is there. */
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SubjectSecrets } from '../../gateway/derive/secrets.ts';
+import { evidenceLeaf, evidenceRoot } from '../../gateway/derive/window.ts';
+import { framesOf } from '../../gateway/frame-codec.ts';
+import { openBlock } from '../../gateway/ledger/block.ts';
+import { toHex } from '../../gateway/ledger/bytes.ts';
+import { decode, type CborMap } from '../../gateway/ledger/cbor.ts';
+import { decodeEntry, matchesCommitment, type Entry } from '../../gateway/ledger/entry.ts';
+import { verifyWithNodeCrypto } from '../../gateway/ledger/es256k.ts';
+import { leafHash } from '../../gateway/ledger/merkle.ts';
+import { verifyChain } from '../../gateway/ledger/verify-chain.ts';
+import { MiB } from '../../gateway/quantity.ts';
+import { LANES, Sequence, type AcceptedFrame } from '../../gateway/reading.ts';
+import { StoredBlocks, StoredPendingEntries } from '../../gateway/store/block-store.ts';
+import { openJournal } from '../../gateway/store/journal-store.ts';
+import type { KeyValueStore } from '../../gateway/store/key-value.ts';
+import { openRocksStore } from '../../gateway/store/rocks-store.ts';
+import type { Site } from '../path/site.ts';
+
+/** An evidence entry, whose root was computed again from the journal. */
+export type Evidence = Readonly<{ first: number; last: number; messages: number; readings: number; duplicates: number }>;
+
+export type Audit = Readonly<{
+  /** Distinct payloads in the journal, by device. */
+  journal: ReadonlyMap<string, ReadonlySet<string>>;
+  /** The last frame of the journal. */
+  lastFrame: number;
+  /** Frames that came from devices, repetitions included. */
+  deviceFrames: number;
+  /** In the order of the chain. */
+  evidence: readonly Evidence[];
+  /** Values counted by all summaries together. */
+  summarised: number;
+  /** Of both lanes, lane after lane. */
+  entrySequences: readonly number[];
+  /** `good`, or what is wrong with the gateway's chain. */
+  verdict: string;
+  /** Every block in hexadecimal, lane after lane. */
+  gatewayBlocks: readonly string[];
+  hospitalBlocks: readonly string[];
+}>;
+
+/** Both nodes MUST have ended. Throws when a root or a commitment is not what the journal and the payloads give. */
+export async function auditOf(site: Site): Promise<Audit> {
+  const hospitalBlocks = await inStore(join(site.hospitalData, 'store'), blocksIn);
+  return await inStore(join(site.gatewayData, 'store'), async (store) => {
+    const frames = await framesIn(store);
+    const blocks = await blocksIn(store);
+    const entries = blocks.flatMap((bytes) => openBlock(bytes).entries.map(decodeEntry));
+    return {
+      ...journalOf(frames),
+      evidence: entries.filter(({ kind }) => kind === 'evidence').map(evidenceAgainst(frames, secretsOf(site))),
+      summarised: await summarisedBy(entries, new StoredPendingEntries(store)),
+      entrySequences: entries.map(({ sequence }) => sequence),
+      verdict: await verdictOn(blocks),
+      gatewayBlocks: blocks.map(toHex),
+      hospitalBlocks: hospitalBlocks.map(toHex),
+    };
+  });
+}
+
+async function inStore<T>(folder: string, read: (store: KeyValueStore) => Promise<T>): Promise<T> {
+  const store = await openRocksStore(folder, { readOnly: true });
+  try {
+    return await read(store);
+  } finally {
+    await store.close();
+  }
+}
+
+async function framesIn(store: KeyValueStore): Promise<AcceptedFrame[]> {
+  const journal = await openJournal(store, { bootId: new Uint8Array(16) });
+  const frames: AcceptedFrame[] = [];
+  while (frames.length + 1 < journal.next) {
+    const run = await journal.read(Sequence(frames.length + 1), MiB(1));
+    if (run === undefined) throw new Error(`the journal ends at ${frames.length} and not before ${journal.next}`);
+    frames.push(...framesOf(run));
+  }
+  return frames;
+}
+
+async function blocksIn(store: KeyValueStore): Promise<Uint8Array[]> {
+  const blocks = new StoredBlocks(store, { removePending: false });
+  const [chain, ...others] = await blocks.chains();
+  if (chain === undefined || others.length > 0 || (await blocks.forks()).length > 0) throw new Error('expected one chain without a fork');
+  const lanes = await Promise.all(LANES.map((lane) => Array.fromAsync(blocks.blocks({ chain, lane }, 0))));
+  return lanes.flat();
+}
+
+function journalOf(frames: readonly AcceptedFrame[]): Pick<Audit, 'journal' | 'lastFrame' | 'deviceFrames'> {
+  const journal = new Map<string, Set<string>>();
+  let deviceFrames = 0;
+  for (const { frame } of frames) {
+    if (frame.source !== 'mqtt') continue;
+    deviceFrames += 1;
+    const payloads = journal.get(frame.device) ?? new Set();
+    journal.set(frame.device, payloads.add(Buffer.from(frame.payload).toString('utf8')));
+  }
+  return { journal, lastFrame: frames.length, deviceFrames };
+}
+
+function secretsOf(site: Site): SubjectSecrets {
+  return new SubjectSecrets(Buffer.from(readFileSync(join(site.gatewayData, 'subject.key'), 'utf8').trim(), 'hex'));
+}
+
+function evidenceAgainst(frames: readonly AcceptedFrame[], secrets: SubjectSecrets): (entry: Entry) => Evidence {
+  return ({ sequence, fields }) => {
+    const [first, last, messages, readings, duplicates] = ['first', 'last', 'messages', 'readings', 'duplicates'].map((name) => fields.get(name) as number) as [number, number, number, number, number];
+    const leaves = frames.slice(first - 1, last).map((accepted) => leafHash(evidenceLeaf(secrets.frameSalt(accepted.frame.device, accepted.sequence), accepted)));
+    if (toHex(evidenceRoot(leaves)) !== toHex(fields.get('root') as Uint8Array)) throw new Error(`entry ${sequence}: the root is not that of frames ${first} to ${last}`);
+    return { first, last, messages, readings, duplicates };
+  };
+}
+
+async function summarisedBy(entries: readonly Entry[], payloads: StoredPendingEntries): Promise<number> {
+  let count = 0;
+  for (const entry of entries) {
+    if (entry.kind !== 'summary') continue;
+    const secret = await payloads.payload(entry.sequence);
+    if (secret === undefined || !matchesCommitment(entry, secret.salt, secret.payload)) throw new Error(`entry ${entry.sequence} does not fit its payload`);
+    const measurements = (decode(secret.payload, { floats: true }) as CborMap).get('measurements') as CborMap;
+    for (const statistics of measurements.values()) count += (statistics as CborMap).get('count') as number;
+  }
+  return count;
+}
+
+async function verdictOn(blocks: readonly Uint8Array[]): Promise<string> {
+  const verdict = await verifyChain(blocks, { check: verifyWithNodeCrypto });
+  return verdict.ok ? 'good' : `${verdict.reason} at block number ${verdict.position + 1}: ${verdict.message}`;
+}
