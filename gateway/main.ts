@@ -5,18 +5,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { STORE_FOLDER } from './commands/chain-source.ts';
-import { checkCommand } from './commands/check.ts';
 import { helpOf, parseArguments, type Command, type Environment, type OpenBlocks } from './commands/command.ts';
-import { configCommand } from './commands/config.ts';
-import { demoCommand } from './commands/demo.ts';
-import { deviceCommand } from './commands/device.ts';
-import { exportCommand } from './commands/export.ts';
-import { gatewayCommand } from './commands/gateway.ts';
-import { simCommand } from './commands/sim.ts';
-import { statusCommand } from './commands/status.ts';
-import { traceCommand } from './commands/trace.ts';
-import { upstreamCommand } from './commands/upstream.ts';
-import { verifyCommand } from './commands/verify.ts';
 import { UsageError, VitalgateError, messageOf } from './errors.ts';
 import type { GatewayStores } from './gateway.ts';
 import { StoredBlocks, StoredPendingEntries } from './store/block-store.ts';
@@ -26,19 +15,20 @@ import { StoredDerivation } from './store/derive-store.ts';
 import { openJournal } from './store/journal-store.ts';
 import { openRocksStore } from './store/rocks-store.ts';
 
-const COMMANDS: readonly Command[] = [
-  gatewayCommand,
-  upstreamCommand,
-  deviceCommand,
-  traceCommand,
-  statusCommand,
-  verifyCommand,
-  exportCommand,
-  checkCommand,
-  configCommand,
-  simCommand,
-  demoCommand,
-];
+/** Loaded when called: a gateway that runs for months does not keep the simulator in memory. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  gateway: async () => (await import('./commands/gateway.ts')).gatewayCommand,
+  upstream: async () => (await import('./commands/upstream.ts')).upstreamCommand,
+  device: async () => (await import('./commands/device.ts')).deviceCommand,
+  trace: async () => (await import('./commands/trace.ts')).traceCommand,
+  status: async () => (await import('./commands/status.ts')).statusCommand,
+  verify: async () => (await import('./commands/verify.ts')).verifyCommand,
+  export: async () => (await import('./commands/export.ts')).exportCommand,
+  check: async () => (await import('./commands/check.ts')).checkCommand,
+  config: async () => (await import('./commands/config.ts')).configCommand,
+  sim: async () => (await import('./commands/sim.ts')).simCommand,
+  demo: async () => (await import('./commands/demo.ts')).demoCommand,
+};
 
 async function openGatewayStores(folder: string, bootId: Uint8Array): Promise<GatewayStores> {
   const store = await openRocksStore(join(folder, STORE_FOLDER));
@@ -69,13 +59,14 @@ function environment(): Environment {
     out: (line) => process.stdout.write(`${line}\n`),
     err: (line) => process.stderr.write(`${line}\n`),
     signal: stop.signal,
-    self: { node: process.execPath, main: fileURLToPath(import.meta.url) },
+    self: { node: process.execPath, flags: process.execArgv, main: fileURLToPath(import.meta.url) },
   };
 }
 
-function overview(): string {
-  const width = Math.max(...COMMANDS.map(({ name }) => name.length));
-  const rows = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+async function overview(): Promise<string> {
+  const commands = await Promise.all(Object.values(COMMANDS).map((load) => load()));
+  const width = Math.max(...commands.map(({ name }) => name.length));
+  const rows = commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
   return ['Vitalgate, a smart-health edge gateway. Not a certified medical device.', '', 'Usage: vitalgate <command> [options]', '', ...rows, '', '"vitalgate <command> --help" says more.'].join('\n');
 }
 
@@ -83,10 +74,10 @@ function overview(): string {
 async function main(words: readonly string[], env: Environment): Promise<number> {
   const [name, ...rest] = words;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    env.out(overview());
+    env.out(await overview());
     return name === undefined ? 2 : 0;
   }
-  const command = COMMANDS.find((known) => known.name === name);
+  const command = Object.hasOwn(COMMANDS, name) ? await COMMANDS[name]?.() : undefined;
   if (command === undefined) throw new UsageError(`unknown command "${name}"; "vitalgate --help" lists them`);
   if (rest.includes('--help') || rest.includes('-h')) {
     env.out(helpOf(command));

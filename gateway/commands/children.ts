@@ -29,7 +29,7 @@ export class ChildCommand {
   ): Promise<Readonly<{ child: ChildCommand; firstLine: string }>> {
     const name = words[0] ?? '';
     // The channel tells the child when this process is gone, killed or not.
-    const process = spawn(self.node, [self.main, ...words], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+    const process = spawn(self.node, [...self.flags, self.main, ...words], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
     const log = createWriteStream(logFile, { flags: 'a', mode: 0o600 });
     process.stdout?.pipe(log, { end: false });
     process.stderr?.pipe(log, { end: false });

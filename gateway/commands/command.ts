@@ -17,8 +17,8 @@ export type Environment = Readonly<{
   err: (line: string) => void;
   /** Aborted on SIGINT and SIGTERM. */
   signal: AbortSignal;
-  /** Address of main.ts and of the node that runs it, to start commands as processes of their own. */
-  self: Readonly<{ node: string; main: string }>;
+  /** The node that runs main.ts, its flags and main.ts itself, to start commands as processes of their own. */
+  self: Readonly<{ node: string; flags: readonly string[]; main: string }>;
 }>;
 
 type OptionDescription = Readonly<{ type: 'string' | 'boolean'; short?: string; value?: string; help: string }>;

@@ -6,9 +6,9 @@ import { KiB, MiB } from '../quantity.ts';
 import { seal, unseal } from './checksum.ts';
 import type { Change, KeyValueStore, RangeBounds } from './key-value.ts';
 
-const CACHE_SIZE = MiB(8);
+const CACHE_SIZE = MiB(4);
 /** One memory table; RocksDB keeps up to two, so this is what bounds both memory and the log replayed at start. */
-const WRITE_BUFFER_SIZE = MiB(8);
+const WRITE_BUFFER_SIZE = MiB(4);
 const RANGE_PAGE_SIZE = MiB(1);
 /** What RocksDB says when this or another process has the folder. A lock file that cannot be opened is another trouble. */
 const LOCKED = /lock hold by current process|While lock file/;

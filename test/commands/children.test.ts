@@ -16,7 +16,7 @@ describe('a command started as a process', () => {
   function start(script: string, ...words: string[]): ReturnType<typeof ChildCommand.start> {
     const main = join(folder, 'main.mjs');
     writeFileSync(main, script);
-    return ChildCommand.start({ self: { node: process.execPath, main } }, ['serve', ...words], log());
+    return ChildCommand.start({ self: { node: process.execPath, flags: [], main } }, ['serve', ...words], log());
   }
 
   it('is ready with its first line; everything it says is logged; it stops when asked', async () => {

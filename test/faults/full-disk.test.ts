@@ -17,7 +17,7 @@ class SmallDisk implements Disposable {
   readonly mounted: boolean;
 
   constructor() {
-    this.mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=160m', 'tmpfs', this.folder]).status === 0;
+    this.mounted = spawnSync('/usr/bin/mount', ['-t', 'tmpfs', '-o', 'size=160m', 'tmpfs', this.folder]).status === 0;
   }
 
   /** Takes every free byte. */
@@ -38,7 +38,7 @@ class SmallDisk implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    if (this.mounted) spawnSync('umount', [this.folder]);
+    if (this.mounted) spawnSync('/usr/bin/umount', [this.folder]);
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -79,6 +79,7 @@ describe.skipIf(!mountable)(`a disk that is full${mountable ? '' : ' (skipped: o
     expect(load.acknowledged).toBe(acknowledged);
     expect(await site.gateway.hears('stderr', /"level":"fatal".*/)).toContain('the store fails; every message is refused');
     disk.free();
+    await until('the gateway ended', () => site.gateway.isOver);
     expect((await site.gateway.ended).code).toBe(START_AGAIN);
     expect(site.gateway.stderr).toContain('so that the supervisor starts this program again');
     expect(load.acknowledged).toBe(acknowledged);

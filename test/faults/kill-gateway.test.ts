@@ -16,12 +16,12 @@ describe(`kill -9 of the gateway (seed ${SEED})`, () => {
   it(`loses nothing acknowledged and doubles nothing in ${ROUNDS} rounds, and the hospital has the same chain`, async () => {
     const chance = moments('gateway');
     await using site = await Site.running({ gateway: { seal: { age: '20ms' } } });
-    using load = await Load.start(site);
+    using load = await Load.start(site, { eager: true });
     for (let round = 1; round <= ROUNDS; round++) {
       if (round % EVERY_START === 0) await pause(chance.between(0, LONGEST_START_MS));
       else {
         await site.gateway.ready();
-        await load.more(Math.round(chance.between(1, 600)));
+        await load.more(Math.round(chance.between(1, 1000)));
       }
       expect((await site.gateway.kill()).signal).toBe('SIGKILL');
       site.launchGateway();

@@ -7,6 +7,8 @@ export type LoadDeviceOptions = Readonly<{
   device: AddedDevice;
   /** Messages sent and not acknowledged at a time. Default 4. */
   window?: number;
+  /** Make the next message as soon as one is acknowledged, so that at every moment some are being written. Default: every 5 ms. */
+  eager?: boolean;
   /** Bytes every message is padded with. Default 0. */
   padding?: number;
 }>;
@@ -96,6 +98,7 @@ export class LoadDevice {
     this.#inFlight.delete(packetId);
     this.#waiting.delete(message);
     this.acknowledged.add(message.payload);
+    if (this.#options.eager === true) this.#send();
     if (this.#state === 'finishing' && this.#waiting.size === 0) this.#finished.resolve();
   }
 

@@ -24,6 +24,7 @@ describe('the command line', () => {
     [['demo', '--seconds', 'soon'], '--seconds takes a whole number'],
     [['trace'], 'which device'],
     [['trace', 'clip', '--last', '--sequence', '3'], 'not both'],
+    [['trace', 'clip', '--sequence', '0'], 'counts from 1'],
     [['device', 'paint'], 'expected add, list or remove'],
     [['device', 'add', 'clip'], 'exactly one of --patient and --room'],
     [['device', 'add', '.hidden', '--patient', 'anna'], 'no device id'],

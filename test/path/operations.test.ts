@@ -32,7 +32,7 @@ describe('the pages for operators', () => {
     const response = await fetch(`${site.webUrl}/metrics`);
     expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
     const text = await response.text();
-    for (const line of text.split('\n')) expect(line).toMatch(/^(|# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{([a-z_]+="[^"]*",?)+\})? (-?[0-9.e+-]+|Nan))$/);
+    for (const line of text.split('\n')) expect(line).toMatch(/^(|# (HELP|TYPE) [a-z0-9_]+ .+|[a-z0-9_]+(\{([a-z_]+="[^"]*",?)+\})? (-?[0-9.e+-]+|Nan))$/);
     expect(await site.metric('vitalgate_readings_total')).toBe(20);
     expect(await site.metric('vitalgate_ack_seconds_count')).toBe(20);
     expect(await site.metric('vitalgate_store_healthy')).toBe(1);
