@@ -24,7 +24,7 @@ import { traceMessage, type Trace } from '../../gateway/trace.ts';
 import { START, SUBJECT_KEY } from '../derive/story.ts';
 import { GATEWAY, keyOf, parametersOf } from '../upstream/gateway-chain.ts';
 
-export const HOSPITALS = ['north', 'south'] as const;
+const HOSPITALS = ['north', 'south'] as const;
 
 const started = performance.now();
 /** A wall clock that stands still, beside the monotonic clock that paces sealing. */
