@@ -79,7 +79,7 @@ describe.skipIf(!mountable)(`a disk that is full${mountable ? '' : ' (skipped: o
     expect(load.acknowledged).toBe(acknowledged);
     expect(await site.gateway.hears('stderr', /"level":"fatal".*/)).toContain('the store fails; every message is refused');
     disk.free();
-    await until('the gateway ended', () => site.gateway.isOver, 15000).catch((e) => { console.log(site.gateway.pid, site.gateway.stderr.slice(-6000)); throw e; });
+    await until('the gateway ended', () => site.gateway.isOver);
     expect((await site.gateway.ended).code).toBe(START_AGAIN);
     expect(site.gateway.stderr).toContain('so that the supervisor starts this program again');
     expect(load.acknowledged).toBe(acknowledged);

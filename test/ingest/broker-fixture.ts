@@ -56,6 +56,8 @@ export class BrokerUnderTest implements AsyncDisposable {
   /** Whether `accept` waits for the test. */
   holding = false;
   takesOffers = true;
+  /** When given, called for every password, and no password is ever judged. */
+  authenticating: (() => void) | undefined;
   outcome: AuthenticationOutcome | 'fault' | undefined;
   port = 0;
   #close: () => Promise<void> = () => Promise.resolve();
@@ -90,6 +92,11 @@ export class BrokerUnderTest implements AsyncDisposable {
     return under;
   }
 
+  /** Ends the broker; the hooks stay as they are. */
+  stop(): Promise<void> {
+    return this.#close();
+  }
+
   /** A client that is let in as `device`. */
   login(device: string, fields: ConnectFields = {}): Promise<RawClient> {
     return RawClient.login(this.port, { clientId: device, username: device, password: PASSWORD, ...fields });
@@ -105,7 +112,9 @@ export class BrokerUnderTest implements AsyncDisposable {
     await this.#close();
   }
 
-  #authenticate(password: Uint8Array): AuthenticationOutcome {
+  async #authenticate(password: Uint8Array): Promise<AuthenticationOutcome> {
+    this.authenticating?.();
+    if (this.authenticating !== undefined) await new Promise(() => undefined);
     if (this.outcome === 'fault') throw new StoreError('VG_STORE_READ', 'the credentials cannot be read');
     return this.outcome ?? (Buffer.from(password).equals(Buffer.from(PASSWORD)) ? 'accepted' : 'wrong_credentials');
   }

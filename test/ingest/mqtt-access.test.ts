@@ -213,3 +213,20 @@ describe('a will', () => {
     expect(await again.publish({ topic: 'devices/clip/readings' })).toBe(true);
   });
 });
+
+describe('the end of the broker', () => {
+  it('waits for nobody: neither who is connected, nor who logs in, nor who says nothing', async () => {
+    await using broker = await BrokerUnderTest.start();
+    await using connected = await broker.login('one');
+    await using silent = await RawClient.open(broker.port);
+    await using waiting = await RawClient.open(broker.port);
+    const asked = new Promise<void>((resolve) => {
+      broker.authenticating = resolve;
+    });
+    waiting.send(connectPacket({ username: 'clip', password: PASSWORD }));
+    await asked;
+    await broker.stop();
+    await Promise.all([connected.closed, silent.closed, waiting.closed]);
+    await expect(RawClient.open(broker.port)).rejects.toThrow('ECONNREFUSED');
+  });
+});
