@@ -107,12 +107,17 @@ export async function startMqttBroker(options: MqttBrokerOptions, hooks: MqttBro
     },
   });
   countFailures(broker, hooks.observe);
-  const server = createServer((socket) => admit(broker, socket, options, hooks.observe));
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    admit(broker, socket, options, hooks.observe);
+  });
   server.maxConnections = options.maxConnections;
   server.on('drop', () => hooks.observe.refused('too_many_connections', {}));
   try {
     const address = await listen(server, options.listen);
-    return { address, close: () => close(server, broker) };
+    return { address, close: () => close(server, broker, sockets) };
   } catch (cause) {
     // Its timers would keep the process alive.
     await new Promise<void>((resolve) => broker.close(() => resolve()));
@@ -226,8 +231,10 @@ function listen(server: Server, address: Readonly<{ host: string; port: number }
   });
 }
 
-async function close(server: Server, broker: Aedes): Promise<void> {
+async function close(server: Server, broker: Aedes, sockets: ReadonlySet<Socket>): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   await new Promise<void>((resolve) => broker.close(() => resolve()));
+  // Who has not got a CONNACK yet is no client of the broker, and could hold the server open for ever.
+  for (const socket of sockets) socket.destroy();
   await closed;
 }

@@ -72,7 +72,7 @@ class Load {
   }
 
   async #drained(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, this.#sendsUntil - performance.now()));
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, this.#sendsUntil - performance.now())));
     if (this.#isIdle) return;
     const late = setTimeout(() => fail('readings stayed unacknowledged'), DRAIN_WITHIN_MS);
     await new Promise<void>((resolve) => {
