@@ -70,7 +70,7 @@ async function overview(): Promise<string> {
   return ['Vitalgate, a smart-health edge gateway. Not a certified medical device.', '', 'Usage: vitalgate <command> [options]', '', ...rows, '', '"vitalgate <command> --help" says more.'].join('\n');
 }
 
-/** Exit codes: 0 done, 1 done and the answer is bad, 2 called or configured wrongly, 70 our fault. */
+/** Exit codes: 0 done, 1 done and the answer is bad, 2 called or configured wrongly, 70 our fault, 75 start again. */
 async function main(words: readonly string[], env: Environment): Promise<number> {
   const [name, ...rest] = words;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {

@@ -31,7 +31,7 @@ const logSection = z
     level: setting(logLevel, 'info', 'Least severe log lines to write. Patient data is redacted at every level.'),
   })
   .prefault({})
-  .describe('Log lines (JSON, standard output).');
+  .describe('Log lines (JSON, standard error).');
 
 const mqttSection = z
   .strictObject({
