@@ -39,6 +39,9 @@ export async function runLoad(options: LoadOptions, signal: AbortSignal, begin: 
   try {
     generator.send(options);
     return await resultOf(generator, begin);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
   } finally {
     signal.removeEventListener('abort', onAbort);
     if (generator.exitCode === null) generator.kill();

@@ -36,6 +36,8 @@ const HELP = [
 type Call = Readonly<{ benches: readonly Bench[]; options: BenchOptions; json: boolean; help: boolean; folder: string }>;
 
 class UsageMistake extends Error {}
+/** Ctrl-C: no fault, and no figures. */
+class Interrupted extends Error {}
 
 function parse(words: readonly string[]): Call {
   const { values, positionals } = parseArgs({
@@ -103,7 +105,7 @@ async function main(): Promise<void> {
     return;
   }
   const stop = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(new Error(`stopped by ${name}`)));
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(new Interrupted(`stopped by ${name}`)));
   for (const bench of call.benches) await runOne(bench, call, stop.signal);
 }
 
@@ -111,6 +113,8 @@ try {
   await main();
 } catch (error) {
   const mistake = error instanceof UsageMistake || (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'));
-  process.stderr.write(`bench: ${mistake || !(error instanceof Error) ? String(error instanceof Error ? error.message : error) : (error.stack ?? error.message)}\n`);
+  const told = mistake || error instanceof Interrupted;
+  const text = error instanceof Error ? (told ? error.message : (error.stack ?? error.message)) : String(error);
+  process.stderr.write(`bench: ${text}\n`);
   process.exitCode = mistake ? 2 : 1;
 }
