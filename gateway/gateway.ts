@@ -106,7 +106,7 @@ async function open({ config, openStores, log, serve }: GatewayOptions, opened: 
   const reached: Reached = { progress: undefined };
   const uplink = serve ? await openUplink(config, stores, chain, log, reached) : undefined;
   if (uplink !== undefined) opened.add(() => uplink.stop());
-  const progress = await openProgress(stores, chain.chain, uplink, metrics);
+  const progress = await openProgress(stores, chain.chain, uplink);
   reached.progress = progress;
   const storeLost = Promise.withResolvers<StoreError>();
   const observe = observerOf({ metrics, progress, log, uplink, storeLost: storeLost.resolve });
@@ -183,16 +183,12 @@ const heightsOf = (uplink: Uplink | undefined): Readonly<Record<'relayed' | 'rec
   receipted: uplink?.receiptedHeight('record'),
 });
 
-async function openProgress(stores: GatewayStores, chain: Uint8Array, uplink: Uplink | undefined, metrics: GatewayMetrics): Promise<Progress> {
+async function openProgress(stores: GatewayStores, chain: Uint8Array, uplink: Uplink | undefined): Promise<Progress> {
   const progress = new Progress({
     blocks: stores.blocks,
     chain,
     accepted: stores.journal.next - 1,
     heights: heightsOf(uplink),
-    onProgress: (state, messages, through) => {
-      metrics.messages.inc({ state }, messages);
-      if (state !== 'received') metrics.sequence.set({ state }, through);
-    },
   });
   await progress.recover((await stores.blocks.head({ chain, lane: 'record' }))?.height);
   return progress;
@@ -269,8 +265,9 @@ async function startServing(parts: Serving): Promise<Readonly<{ mqtt: string; we
   return addresses;
 }
 
-/** Gauges that are read, not followed. */
-async function refresh({ metrics, pipeline, administration }: Serving): Promise<void> {
+/** What is read when somebody asks, not followed: counting every message in a metric would cost more than its frame. */
+async function refresh({ metrics, pipeline, progress, administration }: Serving): Promise<void> {
+  metrics.countStates(progress.states);
   metrics.queue.set({ queue: 'accept' }, pipeline.waiting);
   metrics.queue.set({ queue: 'derive' }, pipeline.backlog);
   for (const { hospital, lane, lag } of await administration.relays()) metrics.hospitalLag.set({ hospital, lane }, lag);

@@ -21,7 +21,6 @@ export class Progress {
   readonly #record: LaneId;
   readonly #coverage = new Map<number, Coverage>();
   readonly #heights: Record<'relayed' | 'receipted', number>;
-  readonly #onProgress: (state: ReadingState, messages: number, through: number) => void;
   readonly #turns = new Turns();
 
   /** `heights`: what was relayed and receipted before this process started; it is not counted again. */
@@ -30,12 +29,10 @@ export class Progress {
     chain: Uint8Array;
     accepted: number;
     heights: Readonly<Record<'relayed' | 'receipted', number | undefined>>;
-    onProgress: (state: ReadingState, messages: number, through: number) => void;
   }) {
     this.#blocks = options.blocks;
     this.#record = { chain: options.chain, lane: 'record' };
     this.#heights = { relayed: options.heights.relayed ?? -1, receipted: options.heights.receipted ?? -1 };
-    this.#onProgress = options.onProgress;
     const start = (): StateProgress => ({ messages: 0, through: 0 });
     this.states = { received: start(), accepted: { messages: 0, through: options.accepted }, sealed: start(), relayed: start(), receipted: start() };
   }
@@ -59,7 +56,6 @@ export class Progress {
 
   received(): void {
     this.states.received.messages += 1;
-    this.#onProgress('received', 1, 0);
   }
 
   accepted(messages: number, through: number): void {
@@ -105,6 +101,5 @@ export class Progress {
     const progress = this.states[state];
     progress.messages += messages;
     progress.through = through ?? progress.through;
-    this.#onProgress(state, messages, progress.through);
   }
 }

@@ -1,5 +1,5 @@
-import { hash } from 'node:crypto';
 import type { Message } from '../decode/native-json.ts';
+import { sha256 } from '../ledger/bytes.ts';
 import type { DeviceId, Frame, Sequence } from '../reading.ts';
 import type { SeenChunk } from './derive-store.ts';
 
@@ -14,7 +14,7 @@ const IDENTITY_LENGTH = 8;
 export function identityOf(frame: Frame, message: Message | undefined): string {
   if (message?.sequence !== undefined && message.deviceTime !== undefined) return pack(message.sequence, message.deviceTime);
   const content = Buffer.concat([Buffer.from(`${frame.topic}\0`, 'utf8'), frame.payload]);
-  return hash('sha256', content, 'buffer').toString('latin1', 0, IDENTITY_LENGTH);
+  return Buffer.from(sha256(content).subarray(0, IDENTITY_LENGTH)).toString('latin1');
 }
 
 /** The lower 32 bits of both: the same counter at the same time of another 50 days is no concern. */

@@ -1,7 +1,6 @@
-import { hash } from 'node:crypto';
+import { sha256 } from '../ledger/bytes.ts';
 import { PSEUDONYM_BYTES } from '../ledger/entry.ts';
 import type { DeviceId, Sequence, Subject } from '../reading.ts';
-
 
 const SECRET_BYTES = 32;
 /** Both purposes of salts are this long. */
@@ -24,7 +23,7 @@ const PURPOSE_BYTES = 5;
  */
 export class SubjectSecrets {
   readonly #key: Uint8Array;
-  readonly #cache = new Map<string, Buffer>();
+  readonly #cache = new Map<string, Uint8Array>();
 
   /** `key`: 32 random bytes, private to the gateway. */
   constructor(key: Uint8Array) {
@@ -53,10 +52,10 @@ export class SubjectSecrets {
     // The upper half by division: a sequence is below 2^53.
     input.writeUInt32BE(Math.floor(number / 2 ** 32), 4 + SECRET_BYTES + PURPOSE_BYTES);
     input.writeUInt32BE(number % 2 ** 32, 4 + SECRET_BYTES + PURPOSE_BYTES + 4);
-    return hash('sha256', input, 'buffer');
+    return sha256(input);
   }
 
-  #secretOf(owner: string): Buffer {
+  #secretOf(owner: string): Uint8Array {
     let secret = this.#cache.get(owner);
     if (secret === undefined) {
       secret = derive(this.#key, owner);
@@ -68,6 +67,6 @@ export class SubjectSecrets {
 
 const ownerOf = (subject: Subject): string => `${subject.kind}/${subject.id}`;
 
-function derive(secret: Uint8Array, info: string): Buffer {
-  return hash('sha256', Buffer.concat([Buffer.of(0, 0, 0, 1), secret, Buffer.from(info, 'utf8')]), 'buffer');
+function derive(secret: Uint8Array, info: string): Uint8Array {
+  return sha256(Buffer.concat([Buffer.of(0, 0, 0, 1), secret, Buffer.from(info, 'utf8')]));
 }

@@ -74,7 +74,7 @@ const SERVER_UNAVAILABLE = 3;
  * taken.
  */
 export async function startMqttBroker(options: MqttBrokerOptions, hooks: MqttBrokerHooks): Promise<MqttBroker> {
-  const broker = await Aedes.createBroker({
+  const broker = new DeviceBroker({
     maxInflightInbound: options.maxInFlight,
     maxTopicLevels: options.maxTopicLevels,
     connectTimeout: options.connectTimeout,
@@ -90,7 +90,7 @@ export async function startMqttBroker(options: MqttBrokerOptions, hooks: MqttBro
     authenticate: (client, username, password, done) => {
       void authenticate(hooks, username, password).then((refusal) => {
         if (refusal === undefined) {
-          deviceOf.set(client, username as DeviceId);
+          sessionOf.set(client, { device: username as DeviceId, prefix: `devices/${username}/` });
           done(null, true);
         } else {
           refuse(hooks.observe, client, refusal, { device: username ?? '' });
@@ -100,12 +100,13 @@ export async function startMqttBroker(options: MqttBrokerOptions, hooks: MqttBro
     },
     authorizePublish: (client, packet, done) => takePublish(hooks, client, packet, done),
     authorizeSubscribe: (client, subscription, done) => {
-      const device = deviceOf.get(client);
-      if (device !== undefined && isOwnTopic(device, subscription.topic)) return done(null, subscription);
-      hooks.observe.refused('subscription', { device: device ?? '', message: subscription.topic });
+      const session = sessionOf.get(client);
+      if (session !== undefined && subscription.topic.startsWith(session.prefix)) return done(null, subscription);
+      hooks.observe.refused('subscription', { device: session?.device ?? '', message: subscription.topic });
       return done(null, null); // SUBACK 0x80 [MQTT-3.9.3-2]
     },
   });
+  await broker.listen();
   countFailures(broker, hooks.observe);
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -125,7 +126,23 @@ export async function startMqttBroker(options: MqttBrokerOptions, hooks: MqttBro
   }
 }
 
-const deviceOf = new WeakMap<Client, DeviceId>();
+type Done = (error?: Error) => void;
+
+/**
+ * What devices publish is for the gateway and ends in `authorizePublish`: it is handed on to no subscriber, so no queue
+ * for one that is away can grow. What the gateway itself publishes reaches the device that subscribed to it.
+ */
+class DeviceBroker extends Aedes {
+  override publish(packet: PublishPacket, publisher: Client | Done | null, done?: Done): void {
+    if (typeof publisher === 'function') super.publish(packet, publisher);
+    else done?.();
+  }
+}
+
+/** Whose connection it is, and where it may publish. */
+type Session = Readonly<{ device: DeviceId; prefix: string }>;
+const sessionOf = new WeakMap<Client, Session>();
+const deviceOf = (client: Client): DeviceId | '' => sessionOf.get(client)?.device ?? '';
 /** Whose connection ends for a reason that was counted. Aedes tells the same end again, sometimes several times. */
 const refusedClients = new WeakSet<Client>();
 
@@ -149,16 +166,15 @@ async function authenticate(
   }
 }
 
-const isOwnTopic = (device: DeviceId, topic: string): boolean => topic.startsWith(`devices/${device}/`);
-
 function takePublish(hooks: MqttBrokerHooks, client: Client | null, packet: PublishPacket, done: (error?: Error | null) => void): void {
   // A will left behind by another process reaches this hook without a client.
-  const device = client === null ? undefined : deviceOf.get(client);
-  const objection = objectionTo(device, packet);
-  if (device === undefined || objection !== undefined) {
-    refuse(hooks.observe, client, objection ?? 'foreign_topic', { device: device ?? '', message: packet.topic.slice(0, MAX_TOPIC_LENGTH) });
-    return done(new Error(`a device publishes under devices/${device ?? '<its id>'}/ only`));
+  const session = client === null ? undefined : sessionOf.get(client);
+  const objection = objectionTo(session, packet);
+  if (session === undefined || objection !== undefined) {
+    refuse(hooks.observe, client, objection ?? 'foreign_topic', { device: session?.device ?? '', message: packet.topic.slice(0, MAX_TOPIC_LENGTH) });
+    return done(new Error(`a device publishes under ${session?.prefix ?? 'devices/<its id>/'} only`));
   }
+  const { device } = session;
   // Nothing is retained for later subscribers: the journal is the memory, and it is not for devices to read.
   packet.retain = false;
   const frame = frameOf(device, packet, hooks.clock);
@@ -179,8 +195,8 @@ function takePublish(hooks: MqttBrokerHooks, client: Client | null, packet: Publ
   );
 }
 
-function objectionTo(device: DeviceId | undefined, { topic, qos, messageId }: PublishPacket): RefusalReason | undefined {
-  if (device === undefined || topic.length > MAX_TOPIC_LENGTH || !isOwnTopic(device, topic)) return 'foreign_topic';
+function objectionTo(session: Session | undefined, { topic, qos, messageId }: PublishPacket): RefusalReason | undefined {
+  if (session === undefined || topic.length > MAX_TOPIC_LENGTH || !topic.startsWith(session.prefix)) return 'foreign_topic';
   // The parser puts U+FFFD where the bytes are no UTF-8 [MQTT-1.5.3-1]; U+0000 is forbidden [MQTT-1.5.3-2].
   if (/[\0\uFFFD]/.test(topic)) return 'malformed_packet';
   // [MQTT-2.3.1-1]; a will has none.
@@ -203,7 +219,7 @@ function frameOf(device: DeviceId, packet: PublishPacket, clock: Clock): Frame {
 
 function countFailures(broker: Aedes, observe: MqttObserver): void {
   const failed = (client: Client, error: Error): void =>
-    refuse(observe, client, reasonOf(error), { device: deviceOf.get(client) ?? '', message: error.message });
+    refuse(observe, client, reasonOf(error), { device: deviceOf(client), message: error.message });
   broker.on('connectionError', failed);
   broker.on('clientError', failed);
   broker.on('client', () => observe.connected(1));
@@ -218,7 +234,7 @@ function admit(broker: Aedes, socket: Socket, options: MqttBrokerOptions, observ
   socket.setNoDelay(true);
   guardPackets(socket, options.maxPayload + MAX_TOPIC_LENGTH + PACKET_OVERHEAD, ({ reason, message }) => {
     if (refusedClients.has(client)) return;
-    refuse(observe, client, reason, { device: deviceOf.get(client) ?? '', message });
+    refuse(observe, client, reason, { device: deviceOf(client), message });
     socket.destroy();
   });
   const client = broker.handle(socket);

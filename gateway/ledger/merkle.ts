@@ -30,14 +30,15 @@ export const EMPTY_ROOT: Uint8Array = sha256(new Uint8Array());
 
 /** SHA-256(00 ‖ entry). The first byte keeps a leaf from ever passing for a node (RFC 9162 §2.1.1). */
 export function leafHash(entry: Uint8Array): Uint8Array {
-  const input = new Uint8Array(1 + entry.length);
+  const input = Buffer.allocUnsafe(1 + entry.length);
+  input[0] = 0;
   input.set(entry, 1);
   return sha256(input);
 }
 
 /** SHA-256(01 ‖ left ‖ right). */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
-  const input = new Uint8Array(1 + left.length + right.length);
+  const input = Buffer.allocUnsafe(1 + left.length + right.length);
   input[0] = 1;
   input.set(left, 1);
   input.set(right, 1 + left.length);

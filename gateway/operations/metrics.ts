@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
-import { READING_STATES } from '../reading.ts';
+import { READING_STATES, type ReadingState } from '../reading.ts';
 
 /** The part of derivation's totals that is counted. */
 type DerivedTotals = Readonly<{
@@ -85,10 +85,22 @@ export class GatewayMetrics {
     registers: [this.registry],
   });
 
+  readonly #counted = new Map<ReadingState, number>();
+
   constructor() {
     collectDefaultMetrics({ register: this.registry });
     this.storeHealthy.set(1);
     for (const state of READING_STATES) this.messages.inc({ state }, 0);
+  }
+
+  /** Takes over how far the states are; `messages` counts up from the start of the process. */
+  countStates(states: Readonly<Record<ReadingState, Readonly<{ messages: number; through: number }>>>): void {
+    for (const state of READING_STATES) {
+      const { messages, through } = states[state];
+      this.messages.inc({ state }, messages - (this.#counted.get(state) ?? 0));
+      this.#counted.set(state, messages);
+      if (state !== 'received') this.sequence.set({ state }, through);
+    }
   }
 
   /** Counts what derivation did between two totals. */

@@ -4,7 +4,6 @@ import { connect, type Socket } from 'node:net';
 
 /** Packet types (MQTT 3.1.1 §2.2.1), in the upper half of the first byte. */
 export const CONNACK = 2;
-export const PUBLISH = 3;
 export const PUBACK = 4;
 export const PUBREC = 5;
 export const PUBCOMP = 7;
