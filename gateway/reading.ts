@@ -70,6 +70,9 @@ export function isSubjectId(id: string): boolean {
 /** Whom a device measures. One device is bound to one subject at a time. */
 export type Subject = Readonly<{ kind: 'patient' | 'room'; id: string }>;
 
+/** A subject in one word: `patient/anna`. */
+export const nameOf = ({ kind, id }: Subject): string => `${kind}/${id}`;
+
 /** One measured value, or one block of equally spaced samples, in the unit the measurement table prescribes. */
 export type Reading = Readonly<{
   measurement: string;

@@ -14,7 +14,7 @@ import { inclusionProof, verifyInclusion } from './ledger/merkle-proof.ts';
 import { ReceiptRejected, verifyReceipt, type ExpectedReceipt, type Receipt } from './ledger/receipt.ts';
 import type { GenesisParameters } from './ledger/genesis.ts';
 import { Bytes, KiB } from './quantity.ts';
-import { Sequence, type AcceptedFrame, type DeviceId, type ReadingState } from './reading.ts';
+import { Sequence, nameOf, type AcceptedFrame, type DeviceId, type ReadingState } from './reading.ts';
 
 /** Where one message is on its way, and the proof of it. Hashes are hexadecimal. */
 export type Trace = Readonly<{
@@ -115,7 +115,7 @@ function describe({ derived }: TraceSources, { sequence, frame }: AcceptedFrame)
     clockTrust: frame.clockTrust,
     bytes: frame.payload.length,
     payload: Buffer.from(frame.payload).toString('utf8'),
-    subject: subject === undefined ? null : `${subject.kind}/${subject.id}`,
+    subject: subject === undefined ? null : nameOf(subject),
   };
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { UsageError, messageOf } from '../errors.ts';
-import { isDeviceId, isSubjectId, type DeviceId, type Subject } from '../reading.ts';
+import { isDeviceId, isSubjectId, nameOf, type DeviceId, type Subject } from '../reading.ts';
 import { administer } from './administer.ts';
 import { textOf, type Arguments, type Command, type Environment } from './command.ts';
 import { CONFIG_OPTIONS } from './settings.ts';
@@ -56,7 +56,7 @@ async function add(args: Arguments, environment: Environment, device: DeviceId, 
     environment.out(`device    ${added.device}`);
     environment.out(`password  ${added.password}   (shown once)`);
     environment.out(`topic     ${added.topic}`);
-    environment.out(`subject   ${subject.kind}/${subject.id}`);
+    environment.out(`subject   ${nameOf(subject)}`);
   }
   return 0;
 }
@@ -75,6 +75,6 @@ function passwordIn(path: string | undefined): string | undefined {
 async function list(args: Arguments, environment: Environment): Promise<number> {
   const devices = await administer(args, environment, (api) => api.devices());
   if (args.values['json'] === true) environment.out(JSON.stringify(devices));
-  else for (const { device, subject } of devices) environment.out(`${device.padEnd(32)} ${subject === null ? '(not bound)' : `${subject.kind}/${subject.id}`}`);
+  else for (const { device, subject } of devices) environment.out(`${device.padEnd(32)} ${subject === null ? '(not bound)' : nameOf(subject)}`);
   return 0;
 }

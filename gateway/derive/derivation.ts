@@ -6,7 +6,7 @@ import { sha256 } from '../ledger/bytes.ts';
 import { encode, type CborValue } from '../ledger/cbor.ts';
 import { commitment, encodeEntry, type EntryKind, type FieldValue } from '../ledger/entry.ts';
 import type { UnixMillis } from '../quantity.ts';
-import type { AcceptedFrame, DeviceId, Lane, Reading, Subject } from '../reading.ts';
+import { nameOf, type AcceptedFrame, type DeviceId, type Lane, type Reading, type Subject } from '../reading.ts';
 import type { Checkpoint, DerivedEntry, DerivedState, Quarantined, Totals } from './derive-store.ts';
 import { DuplicateWindows, identityOf, repeatable } from './duplicates.ts';
 import { understand } from './meaning.ts';
@@ -90,13 +90,13 @@ export class Derivation {
     if (meaning.rejected.length > 0) this.#quarantine(accepted, meaning.rejected);
     if (meaning.clockInDoubt) this.#totals.implausibleDeviceClocks += 1;
     if (subject === undefined) return;
-    for (const reading of meaning.readings) this.#takeReading(accepted, subject, reading);
+    const name = nameOf(subject);
+    for (const reading of meaning.readings) this.#takeReading(accepted, name, subject, reading);
   }
 
-  #takeReading(accepted: AcceptedFrame, subject: Subject, reading: Reading): void {
-    this.#window.addReading(subject, reading, accepted.frame.receivedAt);
+  #takeReading(accepted: AcceptedFrame, name: string, subject: Subject, reading: Reading): void {
+    this.#window.addReading(name, subject, reading, accepted.frame.receivedAt);
     this.#totals.readings += 1;
-    const name = `${subject.kind}/${subject.id}`;
     const before = this.#contexts.get(name) ?? EMPTY_CONTEXT;
     const { context, findings } = applyRules(before, reading, this.#rules);
     if (context === before) return;
@@ -115,7 +115,7 @@ export class Derivation {
       subject,
       fields: { phase, priority: rule.priority, ...(this.#contract === undefined ? {} : { contract: this.#contract }) },
       payload: {
-        subject: `${subject.kind}/${subject.id}`,
+        subject: nameOf(subject),
         rule: rule.id,
         phase,
         priority: rule.priority,
@@ -160,7 +160,7 @@ export class Derivation {
       kind: 'binding',
       time,
       fields: { action: action.type },
-      payload: { device: action.device, subject: subject === undefined ? null : `${subject.kind}/${subject.id}` },
+      payload: { device: action.device, subject: subject === undefined ? null : nameOf(subject) },
       ...(subject === undefined ? {} : { subject }),
     });
   }

@@ -1,8 +1,6 @@
 /** The other end of derive-thread.ts. */
 
-import { readlinkSync } from 'node:fs';
 import { setPriority } from 'node:os';
-import { basename } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { unpackFrames } from '../frame-codec.ts';
 import { Derivation } from './derivation.ts';
@@ -17,16 +15,9 @@ import { SubjectSecrets } from './secrets.ts';
  */
 const NICENESS = 5;
 
-function standBack(): void {
-  try {
-    // Linux counts niceness by thread.
-    setPriority(Number(basename(readlinkSync('/proc/thread-self'))), NICENESS);
-  } catch {
-    // Where there is no /proc: both threads are equals there.
-  }
-}
+// Linux counts niceness by thread, and 0 is the thread that asks; elsewhere it would be the whole process.
+if (process.platform === 'linux') setPriority(0, NICENESS);
 
-standBack();
 const { subjectKey, state } = workerData as DeriveWorkerData;
 const deriver = new LocalDeriver(new Derivation(new SubjectSecrets(subjectKey), state));
 

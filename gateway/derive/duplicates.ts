@@ -19,10 +19,12 @@ export function identityOf(frame: Frame, message: Message | undefined): string {
 
 /** The lower 32 bits of both: the same counter at the same time of another 50 days is no concern. */
 function pack(sequence: number, time: number): string {
-  const identity = Buffer.allocUnsafe(IDENTITY_LENGTH);
-  identity.writeUInt32BE(sequence % 2 ** 32, 0);
-  identity.writeUInt32BE(Math.abs(Math.trunc(time)) % 2 ** 32, 4);
-  return identity.toString('latin1');
+  const low = sequence % 2 ** 32 >>> 0;
+  const when = Math.abs(Math.trunc(time)) % 2 ** 32 >>> 0;
+  return String.fromCharCode(
+    low >>> 24, (low >>> 16) & 0xff, (low >>> 8) & 0xff, low & 0xff,
+    when >>> 24, (when >>> 16) & 0xff, (when >>> 8) & 0xff, when & 0xff,
+  );
 }
 
 /**

@@ -1,6 +1,6 @@
 import { sha256 } from '../ledger/bytes.ts';
 import { PSEUDONYM_BYTES } from '../ledger/entry.ts';
-import type { DeviceId, Sequence, Subject } from '../reading.ts';
+import { nameOf, type DeviceId, type Sequence, type Subject } from '../reading.ts';
 
 const SECRET_BYTES = 32;
 /** Both purposes of salts are this long. */
@@ -23,6 +23,7 @@ const PURPOSE_BYTES = 5;
  */
 export class SubjectSecrets {
   readonly #key: Uint8Array;
+  readonly #input = Buffer.alloc(4 + SECRET_BYTES + PURPOSE_BYTES + 8);
   readonly #cache = new Map<string, Uint8Array>();
 
   /** `key`: 32 random bytes, private to the gateway. */
@@ -31,12 +32,12 @@ export class SubjectSecrets {
   }
 
   pseudonym(subject: Subject): Uint8Array {
-    return derive(this.#secretOf(ownerOf(subject)), 'pseudonym').subarray(0, PSEUDONYM_BYTES);
+    return derive(this.#secretOf(nameOf(subject)), 'pseudonym').subarray(0, PSEUDONYM_BYTES);
   }
 
   /** The salt (32 bytes) of an entry; without a subject it is the gateway's own. */
   entrySalt(subject: Subject | undefined, entry: number): Uint8Array {
-    return this.#salt(subject === undefined ? 'gateway' : ownerOf(subject), 'entry', entry);
+    return this.#salt(subject === undefined ? 'gateway' : nameOf(subject), 'entry', entry);
   }
 
   /** The salt (32 bytes) of a frame's evidence leaf. */
@@ -45,7 +46,7 @@ export class SubjectSecrets {
   }
 
   #salt(owner: string, purpose: 'entry' | 'frame', number: number): Uint8Array {
-    const input = Buffer.allocUnsafe(4 + SECRET_BYTES + PURPOSE_BYTES + 8);
+    const input = this.#input;
     input.writeUInt32BE(1, 0);
     input.set(this.#secretOf(owner), 4);
     input.write(purpose, 4 + SECRET_BYTES, 'latin1');
@@ -64,8 +65,6 @@ export class SubjectSecrets {
     return secret;
   }
 }
-
-const ownerOf = (subject: Subject): string => `${subject.kind}/${subject.id}`;
 
 function derive(secret: Uint8Array, info: string): Uint8Array {
   return sha256(Buffer.concat([Buffer.of(0, 0, 0, 1), secret, Buffer.from(info, 'utf8')]));

@@ -1,6 +1,6 @@
 import { encode, type CborMap, type CborValue } from '../ledger/cbor.ts';
 import type { UnixMillis } from '../quantity.ts';
-import type { Reading, Subject } from '../reading.ts';
+import { nameOf, type Reading, type Subject } from '../reading.ts';
 
 type Statistics = { unit: string; count: number; lowest: number; highest: number; sum: number; last: number };
 
@@ -51,7 +51,7 @@ export class Summary {
       measurements.set(name, statistics);
     }
     const payload = new Map<string, CborValue>([
-      ['subject', `${this.subject.kind}/${this.subject.id}`],
+      ['subject', nameOf(this.subject)],
       ['from', this.#from ?? 0],
       ['to', this.#to ?? 0],
       ['measurements', measurements],

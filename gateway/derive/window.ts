@@ -1,4 +1,4 @@
-import { EMPTY_TREE, append, leafHash, rootOf } from '../ledger/merkle.ts';
+import { RootAccumulator } from '../ledger/merkle.ts';
 import { MiB, type Bytes, type UnixMillis } from '../quantity.ts';
 import type { AcceptedFrame, Reading, Sequence, Subject } from '../reading.ts';
 import { Summary } from './summary.ts';
@@ -15,21 +15,24 @@ const MAX_BYTES: Bytes = MiB(1);
  * It is one leaf of the window's RFC 9162 tree; the salt keeps a reading from being guessed from its hash.
  */
 export function evidenceLeaf(salt: Uint8Array, accepted: AcceptedFrame): Uint8Array {
-  const leaf = Buffer.allocUnsafe(salt.length + 8 + accepted.bytes.length);
-  leaf.set(salt, 0);
-  leaf.writeBigUInt64BE(BigInt(accepted.sequence), salt.length);
-  leaf.set(accepted.bytes, salt.length + 8);
-  return leaf;
+  return prefixedLeaf(salt, accepted).subarray(1);
 }
 
-/** The root of the frames' leaves, in order. */
-export function evidenceRoot(leafHashes: readonly Uint8Array[]): Uint8Array {
-  return rootOf(append(EMPTY_TREE, leafHashes).tree);
+/** The same behind the 00 that marks a leaf, as it is hashed. */
+function prefixedLeaf(salt: Uint8Array, { sequence, bytes }: AcceptedFrame): Buffer {
+  const leaf = Buffer.allocUnsafe(1 + salt.length + 8 + bytes.length);
+  leaf[0] = 0;
+  leaf.set(salt, 1);
+  // The upper half by division: a sequence is below 2^53.
+  leaf.writeUInt32BE(Math.floor(sequence / 2 ** 32), 1 + salt.length);
+  leaf.writeUInt32BE(sequence % 2 ** 32, 5 + salt.length);
+  leaf.set(bytes, 9 + salt.length);
+  return leaf;
 }
 
 /** A run of journal frames that will be covered by one evidence entry, and what was measured in it. */
 export class Window {
-  readonly #leafHashes: Uint8Array[] = [];
+  readonly #leaves = new RootAccumulator();
   readonly #summaries = new Map<string, Summary>();
   #first: Sequence | undefined;
   #last: AcceptedFrame | undefined;
@@ -40,13 +43,13 @@ export class Window {
   addFrame(accepted: AcceptedFrame, salt: Uint8Array): void {
     this.#first ??= accepted.sequence;
     this.#last = accepted;
-    this.#leafHashes.push(leafHash(evidenceLeaf(salt, accepted)));
+    this.#leaves.add(prefixedLeaf(salt, accepted));
     this.#size += accepted.bytes.length;
     if (accepted.frame.device !== '') this.counts.messages += 1;
   }
 
-  addReading(subject: Subject, reading: Reading, receivedAt: UnixMillis): void {
-    const name = `${subject.kind}/${subject.id}`;
+  /** `name` is the subject's in full: "patient/anna". */
+  addReading(name: string, subject: Subject, reading: Reading, receivedAt: UnixMillis): void {
     let summary = this.#summaries.get(name);
     if (summary === undefined) {
       summary = new Summary(subject);
@@ -61,7 +64,7 @@ export class Window {
   }
 
   get isFull(): boolean {
-    return this.#leafHashes.length >= MAX_FRAMES || this.#size >= MAX_BYTES;
+    return this.#leaves.size >= MAX_FRAMES || this.#size >= MAX_BYTES;
   }
 
   /** First and last frame; only for a window that holds one. */
@@ -71,7 +74,7 @@ export class Window {
   }
 
   get root(): Uint8Array {
-    return evidenceRoot(this.#leafHashes);
+    return this.#leaves.root;
   }
 
   /** Of every subject that was measured, in the order they first appeared. */

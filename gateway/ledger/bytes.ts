@@ -6,11 +6,16 @@ import { hash } from 'node:crypto';
 export const HASH_BYTES = 32;
 
 /**
- * SHA-256 (FIPS 180-4). The digest crosses from OpenSSL as a string of 32 Latin-1 (`binary`) characters: asked for bytes, Node
- * allocates memory outside its heap for each, which takes three times as long as hashing a short input.
+ * SHA-256 (FIPS 180-4) as a string of 32 Latin-1 characters, one for each byte: what Node is quickest to hand over. Asked
+ * for bytes, it allocates memory outside its heap, which takes three times as long as hashing a short input.
  */
+export function sha256Latin1(bytes: Uint8Array): string {
+  return hash('sha256', bytes, 'binary');
+}
+
+/** SHA-256 (FIPS 180-4). */
 export function sha256(bytes: Uint8Array): Uint8Array {
-  const digest = Buffer.from(hash('sha256', bytes, 'binary'), 'binary');
+  const digest = Buffer.from(sha256Latin1(bytes), 'latin1');
   return new Uint8Array(digest.buffer, digest.byteOffset, HASH_BYTES);
 }
 

@@ -11,7 +11,7 @@
  */
 
 import { InternalError } from '../errors.ts';
-import { sha256 } from './bytes.ts';
+import { HASH_BYTES, sha256, sha256Latin1 } from './bytes.ts';
 
 export type Tree = Readonly<{
   /** Number of leaves, below 2^53. */
@@ -86,4 +86,37 @@ export function append(tree: Tree, leafHashes: readonly Uint8Array[]): { tree: T
   const nodes: TreeNode[] = [];
   for (const [position, leaf] of leafHashes.entries()) appendLeaf(tree.size + position, frontier, leaf, nodes);
   return { tree: { size, frontier }, nodes };
+}
+
+/**
+ * The root over leaves that come one by one, when no proof will be asked for and every leaf is hashed as it comes: the
+ * same root as {@link append} and {@link rootOf} give. Hashes are held as strings of 32 Latin-1 characters (bytes.ts).
+ */
+export class RootAccumulator {
+  readonly #frontier: string[] = [];
+  readonly #node = Buffer.alloc(1 + 2 * HASH_BYTES, 1);
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Adds a leaf. `input` is 00 ‖ entry, as {@link leafHash} hashes it. */
+  add(input: Uint8Array): void {
+    let hash = sha256Latin1(input);
+    for (let rest = this.#size; rest % 2 === 1; rest = Math.floor(rest / 2)) hash = this.#join(this.#frontier.pop() as string, hash);
+    this.#frontier.push(hash);
+    this.#size += 1;
+  }
+
+  get root(): Uint8Array {
+    if (this.#frontier.length === 0) return EMPTY_ROOT;
+    return new Uint8Array(Buffer.from(this.#frontier.reduceRight((right, left) => this.#join(left, right)), 'latin1'));
+  }
+
+  #join(left: string, right: string): string {
+    this.#node.write(left, 1, 'latin1');
+    this.#node.write(right, 1 + HASH_BYTES, 'latin1');
+    return sha256Latin1(this.#node);
+  }
 }

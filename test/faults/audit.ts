@@ -3,14 +3,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SubjectSecrets } from '../../gateway/derive/secrets.ts';
-import { evidenceLeaf, evidenceRoot } from '../../gateway/derive/window.ts';
+import { evidenceLeaf } from '../../gateway/derive/window.ts';
 import { framesOf } from '../../gateway/frame-codec.ts';
 import { openBlock } from '../../gateway/ledger/block.ts';
 import { toHex } from '../../gateway/ledger/bytes.ts';
 import { decode, type CborMap } from '../../gateway/ledger/cbor.ts';
 import { decodeEntry, matchesCommitment, type Entry } from '../../gateway/ledger/entry.ts';
 import { verifyWithNodeCrypto } from '../../gateway/ledger/es256k.ts';
-import { leafHash } from '../../gateway/ledger/merkle.ts';
+import { append, EMPTY_TREE, leafHash, rootOf } from '../../gateway/ledger/merkle.ts';
 import { verifyChain } from '../../gateway/ledger/verify-chain.ts';
 import { MiB } from '../../gateway/quantity.ts';
 import { LANES, Sequence, type AcceptedFrame } from '../../gateway/reading.ts';
@@ -110,7 +110,7 @@ function evidenceAgainst(frames: readonly AcceptedFrame[], secrets: SubjectSecre
   return ({ sequence, fields }) => {
     const [first, last, messages, readings, duplicates] = ['first', 'last', 'messages', 'readings', 'duplicates'].map((name) => fields.get(name) as number) as [number, number, number, number, number];
     const leaves = frames.slice(first - 1, last).map((accepted) => leafHash(evidenceLeaf(secrets.frameSalt(accepted.frame.device, accepted.sequence), accepted)));
-    if (toHex(evidenceRoot(leaves)) !== toHex(fields.get('root') as Uint8Array)) throw new Error(`entry ${sequence}: the root is not that of frames ${first} to ${last}`);
+    if (toHex(rootOf(append(EMPTY_TREE, leaves).tree)) !== toHex(fields.get('root') as Uint8Array)) throw new Error(`entry ${sequence}: the root is not that of frames ${first} to ${last}`);
     return { first, last, messages, readings, duplicates };
   };
 }

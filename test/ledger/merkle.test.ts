@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../../gateway/ledger/bytes.ts';
-import { append, EMPTY_ROOT, EMPTY_TREE, frontierLength, leafHash, nodeHash, rootOf } from '../../gateway/ledger/merkle.ts';
+import { append, EMPTY_ROOT, EMPTY_TREE, frontierLength, leafHash, nodeHash, RootAccumulator, rootOf } from '../../gateway/ledger/merkle.ts';
 import { NodeShelf, sampleEntries } from './node-shelf.ts';
 import { referenceRoot } from './reference-tree.ts';
 
@@ -33,6 +33,28 @@ describe('hashes of the tree', () => {
   it('tell left from right', () => {
     const [left, right] = [leafHash(utf8('l')), leafHash(utf8('r'))];
     expect(nodeHash(left, right)).not.toEqual(nodeHash(right, left));
+  });
+});
+
+describe('a root accumulated leaf by leaf', () => {
+  it('is the root of the growing tree over the same entries, at every size', () => {
+    const accumulator = new RootAccumulator();
+    const shelf = new NodeShelf();
+    expect(toHex(accumulator.root)).toBe(toHex(EMPTY_ROOT));
+    for (const entry of sampleEntries(70)) {
+      accumulator.add(Buffer.concat([Buffer.of(0), entry]));
+      shelf.add([entry]);
+      expect(toHex(accumulator.root)).toBe(toHex(rootOf(shelf.tree)));
+      expect(accumulator.size).toBe(shelf.tree.size);
+    }
+  });
+
+  it('is the root of the recursive definition for any entries', () => {
+    fc.assert(fc.property(fc.array(fc.uint8Array({ maxLength: 80 }), { maxLength: 150 }), (entries) => {
+      const accumulator = new RootAccumulator();
+      for (const entry of entries) accumulator.add(Buffer.concat([Buffer.of(0), entry]));
+      expect(toHex(accumulator.root)).toBe(toHex(referenceRoot(entries)));
+    }), { numRuns: 60 });
   });
 });
 
