@@ -253,7 +253,7 @@ async function startServing(parts: Serving): Promise<Readonly<{ mqtt: string; we
     { ...config.mqtt },
     {
       authenticate: (device, password) => authenticator.authenticate(device, password),
-      accept: (frame) => pipeline.accept(frame),
+      accept: (frames) => pipeline.acceptAll(frames),
       offer: (frame) => pipeline.offer(frame),
       clock,
       observe: mqttObserver(parts),

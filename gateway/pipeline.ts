@@ -112,6 +112,11 @@ export class Pipeline {
     return this.#acceptor.accept(frame);
   }
 
+  /** See Acceptor.acceptAll. */
+  acceptAll(frames: readonly Frame[]): Promise<Sequence> {
+    return this.#acceptor.acceptAll(frames);
+  }
+
   /** See Acceptor.offer. */
   offer(frame: Frame): boolean {
     return this.#acceptor.offer(frame);

@@ -24,7 +24,15 @@ export type AcceptorOptions = Readonly<{
   probeEvery?: Millis;
 }>;
 
-type Waiting = { fromDevice: boolean; bytes: Buffer; resolve: (sequence: Sequence) => void; reject: (error: StoreError) => void };
+/** Frames that came together: written in one record, answered at once. */
+type Waiting = Readonly<{
+  frames: readonly Buffer[];
+  size: number;
+  /** How many of them came from a device. */
+  messages: number;
+  resolve: (first: Sequence) => void;
+  reject: (error: StoreError) => void;
+}>;
 
 /**
  * Group commit: all frames that wait at the moment the disk becomes free are written as one record behind one fsync,
@@ -42,6 +50,7 @@ export class Acceptor {
   readonly #maxWaiting: Bytes;
   readonly #probeEvery: Millis;
   #waiting: Waiting[] = [];
+  #waitingFrames = 0;
   #waitingBytes = 0;
   #committing: Promise<void> | undefined;
   #fault: StoreError | undefined;
@@ -59,7 +68,7 @@ export class Acceptor {
 
   /** Frames that are received but not accepted yet. */
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#waitingFrames;
   }
 
   /** Why frames are refused at the moment, or undefined. */
@@ -72,12 +81,20 @@ export class Acceptor {
    * (PUBACK, PUBREC). MUST NOT resolve earlier. Rejects with {@link StoreError}; then the sender must not be told.
    */
   accept(frame: Frame): Promise<Sequence> {
+    return this.acceptAll([frame]);
+  }
+
+  /** As {@link accept}, for frames in their order: all of them or none. Resolves with the sequence of the first. */
+  acceptAll(frames: readonly Frame[]): Promise<Sequence> {
     const refusal = this.#refusal();
     if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
-      const bytes = encodeFrame(frame);
-      this.#waiting.push({ fromDevice: frame.device !== '', bytes, resolve, reject });
-      this.#waitingBytes += bytes.length;
+      const encoded = frames.map(encodeFrame);
+      const size = encoded.reduce((sum, bytes) => sum + bytes.length, 0);
+      const messages = frames.filter(({ device }) => device !== '').length;
+      this.#waiting.push({ frames: encoded, size, messages, resolve, reject });
+      this.#waitingFrames += encoded.length;
+      this.#waitingBytes += size;
       this.#committing ??= this.#commitWaiting();
     });
   }
@@ -108,27 +125,35 @@ export class Acceptor {
     this.#committing = undefined;
   }
 
-  #takeGroup(): Waiting[] {
+  #takeGroup(): readonly Waiting[] {
     let size = 0;
     let count = 0;
-    while (count < this.#waiting.length && (count === 0 || size + (this.#waiting[count] as Waiting).bytes.length <= this.#maxGroup)) {
-      size += (this.#waiting[count] as Waiting).bytes.length;
+    for (const waiting of this.#waiting) {
+      if (count > 0 && size + waiting.size > this.#maxGroup) break;
+      size += waiting.size;
       count += 1;
     }
     this.#waitingBytes -= size;
-    return this.#waiting.splice(0, count);
+    const group = this.#waiting.splice(0, count);
+    this.#waitingFrames -= group.reduce((sum, { frames }) => sum + frames.length, 0);
+    return group;
   }
 
   async #commit(group: readonly Waiting[]): Promise<void> {
+    const frames = group.flatMap((waiting) => waiting.frames);
     let first: Sequence;
     try {
-      first = await this.#journal.append(group.map((waiting) => waiting.bytes));
+      first = await this.#journal.append(frames);
     } catch (cause) {
       this.#fail(cause, group);
       return;
     }
-    this.#onAccepted({ first, frames: group.map((waiting) => waiting.bytes) }, group.filter((waiting) => waiting.fromDevice).length);
-    group.forEach((waiting, i) => waiting.resolve(Sequence(first + i)));
+    this.#onAccepted({ first, frames }, group.reduce((sum, { messages }) => sum + messages, 0));
+    let next: number = first;
+    for (const waiting of group) {
+      waiting.resolve(Sequence(next));
+      next += waiting.frames.length;
+    }
   }
 
   #fail(cause: unknown, group: readonly Waiting[]): void {
@@ -136,6 +161,7 @@ export class Acceptor {
     this.#enter(fault);
     for (const waiting of [...group, ...this.#waiting]) waiting.reject(fault);
     this.#waiting = [];
+    this.#waitingFrames = 0;
     this.#waitingBytes = 0;
     this.#scheduleProbe();
   }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { KiB, type Bytes } from '../quantity.ts';
 
 /** MQTT 3.1.1 §2.2.3: four length bytes at most, seven bits each. */
 const MAX_LENGTH_BYTES = 4;
@@ -63,22 +64,57 @@ export class PacketMeter {
   }
 }
 
+/** Diverted bytes of one socket after which no more are read. */
+const MAX_UNDER_WAY: Bytes = KiB(64);
+
+/** Bytes at the head of a stream that need no parser, and when whoever took them is ready for more. */
+export type Taken = Readonly<{ length: number; settled: Promise<unknown> }>;
+
+export type PacketGuard = Readonly<{
+  /** Largest packet: its remaining length, in bytes. */
+  limit: Bytes;
+  /** Called before a larger packet can be collected in memory (the parser has no limit of its own), and for what it passes over in silence. */
+  onFault: (fault: PacketFault) => void;
+  /** Is shown bytes that begin with a packet, and takes some of the packets at their head or none. MUST NOT reject. */
+  divert: (bytes: Buffer) => Taken | undefined;
+}>;
+
 /**
- * Calls `onFault` before a packet larger than `limit` bytes can be collected in memory (the parser that reads this socket
- * has no limit of its own), and for what the parser passes over in silence. It reads with `socket.read()`, so that is where
- * the bytes can be seen without another stream in between.
+ * Stands between a socket and the parser that reads it: with `socket.read()`, so that is where the bytes can be seen without
+ * another stream in between. While many diverted bytes are under way nothing more is read, so that the sender waits.
  */
-export function guardPackets(socket: Socket, limit: number, onFault: (fault: PacketFault) => void): void {
+export function guardPackets(socket: Socket, { limit, onFault, divert }: PacketGuard): void {
   const meter = new PacketMeter(limit);
-  const read = socket.read.bind(socket);
+  const read = socket.read.bind(socket) as (size?: number) => Buffer | null;
+  let rest: Buffer | undefined;
+  let underWay = 0;
+  let asked = false;
+  const settle = (length: number): void => {
+    underWay -= length;
+    if (!asked) return;
+    asked = false;
+    socket.emit('readable');
+  };
   socket.read = (size?: number): Buffer | null => {
-    const chunk = read(size) as Buffer | null;
-    const fault = chunk === null ? undefined : meter.feed(chunk);
-    if (fault === undefined) return chunk;
+    if (size === 0) return read(0); // the stream itself, to get more from the kernel
+    asked = underWay >= MAX_UNDER_WAY;
+    const chunk = asked ? null : read(size);
+    if (chunk === null) return null;
+    const bytes = rest === undefined ? chunk : Buffer.concat([rest, chunk]);
+    rest = undefined;
+    const taken = meter.insidePacket ? undefined : divert(bytes);
+    if (taken !== undefined) {
+      rest = taken.length < bytes.length ? bytes.subarray(taken.length) : undefined;
+      underWay += taken.length;
+      void taken.settled.then(() => settle(taken.length));
+      return null;
+    }
+    const fault = meter.feed(bytes);
+    if (fault === undefined) return bytes;
     onFault(fault);
     return null;
   };
   socket.once('end', () => {
-    if (meter.insidePacket) onFault({ reason: 'client_error', message: 'the connection ended inside a packet' });
+    if (meter.insidePacket || rest !== undefined) onFault({ reason: 'client_error', message: 'the connection ended inside a packet' });
   });
 }

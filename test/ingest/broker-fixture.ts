@@ -78,7 +78,7 @@ export class BrokerUnderTest implements AsyncDisposable {
       },
       {
         authenticate: async (_device, password) => under.#authenticate(password),
-        accept: (frame) => under.#accept(frame),
+        accept: (frames) => under.#acceptAll(frames),
         offer: (frame) => {
           if (under.takesOffers) under.offered.push(frame);
           return under.takesOffers;
@@ -117,6 +117,11 @@ export class BrokerUnderTest implements AsyncDisposable {
     if (this.authenticating !== undefined) await new Promise(() => undefined);
     if (this.outcome === 'fault') throw new StoreError('VG_STORE_READ', 'the credentials cannot be read');
     return this.outcome ?? (Buffer.from(password).equals(Buffer.from(PASSWORD)) ? 'accepted' : 'wrong_credentials');
+  }
+
+  async #acceptAll(frames: readonly Frame[]): Promise<Sequence> {
+    const [first] = await Promise.all(frames.map((frame) => this.#accept(frame)));
+    return first as Sequence;
   }
 
   #accept(frame: Frame): Promise<Sequence> {

@@ -1,0 +1,66 @@
+import type { Bytes } from '../quantity.ts';
+
+/** One QoS 1 PUBLISH (MQTT 3.1.1 §3.3). `payload` is a view into the bytes it was read from. */
+export type Publish = Readonly<{ topic: string; dup: boolean; messageId: number; payload: Buffer }>;
+
+/** The head of a stream: QoS 1 PUBLISH packets and nothing else, and how many bytes they take. */
+export type PublishRun = Readonly<{ publishes: readonly Publish[]; length: number }>;
+
+/** MQTT 3.1.1 §3.3.1: PUBLISH, DUP in bit 3, QoS 1 in bits 2-1, RETAIN in bit 0. */
+const isPublish = (byte: number): boolean => (byte & 0b1111_0110) === 0b0011_0010;
+const DUP = 0b1000;
+/** MQTT 3.1.1 §2.2.3. */
+const MAX_LENGTH_BYTES = 4;
+/** MQTT 3.1.1 §3.4: type 4, two bytes follow, which are the packet identifier. */
+const PUBACK = 0x4002_0000;
+/** A topic every reader of the stream takes for the same: no wildcard, no control character, and nothing beyond ASCII. */
+const PLAIN_TOPIC = /^[ !"$-*,-~]+$/;
+
+/**
+ * Reads the complete QoS 1 PUBLISH packets at the head of `bytes`, up to one that is not complete yet. Returns undefined when
+ * there is none, or when anything else is among them: a packet of another kind, one larger than `limit` bytes (MQTT 3.1.1
+ * §2.2.3 remaining length), or one that is not beyond doubt. Whoever has all of MQTT to go by then judges the same bytes.
+ */
+export function readPublishes(bytes: Buffer, limit: Bytes): PublishRun | undefined {
+  const publishes: Publish[] = [];
+  let start = 0;
+  let topic = '';
+  while (start < bytes.length) {
+    const flags = bytes[start] as number;
+    if (!isPublish(flags)) return undefined;
+    const body = lengthAt(bytes, start + 1);
+    if (body === undefined) break;
+    if (body.length > limit) return undefined;
+    const end = body.start + body.length;
+    if (end > bytes.length) break;
+    const topicEnd = body.start + 2 + bytes.readUInt16BE(body.start);
+    if (body.length < 2 || topicEnd + 2 > end) return undefined;
+    const named = bytes.toString('latin1', body.start + 2, topicEnd);
+    if (named !== topic && !PLAIN_TOPIC.test(named)) return undefined;
+    topic = named;
+    const messageId = bytes.readUInt16BE(topicEnd);
+    if (messageId === 0) return undefined;
+    publishes.push({ topic, dup: (flags & DUP) !== 0, messageId, payload: bytes.subarray(topicEnd + 2, end) });
+    start = end;
+  }
+  return publishes.length === 0 ? undefined : { publishes, length: start };
+}
+
+/** MQTT 3.1.1 §2.2.3: seven bits a byte, the lowest first. Undefined when it is not complete, or longer than four bytes. */
+function lengthAt(bytes: Buffer, offset: number): { length: number; start: number } | undefined {
+  let length = 0;
+  for (let i = 0; i < MAX_LENGTH_BYTES; i++) {
+    const byte = bytes[offset + i];
+    if (byte === undefined) return undefined;
+    length += (byte & 0x7f) * 128 ** i;
+    if ((byte & 0x80) === 0) return { length, start: offset + i + 1 };
+  }
+  return { length: Infinity, start: offset };
+}
+
+/** PUBACK packets (MQTT 3.1.1 §3.4) for all of them, in the order they came [MQTT-4.6.0-2]. */
+export function acknowledgements(publishes: readonly Publish[]): Buffer {
+  const packets = Buffer.allocUnsafe(publishes.length * 4);
+  publishes.forEach(({ messageId }, i) => packets.writeUInt32BE(PUBACK + messageId, i * 4));
+  return packets;
+}
