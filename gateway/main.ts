@@ -2,9 +2,10 @@
  * `vitalgate <command>`: the table of commands, and the only place that chooses a store.
  */
 
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { STORE_FOLDER } from './commands/chain-source.ts';
+import { JOURNAL_FOLDER, STORE_FOLDER } from './commands/chain-source.ts';
 import { helpOf, parseArguments, type Command, type Environment, type OpenBlocks } from './commands/command.ts';
 import { UsageError, VitalgateError, messageOf } from './errors.ts';
 import type { GatewayStores } from './gateway.ts';
@@ -13,6 +14,7 @@ import { StoredCredentials } from './store/credential-store.ts';
 import { StoredCursors } from './store/cursor-store.ts';
 import { StoredDerivation } from './store/derive-store.ts';
 import { openJournal } from './store/journal-store.ts';
+import type { KeyValueStore } from './store/key-value.ts';
 import { openRocksStore } from './store/rocks-store.ts';
 
 /** Loaded when called: a gateway that runs for months does not keep the simulator in memory. */
@@ -30,17 +32,34 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   demo: async () => (await import('./commands/demo.ts')).demoCommand,
 };
 
+/** The journal has an engine of its own (store/README.md says why). */
 async function openGatewayStores(folder: string, bootId: Uint8Array): Promise<GatewayStores> {
-  const store = await openRocksStore(join(folder, STORE_FOLDER));
+  await using opening = new AsyncDisposableStack();
+  const open = async (name: string): Promise<KeyValueStore> => opening.adopt(await openRocksStore(join(folder, name)), (store) => store.close());
+  const records = recordsIn(await open(STORE_FOLDER));
+  const journal = await openJournal(await open(JOURNAL_FOLDER), { bootId });
+  const opened = opening.move();
+  return { ...records, journal, close: () => opened.disposeAsync() };
+}
+
+function recordsIn(store: KeyValueStore): Omit<GatewayStores, 'journal' | 'close'> {
   return {
-    journal: await openJournal(store, { bootId }),
     deriveStore: new StoredDerivation(store),
     blocks: new StoredBlocks(store, { removePending: true }),
     pending: new StoredPendingEntries(store),
     credentials: new StoredCredentials(store),
     cursors: new StoredCursors(store),
-    close: () => store.close(),
   };
+}
+
+async function countJournal(folder: string): Promise<number> {
+  if (!existsSync(join(folder, JOURNAL_FOLDER))) return 0;
+  const frames = await openRocksStore(join(folder, JOURNAL_FOLDER), { readOnly: true });
+  try {
+    return (await openJournal(frames, { bootId: new Uint8Array(16) })).next - 1;
+  } finally {
+    await frames.close();
+  }
 }
 
 async function openBlocks(folder: string, options: Readonly<{ readOnly: boolean }>): Promise<OpenBlocks> {
@@ -56,6 +75,7 @@ function environment(): Environment {
   return {
     openGatewayStores,
     openBlocks,
+    countJournal,
     out: (line) => process.stdout.write(`${line}\n`),
     err: (line) => process.stderr.write(`${line}\n`),
     signal: stop.signal,

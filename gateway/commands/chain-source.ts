@@ -8,8 +8,9 @@ import type { Environment } from './command.ts';
 /** One chain under audit: its name for messages and its blocks, lane after lane. */
 export type AuditedChain = Readonly<{ name: string; blocks: AsyncIterable<Uint8Array> }>;
 
-/** Folder inside a data folder that holds the store. */
+/** Folders inside a data folder: of the store, and of a gateway's journal. */
 export const STORE_FOLDER = 'store';
+export const JOURNAL_FOLDER = 'journal';
 const CHAIN_FILE_SUFFIX = '.chain';
 const CONNECT_TIMEOUT_MS = 30_000;
 

@@ -71,13 +71,15 @@ const checkKeys: Check = ({ data }) => {
   ]);
 };
 
-const checkStore: Check = async ({ data }, { openBlocks }) => {
+const checkStore: Check = async ({ data }, { openBlocks, countJournal }) => {
   if (!existsSync(join(data, STORE_FOLDER))) return [finding('ok', 'store', 'empty')];
   try {
     const { blocks, close } = await openBlocks(data, { readOnly: true });
     try {
       const chains = await blocks.chains();
-      return [finding('ok', 'store', `readable, chain ${chains.map((chain) => Buffer.from(chain).toString('hex')).join(', ') || 'not begun'}`)];
+      const frames = await countJournal(data);
+      const names = chains.map((chain) => Buffer.from(chain).toString('hex')).join(', ') || 'not begun';
+      return [finding('ok', 'store', `readable, chain ${names}, ${frames.toLocaleString('en')} frames in the journal`)];
     } finally {
       await close();
     }

@@ -11,6 +11,8 @@ export type OpenBlocks = Readonly<{ blocks: BlockStore; close: () => Promise<voi
 export type Environment = Readonly<{
   openGatewayStores: (folder: string, bootId: Uint8Array) => Promise<GatewayStores>;
   openBlocks: (folder: string, options: Readonly<{ readOnly: boolean }>) => Promise<OpenBlocks>;
+  /** Frames in the journal of a data folder whose gateway may run. */
+  countJournal: (folder: string) => Promise<number>;
   /** Writes a line on standard output. */
   out: (line: string) => void;
   /** Writes a line on standard error. */

@@ -11,8 +11,11 @@ const isPublish = (byte: number): boolean => (byte & 0b1111_0110) === 0b0011_001
 const DUP = 0b1000;
 /** MQTT 3.1.1 §2.2.3. */
 const MAX_LENGTH_BYTES = 4;
+/** MQTT 3.1.1 §3.3.2: the length of the topic and the packet identifier. */
+const MIN_BODY = 2 + 2;
 /** MQTT 3.1.1 §3.4: type 4, two bytes follow, which are the packet identifier. */
 const PUBACK = 0x4002_0000;
+export const PUBACK_LENGTH = 4;
 /** A topic every reader of the stream takes for the same: no wildcard, no control character, and nothing beyond ASCII. */
 const PLAIN_TOPIC = /^[ !"$-*,-~]+$/;
 
@@ -24,17 +27,17 @@ const PLAIN_TOPIC = /^[ !"$-*,-~]+$/;
 export function readPublishes(bytes: Buffer, limit: Bytes): PublishRun | undefined {
   const publishes: Publish[] = [];
   let start = 0;
-  let topic = '';
+  let topic: string | undefined;
   while (start < bytes.length) {
     const flags = bytes[start] as number;
     if (!isPublish(flags)) return undefined;
     const body = lengthAt(bytes, start + 1);
     if (body === undefined) break;
-    if (body.length > limit) return undefined;
+    if (body.length > limit || body.length < MIN_BODY) return undefined;
     const end = body.start + body.length;
     if (end > bytes.length) break;
     const topicEnd = body.start + 2 + bytes.readUInt16BE(body.start);
-    if (body.length < 2 || topicEnd + 2 > end) return undefined;
+    if (topicEnd + 2 > end) return undefined;
     const named = bytes.toString('latin1', body.start + 2, topicEnd);
     if (named !== topic && !PLAIN_TOPIC.test(named)) return undefined;
     topic = named;
@@ -60,7 +63,7 @@ function lengthAt(bytes: Buffer, offset: number): { length: number; start: numbe
 
 /** PUBACK packets (MQTT 3.1.1 §3.4) for all of them, in the order they came [MQTT-4.6.0-2]. */
 export function acknowledgements(publishes: readonly Publish[]): Buffer {
-  const packets = Buffer.allocUnsafe(publishes.length * 4);
-  publishes.forEach(({ messageId }, i) => packets.writeUInt32BE(PUBACK + messageId, i * 4));
+  const packets = Buffer.allocUnsafe(publishes.length * PUBACK_LENGTH);
+  publishes.forEach(({ messageId }, i) => packets.writeUInt32BE(PUBACK + messageId, i * PUBACK_LENGTH));
   return packets;
 }

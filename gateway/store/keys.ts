@@ -1,8 +1,12 @@
 /**
  * The key layout, drawn. Numbers are big endian, so key order is number order; names end the key, so that none needs
- * a length. One letter says what a record is:
+ * a length. One letter says what a record is. In the engine of the journal:
  *
  *     J  sequence(8)                          journal record, under the sequence of its first frame
+ *     Z                                       probe that shows whether the engine takes synced writes
+ *
+ * and in the engine of everything else:
+ *
  *     D                                       derivation: cursor, counters, active contract
  *     D  device(n)                            derivation: binding and duplicate window head of a device
  *     W  sequence(8) device(n)                derivation: identities of a device's frames in one window
@@ -18,7 +22,6 @@
  *     F  chain(16) lane(1) height(8) hash(32) fork evidence: another block signed for a height that was taken
  *     C  key(16) lane(1)                      relay cursor of a hospital
  *     U  device(n)                            credential of a device
- *     Z                                       probe that shows whether the store takes synced writes
  */
 
 import { LANES, type Lane } from '../reading.ts';

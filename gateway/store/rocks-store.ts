@@ -6,14 +6,14 @@ import { KiB, MiB } from '../quantity.ts';
 import { seal, unseal } from './checksum.ts';
 import type { Change, KeyValueStore, RangeBounds } from './key-value.ts';
 
-const CACHE_SIZE = MiB(4);
+const CACHE_SIZE = MiB(2);
 /** One memory table; RocksDB keeps up to two, so this is what bounds both memory and the log replayed at start. */
-const WRITE_BUFFER_SIZE = MiB(4);
+const WRITE_BUFFER_SIZE = MiB(2);
 const RANGE_PAGE_SIZE = MiB(1);
 /** What RocksDB says when this or another process has the folder. A lock file that cannot be opened is another trouble. */
 const LOCKED = /lock hold by current process|While lock file/;
-/** What opening a store anew may write: the memory tables that are rebuilt from the log. */
-const ROOM_TO_OPEN = 2 * WRITE_BUFFER_SIZE;
+/** What opening a gateway's two stores anew may write: the memory tables that are rebuilt from their logs. */
+const ROOM_TO_OPEN = 4 * WRITE_BUFFER_SIZE;
 
 /** Opens, and unless `readOnly` creates, a RocksDB folder. Throws {@link StoreError} `VG_STORE_LOCKED` while another process has it. */
 export async function openRocksStore(folder: string, options: Readonly<{ readOnly?: boolean }> = {}): Promise<KeyValueStore> {

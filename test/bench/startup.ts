@@ -44,7 +44,7 @@ async function prepared(folder: string, { progress, signal }: BenchContext): Pro
 
 /** Writes frames as acceptance does, behind the cursor of derivation: a gateway that was cut off before it derived any of them. */
 async function queueFrames(data: string, count: number, { progress, signal }: BenchContext): Promise<void> {
-  const store = await openRocksStore(join(data, 'store'));
+  const store = await openRocksStore(join(data, 'journal'));
   try {
     const journal = await openJournal(store, { bootId: randomBytes(16) });
     const devices = deviceIds(DEVICES).filter(isDeviceId);

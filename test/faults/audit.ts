@@ -46,8 +46,8 @@ export type Audit = Readonly<{
 /** Both nodes MUST have ended. Throws when a root or a commitment is not what the journal and the payloads give. */
 export async function auditOf(site: Site): Promise<Audit> {
   const hospitalBlocks = await inStore(join(site.hospitalData, 'store'), blocksIn);
+  const frames = await inStore(join(site.gatewayData, 'journal'), framesIn);
   return await inStore(join(site.gatewayData, 'store'), async (store) => {
-    const frames = await framesIn(store);
     const blocks = await blocksIn(store);
     const entries = blocks.flatMap((bytes) => openBlock(bytes).entries.map(decodeEntry));
     return {

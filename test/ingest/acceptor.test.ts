@@ -158,6 +158,21 @@ describe('group commit', () => {
     expect(await Promise.all(all)).toEqual([1, 2, 3]);
   });
 
+  it('keeps frames that came together in one record, and resolves with the sequence of the first', async () => {
+    const { journal, acceptor } = setUp({ maxGroup: Bytes(250) });
+    const single = acceptor.accept(frame('a'));
+    const together = acceptor.acceptAll(['b', 'c', 'd'].map((letter) => frame(letter.repeat(100))));
+    const behind = acceptor.acceptAll([frame('e'), frame('f')]);
+    expect(acceptor.waiting).toBe(6);
+    for (const [i, letters] of ['a', 'bcd', 'ef'].entries()) {
+      const append = await journal.appendNumber(i);
+      expect(payloadsOf(append.frames).map((payload) => payload[0]).join('')).toBe(letters);
+      append.resolve();
+    }
+    expect(await Promise.all([single, together, behind])).toEqual([1, 2, 5]);
+    expect(acceptor.waiting).toBe(0);
+  });
+
   it('counts what came from devices apart from ticks and decisions', async () => {
     const { journal, acceptor, runs } = setUp();
     const all = [acceptor.accept(frame('', '')), acceptor.accept(frame('a')), acceptor.accept(frame('', ''))];
@@ -181,6 +196,18 @@ describe('a store that fails', () => {
     expect(acceptor.waiting).toBe(0);
     expect(acceptor.fault?.code).toBe('VG_STORE_WRITE');
     expect([journal.appends.length, runs.length, faults]).toEqual([1, 0, ['VG_STORE_WRITE']]);
+    await acceptor.close();
+  });
+
+  it('refuses frames that came together all at once', async () => {
+    const { journal, acceptor } = setUp({ probeEvery: Millis(60_000) });
+    const inTheRecord = acceptor.acceptAll([frame('a'), frame('b')]);
+    const append = await journal.appendNumber(0);
+    const behindIt = acceptor.acceptAll([frame('c'), frame('d')]);
+    append.reject(full());
+    await expect(inTheRecord).rejects.toMatchObject({ code: 'VG_STORE_WRITE' });
+    await expect(behindIt).rejects.toMatchObject({ code: 'VG_STORE_WRITE' });
+    expect([acceptor.waiting, journal.appends.length]).toEqual([0, 1]);
     await acceptor.close();
   });
 

@@ -48,6 +48,8 @@ class Observations implements MqttObserver {
 
 export class BrokerUnderTest implements AsyncDisposable {
   readonly frames: Frame[] = [];
+  /** How many frames came with each call of `accept`. */
+  readonly groups: number[] = [];
   /** Frames offered with QoS 0. */
   readonly offered: Frame[] = [];
   readonly observed = new Observations();
@@ -120,6 +122,7 @@ export class BrokerUnderTest implements AsyncDisposable {
   }
 
   async #acceptAll(frames: readonly Frame[]): Promise<Sequence> {
+    this.groups.push(frames.length);
     const [first] = await Promise.all(frames.map((frame) => this.#accept(frame)));
     return first as Sequence;
   }
