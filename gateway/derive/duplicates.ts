@@ -2,10 +2,10 @@ import type { Message } from '../decode/native-json.ts';
 import { sha256 } from '../ledger/bytes.ts';
 import type { DeviceId, Frame, Sequence } from '../reading.ts';
 import type { SeenChunk } from './derive-store.ts';
+import { IDENTITY_LENGTH, IdentityRing } from './identity-ring.ts';
 
 /** Frames of one device that are remembered at least: well above what any client has in flight at once. */
 const REMEMBERED_FRAMES = 2048;
-const IDENTITY_LENGTH = 8;
 
 /**
  * What makes two frames of one device the same message: its counter together with the device's time, however the
@@ -37,7 +37,10 @@ export function repeatable(frame: Frame, message: Message | undefined): boolean 
   return message !== undefined && (message.sequence !== undefined || message.readings.some((reading) => reading.deviceTime !== undefined));
 }
 
-type Window = { seen: Map<string, number>; chunks: { window: Sequence; identities: string[] }[]; open: string[]; count: number };
+type Window = Readonly<{ seen: IdentityRing; chunks: { window: Sequence; length: number }[] }> & {
+  /** Identities of the derivation window that is open. */
+  open: number;
+};
 
 /**
  * Which messages each device sent of late, however long ago that was: a device that was cut off for a week still sends
@@ -53,8 +56,8 @@ export class DuplicateWindows {
       const window = this.#windowOf(device);
       for (const chunk of chunks) {
         const identities = split(chunk.identities);
-        window.chunks.push({ window: chunk.window, identities });
-        for (const identity of identities) remember(window, identity);
+        window.chunks.push({ window: chunk.window, length: identities.length });
+        for (const identity of identities) window.seen.push(identity);
       }
     }
   }
@@ -65,8 +68,8 @@ export class DuplicateWindows {
 
   add(device: DeviceId, identity: string): void {
     const window = this.#windowOf(device);
-    window.open.push(identity);
-    remember(window, identity);
+    window.seen.push(identity);
+    window.open += 1;
     this.#touched.add(device);
   }
 
@@ -79,9 +82,9 @@ export class DuplicateWindows {
     const forgotten: { window: Sequence; device: DeviceId }[] = [];
     for (const device of this.#touched) {
       const state = this.#windowOf(device);
-      seen.set(device, Buffer.from(state.open.join(''), 'latin1'));
-      state.chunks.push({ window, identities: state.open });
-      state.open = [];
+      seen.set(device, state.seen.newest(state.open));
+      state.chunks.push({ window, length: state.open });
+      state.open = 0;
       for (const old of forget(state)) forgotten.push({ window: old, device });
     }
     this.#touched = new Set();
@@ -91,32 +94,21 @@ export class DuplicateWindows {
   #windowOf(device: DeviceId): Window {
     let window = this.#devices.get(device);
     if (window === undefined) {
-      window = { seen: new Map(), chunks: [], open: [], count: 0 };
+      window = { seen: new IdentityRing(), chunks: [], open: 0 };
       this.#devices.set(device, window);
     }
     return window;
   }
 }
 
-// An identity can stand in several chunks (equal bytes that were no repetition), so it is counted.
-function remember(window: Window, identity: string): void {
-  window.seen.set(identity, (window.seen.get(identity) ?? 0) + 1);
-  window.count += 1;
-}
-
-function forget(window: Window): Sequence[] {
+function forget({ seen, chunks }: Window): Sequence[] {
   const gone: Sequence[] = [];
-  let oldest = window.chunks[0];
-  while (oldest !== undefined && window.count - oldest.identities.length >= REMEMBERED_FRAMES) {
-    for (const identity of oldest.identities) {
-      const times = (window.seen.get(identity) ?? 1) - 1;
-      if (times === 0) window.seen.delete(identity);
-      else window.seen.set(identity, times);
-    }
-    window.count -= oldest.identities.length;
+  let oldest = chunks[0];
+  while (oldest !== undefined && seen.length - oldest.length >= REMEMBERED_FRAMES) {
+    seen.drop(oldest.length);
     gone.push(oldest.window);
-    window.chunks.shift();
-    oldest = window.chunks[0];
+    chunks.shift();
+    oldest = chunks[0];
   }
   return gone;
 }
