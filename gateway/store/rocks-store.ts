@@ -9,6 +9,8 @@ import type { Change, KeyValueStore, RangeBounds } from './key-value.ts';
 const CACHE_SIZE = MiB(2);
 /** One memory table; RocksDB keeps up to two, so this is what bounds both memory and the log replayed at start. */
 const WRITE_BUFFER_SIZE = MiB(2);
+/** A quarter of them is opened before the store is: with more, starting would take longer the more there is. */
+const MAX_OPEN_FILES = 128;
 const RANGE_PAGE_SIZE = MiB(1);
 /** What RocksDB says when this or another process has the folder. A lock file that cannot be opened is another trouble. */
 const LOCKED = /lock hold by current process|While lock file/;
@@ -25,6 +27,7 @@ export async function openRocksStore(folder: string, options: Readonly<{ readOnl
       readOnly: options.readOnly === true,
       cacheSize: CACHE_SIZE,
       writeBufferSize: WRITE_BUFFER_SIZE,
+      maxOpenFiles: MAX_OPEN_FILES,
     });
   } catch (cause) {
     const locked = LOCKED.test(messageOf(cause));
