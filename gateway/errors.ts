@@ -46,7 +46,8 @@ export type QuarantineReason =
   | 'not_a_number'
   | 'implausible_value'
   | 'unknown_topic'
-  | 'unbound_device';
+  | 'unbound_device'
+  | 'unapproved_device';
 
 export class DecodeError extends VitalgateError {
   readonly code = 'VG_DECODE';

@@ -25,8 +25,8 @@ export function isDeviceId(text: string): text is DeviceId {
   return DEVICE_ID.test(text);
 }
 
-/** Where a frame came from. `timer` and `operator` frames are how time and people enter the deterministic part. */
-export const FRAME_SOURCES = ['mqtt', 'timer', 'operator'] as const;
+/** Where a frame came from; its place in the list is in the frame's bytes, so that new ones go to the end. `timer` and `operator` frames are how time and people enter the deterministic part. */
+export const FRAME_SOURCES = ['mqtt', 'timer', 'operator', 'serial'] as const;
 export type FrameSource = (typeof FRAME_SOURCES)[number];
 
 /**
@@ -39,9 +39,9 @@ export type ClockTrust = (typeof CLOCK_TRUSTS)[number];
 
 export type Frame = Readonly<{
   source: FrameSource;
-  /** Proven by the connection (MQTT credentials), not by the payload. Empty for `timer` and `operator` frames. */
+  /** Proven by the connection (MQTT credentials, the serial port), not by the payload. Empty for `timer` and `operator` frames. */
   device: DeviceId | '';
-  /** The MQTT topic; empty where there is none. */
+  /** The MQTT topic, or for a serial line `devices/<device>/<decoder>`; empty where there is none. */
   topic: string;
   /** MQTT quality of service of the delivery: 0, 1 or 2. */
   qos: 0 | 1 | 2;
@@ -73,6 +73,15 @@ export type Subject = Readonly<{ kind: 'patient' | 'room'; id: string }>;
 /** A subject in one word: `patient/anna`. */
 export const nameOf = ({ kind, id }: Subject): string => `${kind}/${id}`;
 
+/**
+ * Why a value is kept but MUST NOT raise or clear an alarm. Words of entries and metrics: do not rename.
+ *
+ * `ongoing`: not settled yet. `poor_signal`: weak, noisy or irregular. `movement`: the body or the sensor moved. `stored`:
+ * from the device's memory, not from now. `not_real`: demonstration, test or calibration.
+ */
+export const DOUBTS = ['ongoing', 'poor_signal', 'movement', 'stored', 'not_real'] as const;
+export type Doubt = (typeof DOUBTS)[number];
+
 /** One measured value, or one block of equally spaced samples, in the unit the measurement table prescribes. */
 export type Reading = Readonly<{
   measurement: string;
@@ -84,6 +93,8 @@ export type Reading = Readonly<{
   rateHz?: number;
   /** The device's own clock, as it said; absent when it said nothing. */
   deviceTime?: UnixMillis;
+  /** Why no alarm may rest on it; absent when nothing speaks against it. */
+  doubt?: Doubt;
 }>;
 
 /** The two lanes of a gateway's chain. They never wait for each other. */

@@ -34,7 +34,11 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Decodes one payload. Throws {@link DecodeError} when nothing of it can be used. */
 export function decodeNativeJson(payload: Uint8Array): Message {
-  const value = parse(payload);
+  return messageOf(jsonOf(payload));
+}
+
+/** What a value of that shape says, whatever text or bytes it was read from. Throws as {@link decodeNativeJson} does. */
+export function messageOf(value: unknown): Message {
   if (Array.isArray(value)) return collect({}, value);
   if (!isObject(value)) throw new DecodeError('wrong_shape', `expected an object or an array, got ${describe(value)}`);
   const envelope = decodeEnvelope(value);
@@ -54,7 +58,8 @@ function describe(value: unknown): string {
   return Array.isArray(value) ? `an array of ${value.length}` : `a ${typeof value}`;
 }
 
-function parse(payload: Uint8Array): unknown {
+/** The value of a JSON text that nests no deeper than any message here. Throws {@link DecodeError} for anything else. */
+export function jsonOf(payload: Uint8Array): unknown {
   if (payload.length === 0) throw new DecodeError('empty_payload', 'the payload has no bytes');
   let text: string;
   try {

@@ -8,7 +8,8 @@ import { isDeviceId, isSubjectId, type DeviceId, type Subject } from '../reading
 export type OperatorAction =
   | Readonly<{ type: 'bind'; device: DeviceId; subject: Subject }>
   | Readonly<{ type: 'unbind'; device: DeviceId }>
-  | Readonly<{ type: 'rules'; rules: readonly unknown[] }>;
+  | Readonly<{ type: 'rules'; rules: readonly unknown[] }>
+  | Readonly<{ type: 'profiles'; profiles: readonly unknown[] }>;
 
 export const encodeOperatorAction = (action: OperatorAction): Uint8Array => Buffer.from(JSON.stringify(action), 'utf8');
 
@@ -23,6 +24,9 @@ export function decodeOperatorAction(payload: Uint8Array): OperatorAction {
     case 'rules':
       if (!Array.isArray(action['rules'])) throw new DecodeError('wrong_shape', '"rules" must be an array');
       return { type: 'rules', rules: action['rules'] };
+    case 'profiles':
+      if (!Array.isArray(action['profiles'])) throw new DecodeError('wrong_shape', '"profiles" must be an array');
+      return { type: 'profiles', profiles: action['profiles'] };
     default:
       throw new DecodeError('wrong_shape', `unknown operator action ${JSON.stringify(action['type'])}`);
   }

@@ -1,0 +1,52 @@
+/** A device family: a decoder with what its channels usually are, or one whose payloads name measurements themselves. */
+
+import type { DeviceId } from '../reading.ts';
+import type { Decoder, DecoderInput, Notice } from './decoder.ts';
+import type { Message } from './native-json.ts';
+import { messageFrom, type ChannelMap, type Profile } from './profile.ts';
+
+/** What one frame of a device meant. */
+export type Interpretation = Readonly<{
+  message: Message;
+  notices: readonly Notice[];
+  /** Which device behind the connection is meant, in the source's words; absent when it is the connection's own. */
+  address?: string;
+  /** Our name for that address; absent when the profile does not know it. */
+  device?: DeviceId;
+  /** For the next frame of this connection; absent: as before. */
+  memory?: unknown;
+}>;
+
+export type Family = Readonly<{
+  /** What stands as `decoder` in a profile. */
+  name: string;
+  version: number;
+  /** Throws DecodeError when nothing of the payload can be used. Pure, as Decoder.decode is. */
+  interpret: (input: DecoderInput, memory: unknown, profile: Profile) => Interpretation;
+}>;
+
+/** A family whose payloads say which measurement a value is, in the unit we keep. */
+export function nativeFamily(name: string, version: number, decode: (payload: Uint8Array) => Message): Family {
+  return { name, version, interpret: ({ payload }) => ({ message: decode(payload), notices: [] }) };
+}
+
+/** A family with channels of its own names. `channels`: what they usually are; a profile may say otherwise. */
+export function channelFamily<Memory>({ name, version, decode }: Decoder<Memory>, channels: ChannelMap): Family {
+  return {
+    name,
+    version,
+    interpret: (input, memory, profile) => {
+      // Whoever keeps it hands back what this decoder gave, or nothing.
+      const decoded = decode(input, memory as Memory | undefined);
+      const { address, notices } = decoded;
+      const known = address === undefined ? undefined : profile.devices?.find((each) => each.address === address);
+      return {
+        message: messageFrom(decoded, [known?.channels, profile.channels, channels]),
+        notices,
+        ...(address === undefined ? {} : { address }),
+        ...(known === undefined ? {} : { device: known.device }),
+        ...(decoded.memory === undefined ? {} : { memory: decoded.memory }),
+      };
+    },
+  };
+}
