@@ -37,7 +37,11 @@ export type Status = Readonly<{
   lastEvent: string | null;
 }>;
 
+/** What reading the configuration again did, and the sections that are different but count only after a restart. */
+export type Reloaded = Readonly<{ activated: readonly ('rules' | 'profiles')[]; needRestart: readonly string[] }>;
+
 export type AdministrationOptions = Readonly<{
+  reload: () => Promise<Reloaded>;
   journal: Journal;
   deriveStore: DeriveStore;
   blocks: BlockStore;
@@ -72,15 +76,31 @@ export class Administration {
     return { device, password, subject, topic: `devices/${device}/readings` };
   }
 
+  /** Binds a device to a patient or room, also one that has no credentials because it speaks through another's connection. */
+  async bindDevice(device: DeviceId, subject: Subject): Promise<void> {
+    await this.#options.pipeline.decide(encodeOperatorAction({ type: 'bind', device, subject }));
+  }
+
   /** Takes a device's credential and binding away. Its past messages stay. */
   async removeDevice(device: DeviceId): Promise<void> {
-    if (!(await this.#options.credentials.remove(device))) throw new UsageError(`there is no device ${device}`);
+    const { credentials, pipeline } = this.#options;
+    if (!(await credentials.remove(device)) && !pipeline.derived.bindings.has(device)) throw new UsageError(`there is no device ${device}`);
     await this.#options.pipeline.decide(encodeOperatorAction({ type: 'unbind', device }));
   }
 
+  /** Those with credentials and those that are bound, by name. */
   async devices(): Promise<readonly ListedDevice[]> {
-    const { credentials, pipeline } = this.#options;
-    return (await credentials.list()).map((device) => ({ device, subject: pipeline.derived.bindings.get(device) ?? null }));
+    const { bindings } = this.#options.pipeline.derived;
+    const all = new Set([...(await this.#options.credentials.list()), ...bindings.keys()]);
+    return [...all].toSorted().map((device) => ({ device, subject: bindings.get(device) ?? null }));
+  }
+
+  /**
+   * Reads the configuration file again and puts its rules and profiles in force. Throws ConfigError, and changes nothing, when
+   * there is a mistake in it; {@link UsageError} when there is no file.
+   */
+  async reload(): Promise<Reloaded> {
+    return await this.#options.reload();
   }
 
   /** Follows one message of a device, or its last, through the five states. */

@@ -8,8 +8,9 @@ import { CONFIG_OPTIONS } from './settings.ts';
 export const deviceCommand: Command = {
   name: 'device',
   summary: 'Registers devices, binds them to a patient or a room, lists and removes them.',
-  usage: ['device add <id> (--patient ID | --room ID) [--password-file FILE] [--json]', 'device list [--json]', 'device remove <id>'],
-  details: 'Works with the running gateway, or on its data folder while none runs. Adding a device that exists gives it a new password.',
+  usage: ['device add <id> (--patient ID | --room ID) [--password-file FILE] [--json]', 'device bind <id> (--patient ID | --room ID)', 'device list [--json]', 'device remove <id>'],
+  details: 'Works with the running gateway, or on its data folder while none runs. Adding a device that exists gives it a new password.\n' +
+    'A device behind another\'s connection (a profile names it) has no password: bind it.',
   options: {
     ...CONFIG_OPTIONS,
     patient: { type: 'string', value: 'ID', help: 'The patient the device measures' },
@@ -22,6 +23,9 @@ export const deviceCommand: Command = {
     switch (action) {
       case 'add':
         return await add(args, environment, deviceIn(id), subjectOf(args));
+      case 'bind':
+        await administer(args, environment, (api) => api.bindDevice(deviceIn(id), subjectOf(args)));
+        return 0;
       case 'list':
         return await list(args, environment);
       case 'remove':
@@ -29,7 +33,7 @@ export const deviceCommand: Command = {
         return 0;
       case undefined:
       default:
-        throw new UsageError(`device ${action ?? ''}: expected add, list or remove`);
+        throw new UsageError(`device ${action ?? ''}: expected add, bind, list or remove`);
     }
   },
 };

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import { defaultGatewayConfig, loadConfig, parseConfig } from '../config/load.ts';
 import type { Config, GatewayConfig, UpstreamConfig } from '../config/schema.ts';
+import { FAMILIES } from '../decode/families.ts';
 import { MEASUREMENTS } from '../decode/measurements.ts';
+import { conversion } from '../decode/units.ts';
 import { ConfigError } from '../errors.ts';
 import { textOf, type Arguments } from './command.ts';
 
@@ -13,12 +15,21 @@ export const CONFIG_OPTIONS = {
   data: { type: 'string', short: 'd', value: 'FOLDER', help: 'Data folder, instead of the configured one' },
 } as const;
 
-export const readConfig = (path: string): Config => loadConfig(path, { measurements: MEASUREMENTS });
+const KNOWN = {
+  measurements: MEASUREMENTS,
+  families: [...FAMILIES.keys()],
+  convertible: (from: string, to: string): boolean => conversion(from, to) !== undefined,
+};
+
+export const readConfig = (path: string): Config => loadConfig(path, { known: KNOWN });
 
 function configOf(args: Arguments): Config {
-  const path = textOf(args, 'config') ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
+  const path = configPath(args);
   return path === undefined ? {} : readConfig(path);
 }
+
+/** The file that was named, or the one that is there; undefined when none is read. */
+export const configPath = (args: Arguments): string | undefined => textOf(args, 'config') ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
 
 /** The gateway section, or all defaults when there is no configuration file. */
 export function gatewayConfig(args: Arguments): GatewayConfig {

@@ -6,6 +6,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { utils } from '@noble/secp256k1';
 import { z } from 'zod';
+import { isDeviceId, type DeviceId } from '../reading.ts';
 import { formatBytes, formatDuration, parseBytes, parseDuration, type Bytes, type Millis } from '../quantity.ts';
 
 /** Where to listen. Port 0 takes a free port. An IPv6 host is without its brackets. */
@@ -130,4 +131,52 @@ export function number(what: string): z.ZodType<number, number> {
 /** One of a few words. */
 export function word<const Words extends readonly [string, ...string[]]>(...words: Words): z.ZodType<Words[number], Words[number]> {
   return z.enum(words, { error: `expected one of ${words.join(', ')}` });
+}
+
+/** A device id, as devices log in with (reading.ts). */
+export function deviceId(): z.ZodType<DeviceId, string> {
+  const expected = 'a device id: 1 to 64 of the characters a-z A-Z 0-9 . _ -, not starting with a dot';
+  return text(expected, { examples: ['bedroom-climate'] }, (value) => {
+    if (!isDeviceId(value)) throw new RangeError('');
+    return value;
+  });
+}
+
+/** An MQTT topic filter (MQTT 3.1.1 §4.7.1): `+` stands for a whole level, `#` for all that follow, at the end only. */
+export function topicFilter(): z.ZodType<string, string> {
+  const expected = 'an MQTT topic filter such as "devices/zigbee/#", with + as a whole level and # as the last';
+  return text(expected, { examples: ['devices/zigbee/#', 'devices/+/tele/SENSOR'] }, (value) => {
+    const levels = value.split('/');
+    const good = levels.every((level, i) => level === '+' || (level === '#' && i === levels.length - 1) || /^[^+#\p{Cc}]*$/u.test(level));
+    if (!good || value === '' || value.length > 1024) throw new RangeError('');
+    return value;
+  });
+}
+
+/** An IANA time zone that this machine knows. */
+export function timeZone(): z.ZodType<string, string> {
+  return text('an IANA time zone such as "Europe/Berlin"', { examples: ['Europe/Berlin'] }, (value) => {
+    // Throws a RangeError for a zone it does not know; offsets such as +01:00 have no summer time and are no zones.
+    if (!/^[A-Za-z]/.test(value)) throw new RangeError('');
+    return new Intl.DateTimeFormat('en', { timeZone: value }).resolvedOptions().timeZone;
+  });
+}
+
+/** The path of a serial port. `/dev/ttyUSB0` is refused: which device that is depends on the order of plugging in. */
+export function serialPath(): z.ZodType<string, string> {
+  const expected = 'the absolute path of a serial port that stays the same, such as "/dev/serial/by-id/usb-…"';
+  return text(expected, { examples: ['/dev/serial/by-id/usb-Silicon_Labs_CP2102-if00-port0'] }, (value) => {
+    if (/^\/dev\/tty(USB|ACM)\d+$/.test(value)) throw new RangeError('another device may have this path tomorrow: take the one below /dev/serial/by-id, or "usb"');
+    if (!/^\/[^\p{Cc}]{1,4095}$/u.test(value)) throw new RangeError('');
+    return value;
+  });
+}
+
+/** A USB vendor or product id; in lower case once parsed. In YAML it needs quotes when it looks like a number. */
+export function usbNumber(): z.ZodType<string, string> {
+  const expected = 'four hexadecimal digits in quotes, such as "10c4"';
+  return text(expected, { pattern: '^[0-9A-Fa-f]{4}$', examples: ['10c4'] }, (value) => {
+    if (!/^[0-9a-f]{4}$/i.test(value)) throw new RangeError('');
+    return value.toLowerCase();
+  });
 }

@@ -2,15 +2,15 @@ import { readFileSync } from 'node:fs';
 import { LineCounter, parseDocument, visit, type Document } from 'yaml';
 import { ConfigError, messageOf } from '../errors.ts';
 import { MiB } from '../quantity.ts';
-import { measurementMistakes, type MeasurementTable } from './measurements.ts';
+import { unknownThings, type Known } from './measurements.ts';
 import { problemAt, problemsOf, tell, type Problem } from './problems.ts';
 import { judge, type Config, type GatewayConfig } from './schema.ts';
 
 const LARGEST_FILE = MiB(1);
 
 export type ConfigOptions = Readonly<{
-  /** What rules may name, with unit and possible values. Default: none, rules are not compared with any table. */
-  measurements?: MeasurementTable;
+  /** What rules and profiles may name. Default: nothing, they are compared with no table. */
+  known?: Known;
 }>;
 
 /**
@@ -33,7 +33,7 @@ export function parseConfig(text: string, name: string, options: ConfigOptions =
   const content = contentOf(document, name);
   const verdict = judge(content);
   const problems: Problem[] = 'issues' in verdict ? verdict.issues.flatMap((issue) => problemsOf(issue, document)) : [];
-  for (const { path, message } of measurementMistakes(content, options.measurements)) problems.push(problemAt(path, message, document));
+  for (const { path, message } of unknownThings(content, options.known)) problems.push(problemAt(path, message, document));
   if ('issues' in verdict || problems.length > 0) throw new ConfigError(tell(name, lines, problems));
   return verdict.config;
 }

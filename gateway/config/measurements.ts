@@ -1,27 +1,78 @@
 /**
- * Compares rules with what the gateway can measure: a rule for a mistyped measurement, or with a limit no sensor can
- * report (a fever in degrees Fahrenheit), would never fire, and nobody would know.
+ * Compares rules and profiles with what the gateway can measure and read: a rule for a mistyped measurement, or with a limit
+ * no sensor can report (a fever in degrees Fahrenheit), would never fire, and nobody would know; nor that a channel is lost.
  */
 
 import { nearest } from './nearest.ts';
 
 /** The table of decode/measurements.ts, as far as it matters here: handed in, because config knows no decoder. */
 export type MeasurementTable = ReadonlyMap<string, Readonly<{ unit: string; plausible: readonly [lowest: number, highest: number] }>>;
+
+/** What a file may name. */
+export type Known = Readonly<{
+  measurements: MeasurementTable;
+  /** Names of device families. */
+  families: readonly string[];
+  /** Whether a number in one unit can be said in another. */
+  convertible: (from: string, to: string) => boolean;
+}>;
+
 export type Mistake = Readonly<{ path: readonly PropertyKey[]; message: string }>;
 
 /** Looks at the file as it was written, so that these mistakes are told together with all others. */
-export function measurementMistakes(content: unknown, table: MeasurementTable | undefined): Mistake[] {
-  const rules = field(field(content, 'gateway'), 'rules');
-  if (table === undefined || !Array.isArray(rules)) return [];
-  return rules.flatMap((rule: unknown, index) =>
-    mistakesOf(rule, table).map(({ path, message }) => ({ path: ['gateway', 'rules', index, ...path], message })));
+export function unknownThings(content: unknown, known: Known | undefined): Mistake[] {
+  if (known === undefined) return [];
+  const gateway = field(content, 'gateway');
+  return [
+    ...each(field(gateway, 'rules'), (rule) => mistakesOfRule(rule, known.measurements), ['gateway', 'rules']),
+    ...each(field(gateway, 'serial'), (line) => mistakesOfDecoder(line, known), ['gateway', 'serial']),
+    ...each(field(gateway, 'profiles'), (profile) => mistakesOfProfile(profile, known), ['gateway', 'profiles']),
+  ];
 }
 
-function mistakesOf(rule: unknown, table: MeasurementTable): Mistake[] {
+function each(list: unknown, judge: (item: unknown) => Mistake[], at: readonly PropertyKey[]): Mistake[] {
+  if (!Array.isArray(list)) return [];
+  return list.flatMap((item: unknown, index) => judge(item).map(({ path, message }) => ({ path: [...at, index, ...path], message })));
+}
+
+function mistakesOfDecoder(owner: unknown, { families }: Known): Mistake[] {
+  const decoder = field(owner, 'decoder');
+  const misnamed = typeof decoder === 'string' && !families.includes(decoder);
+  return misnamed ? [{ path: ['decoder'], message: unknown('device family', decoder, families) }] : [];
+}
+
+function mistakesOfProfile(profile: unknown, known: Known): Mistake[] {
+  return [
+    ...mistakesOfDecoder(profile, known),
+    ...mistakesOfChannels(profile, known),
+    ...each(field(profile, 'devices'), (device) => mistakesOfChannels(device, known), ['devices']),
+  ];
+}
+
+function mistakesOfChannels(owner: unknown, known: Known): Mistake[] {
+  const channels = field(owner, 'channels');
+  if (typeof channels !== 'object' || channels === null) return [];
+  return Object.entries(channels).flatMap(([name, channel]) =>
+    mistakesOfChannel(channel, known).map(({ path, message }) => ({ path: ['channels', name, ...path], message })));
+}
+
+function mistakesOfChannel(channel: unknown, { measurements, convertible }: Known): Mistake[] {
+  if (channel === 'ignore') return [];
+  const short = typeof channel === 'string';
+  const measurement = short ? channel : field(channel, 'measurement');
+  if (typeof measurement !== 'string') return [];
+  const table = measurements.get(measurement);
+  if (table === undefined) return [{ path: short ? [] : ['measurement'], message: unknown('measurement', measurement, [...measurements.keys()]) }];
+  const unit = field(channel, 'unit');
+  if (typeof unit !== 'string' || convertible(unit, table.unit)) return [];
+  return [{ path: ['unit'], message: `expected a unit (UCUM) that can be converted to '${table.unit}', the unit of ${measurement}; got '${unit}'` }];
+}
+
+function mistakesOfRule(rule: unknown, table: MeasurementTable): Mistake[] {
   const measurement = field(rule, 'measurement');
   if (typeof measurement !== 'string') return [];
   const known = table.get(measurement);
-  if (known === undefined) return [{ path: ['measurement'], message: unknown(measurement, [...table.keys()]) }];
+  if (known === undefined) return [{ path: ['measurement'], message: unknown('measurement', measurement, [...table.keys()]) }];
   const [lowest, highest] = known.plausible;
   const outside = ['above', 'below', 'clearAt'].filter((key) => {
     const value = field(rule, key);
@@ -31,10 +82,10 @@ function mistakesOf(rule: unknown, table: MeasurementTable): Mistake[] {
   return outside.map((key) => ({ path: [key], message: `${expected}, got ${String(field(rule, key))}` }));
 }
 
-function unknown(measurement: string, known: readonly string[]): string {
-  const meant = nearest(measurement, known);
+function unknown(what: string, name: string, known: readonly string[]): string {
+  const meant = nearest(name, known);
   const hint = meant === undefined ? `expected one of ${known.join(', ')}` : `did you mean '${meant}'?`;
-  return `unknown measurement '${measurement}'; ${hint}`;
+  return `unknown ${what} '${name}'; ${hint}`;
 }
 
 function field(value: unknown, key: string): unknown {

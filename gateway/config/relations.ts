@@ -44,6 +44,31 @@ export function checkRuleIds(rules: unknown, to: Report): void {
   reportRepeats(to, rules.map((rule) => fieldsOf(rule)['id']), (index) => [index, 'id'], 'rule id');
 }
 
+/** Names are told to people; an address that stands for two devices would give one patient's readings to another. */
+export function checkProfiles(profiles: unknown, to: Report): void {
+  if (!Array.isArray(profiles)) return;
+  reportRepeats(to, profiles.map((profile) => fieldsOf(profile)['name']), (index) => [index, 'name'], 'profile name');
+  for (const [at, profile] of profiles.entries()) {
+    const { devices } = fieldsOf(profile);
+    if (!Array.isArray(devices)) continue;
+    reportRepeats(to, devices.map((each) => fieldsOf(each)['address']), (index) => [at, 'devices', index, 'address'], 'address');
+  }
+}
+
+export function checkSerialLine(line: unknown, to: Report): void {
+  const { path, usb } = fieldsOf(line);
+  if (path !== undefined && usb !== undefined) report(to, ['usb'], "expected only one of 'path' and 'usb'");
+  if (path === undefined && usb === undefined) report(to, [], "expected one of 'path' and 'usb'");
+}
+
+/** Two lines of one device, or of one port, would take each other's bytes. */
+export function checkSerialLines(lines: unknown, to: Report): void {
+  if (!Array.isArray(lines)) return;
+  for (const field of ['device', 'path']) {
+    reportRepeats(to, lines.map((each) => fieldsOf(each)[field]), (index) => [index, field], field);
+  }
+}
+
 export function checkRelay(relay: unknown, to: Report): void {
   const { retryBase, retryCap } = fieldsOf(relay);
   if (isNumber(retryBase) && isNumber(retryCap) && retryCap < retryBase) {

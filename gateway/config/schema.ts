@@ -5,16 +5,20 @@
 
 import { z } from 'zod';
 import type { ThresholdRule } from '../context/rules.ts';
+import type { Mapping, Profile } from '../decode/profile.ts';
 import { Bytes, KiB, Millis, MiB, Minutes, Seconds } from '../quantity.ts';
 import { DEFAULT_RULES } from './default-rules.ts';
-import { address, count, duration, line, name, number, publicKey, size, webAddress, word } from './fields.ts';
-import { checkHospitals, checkPublicKeys, checkRelay, checkRule, checkRuleIds, defaultQuorum } from './relations.ts';
+import { address, count, deviceId, duration, line, name, number, publicKey, serialPath, size, timeZone, topicFilter, usbNumber, webAddress, word } from './fields.ts';
+import { checkHospitals, checkProfiles, checkPublicKeys, checkRelay, checkRule, checkRuleIds, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
 
 /** A relation between settings is judged even while one of them is wrong, so that a file's problems are all told at once. */
 const ALWAYS = { when: () => true };
 
 const MOST_HOSPITALS = 1000;
 const MOST_RULES = 1000;
+const MOST_SERIAL_LINES = 64;
+const MOST_PROFILES = 1000;
+const MOST_DEVICES_OF_A_PROFILE = 1000;
 
 type Leaf = z.ZodType<unknown, string | number>;
 
@@ -106,6 +110,87 @@ const rule = z
   .transform((given): ThresholdRule => ({ ...given, clearAt: given.clearAt ?? given.above ?? given.below ?? NaN }))
   .describe('A threshold on one measurement.');
 
+const channel = z
+  .union(
+    [
+      name('the name of a measurement'),
+      z.strictObject({
+        measurement: name('the name of a measurement').describe('What the channel measures, for example room_temperature.'),
+        unit: line('a unit', 32).optional().describe('What the source counts in (UCUM) when it does not say so itself. Default: the unit of the measurement.'),
+        scale: number('a factor').optional().describe('The value is multiplied by this first. Default 1.'),
+        offset: number('a value to add').optional().describe('This is added after that. Default 0.'),
+      }),
+    ],
+    { error: 'expected the name of a measurement, "ignore", or a mapping of measurement, unit, scale and offset' },
+  )
+  .transform((given): Mapping | 'ignore' => (given === 'ignore' ? given : typeof given === 'string' ? { measurement: given } : withoutAbsent(given)));
+
+const channels = z
+  .record(line('the name of a channel', 128), channel, { error: 'expected channels, each with what it measures' })
+  .optional()
+  .describe('What the channels of the source measure, beside or instead of what its family says; "ignore" for none.');
+
+const profile = z
+  .strictObject({
+    name: name('a profile name').describe('Name of the profile in messages; unique in this file.'),
+    decoder: name('the name of a device family').describe('The device family, for example zigbee2mqtt, tasmota, gatt, senml-json.'),
+    topic: topicFilter().describe('MQTT topic filter of its messages, for example "devices/zigbee/#"; the first profile that matches counts.'),
+    timeZone: timeZone().optional().describe('Time zone of devices that report local time, for example Europe/Berlin. Default: such times are not used.'),
+    channels,
+    devices: z
+      .array(
+        z.strictObject({
+          address: line('an address', 256).describe('What the source calls the device: its friendly name, its hardware address.'),
+          device: deviceId().describe('What we call it: the id that is bound to a patient or a room.'),
+          channels,
+        }),
+        { error: 'expected a list of devices' },
+      )
+      .max(MOST_DEVICES_OF_A_PROFILE, { error: `expected at most ${MOST_DEVICES_OF_A_PROFILE} devices` })
+      .optional()
+      .describe('The devices behind the connection that are ours. Others are kept apart and counted.'),
+  })
+  .transform((given): Profile => withoutAbsent(given) as Profile)
+  .describe('How the messages of some devices are read.');
+
+const profiles = z
+  .array(profile, { error: 'expected a list of profiles' })
+  .max(MOST_PROFILES, { error: `expected at most ${MOST_PROFILES} profiles` })
+  .prefault([])
+  .superRefine(checkProfiles, ALWAYS)
+  .describe('How messages are read, beside the built-in profiles. May be changed while the gateway runs ("vitalgate reload").');
+
+/** The frame that carries them is JSON, and what is not there must not be there as undefined. */
+function withoutAbsent<T extends object>(given: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as { [K in keyof T]: Exclude<T[K], undefined> };
+}
+
+const serialLine = z
+  .strictObject({
+    device: deviceId().describe('The device that speaks on the line; bind it to a patient or a room.'),
+    path: serialPath().optional().describe('The port by a path that stays the same, such as /dev/serial/by-id/… (give exactly one of path and usb).'),
+    usb: z
+      .strictObject({
+        vendor: usbNumber().describe('Vendor id, four hexadecimal digits as lsusb prints them.'),
+        product: usbNumber().describe('Product id, four hexadecimal digits.'),
+        serial: line('a serial number', 128).optional().describe('Serial number, needed when several of the same are plugged in.'),
+      })
+      .optional()
+      .describe('The port by its USB device.'),
+    decoder: name('the name of a device family').describe('What is spoken: contec-9, nonin-2, csv-line, native-json, gatt-line, …'),
+    framing: word('line', 'cobs').optional().describe('How messages are told apart; binary formats have their own. Default: line.'),
+    baudRate: count('bit/s', 50, 4_000_000).optional().describe('Speed in bit/s. Default: that of the format, else 115200.'),
+  })
+  .superRefine(checkSerialLine, ALWAYS)
+  .describe('A device on a serial port. It is opened when it is plugged in, and again after it was unplugged.');
+
+const serial = z
+  .array(serialLine, { error: 'expected a list of serial lines' })
+  .max(MOST_SERIAL_LINES, { error: `expected at most ${MOST_SERIAL_LINES} serial lines` })
+  .prefault([])
+  .superRefine(checkSerialLines, ALWAYS)
+  .describe('Devices on serial ports. Default: none.');
+
 const relaySection = z
   .strictObject({
     retryBase: setting(duration(Millis(10), Minutes(60)), '1s', 'Longest wait before the first retry, a duration; doubled by failures.'),
@@ -133,11 +218,13 @@ const gatewaySection = z
   .strictObject({
     data: setting(folder(), './data/gateway', 'Folder for journal, chain and keys; created with mode 0700.'),
     mqtt: mqttSection,
+    serial,
     web: webSection,
     seal: sealSection,
     chain: chainSection,
     hospitals,
     rules,
+    profiles,
     relay: relaySection,
     log: logSection,
   })

@@ -1,6 +1,7 @@
 import { EMPTY_CONTEXT, applyRules, readRules, type Finding, type SubjectContext, type ThresholdRule } from '../context/rules.ts';
-import { NATIVE_JSON_VERSION } from '../decode/native-json.ts';
 import { decodeOperatorAction, type OperatorAction } from '../decode/operator.ts';
+import type { Profile } from '../decode/profile.ts';
+import { ProfileTable, readProfiles } from '../decode/profile-table.ts';
 import { DecodeError } from '../errors.ts';
 import { sha256 } from '../ledger/bytes.ts';
 import { encode, type CborValue } from '../ledger/cbor.ts';
@@ -9,7 +10,7 @@ import type { UnixMillis } from '../quantity.ts';
 import { nameOf, type AcceptedFrame, type DeviceId, type Lane, type Reading, type Subject } from '../reading.ts';
 import type { Checkpoint, DerivedEntry, DerivedState, Quarantined, Totals } from './derive-store.ts';
 import { DuplicateWindows, identityOf, repeatable } from './duplicates.ts';
-import { understand } from './meaning.ts';
+import { memoryName, understand, type Meaning } from './meaning.ts';
 import type { SubjectSecrets } from './secrets.ts';
 import { Window } from './window.ts';
 
@@ -41,6 +42,8 @@ export class Derivation {
   readonly #totals: RunningTotals;
   #rules: readonly ThresholdRule[];
   #contract: Uint8Array | undefined;
+  #profiles: ProfileTable;
+  readonly #memories: Map<string, unknown>;
   #entrySequence: number;
 
   // What the open window has changed so far.
@@ -50,6 +53,8 @@ export class Derivation {
   #quarantined: Quarantined[] = [];
   #changedBindings = new Map<DeviceId, Subject | undefined>();
   #changedContexts = new Map<string, SubjectContext>();
+  #changedProfiles: readonly Profile[] | undefined;
+  #changedMemories = new Map<string, unknown>();
 
   constructor(secrets: SubjectSecrets, state: DerivedState) {
     this.#secrets = secrets;
@@ -59,6 +64,8 @@ export class Derivation {
     this.#totals = { ...state.totals };
     this.#rules = state.rules;
     this.#contract = state.contract;
+    this.#profiles = new ProfileTable(state.profiles);
+    this.#memories = new Map(state.memories);
     this.#entrySequence = state.entrySequence;
   }
 
@@ -70,43 +77,51 @@ export class Derivation {
   /** Takes the next frame. Returns a checkpoint when it closed a window; that MUST be committed before any later one. */
   step(accepted: AcceptedFrame): Checkpoint | undefined {
     const { frame } = accepted;
-    const subject = frame.device === '' ? undefined : this.#bindings.get(frame.device);
     this.#window.addFrame(accepted, this.#secrets.frameSalt(frame.device, accepted.sequence));
     if (frame.source === 'operator') this.#takeOperatorFrame(accepted);
-    else if (frame.source === 'mqtt') this.#takeDeviceFrame(accepted, frame.device as DeviceId, subject);
+    else if (frame.source !== 'timer') this.#takeDeviceFrame(accepted, frame.device as DeviceId);
     return frame.source === 'timer' || this.#urgent || this.#window.isFull ? this.#closeWindow() : undefined;
   }
 
-  #takeDeviceFrame(accepted: AcceptedFrame, device: DeviceId, subject: Subject | undefined): void {
+  /** `connection`: who proved itself; the message may be about a device behind it. */
+  #takeDeviceFrame(accepted: AcceptedFrame, connection: DeviceId): void {
     const { frame } = accepted;
-    const meaning = understand(frame, subject);
-    const identity = identityOf(frame, meaning.message);
-    if (repeatable(frame, meaning.message) && this.#duplicates.has(device, identity)) {
+    const meaning = understand(frame, { profiles: this.#profiles, bindings: this.#bindings, memories: this.#memories });
+    const identity = identityOf(frame, meaning);
+    if (repeatable(frame, meaning.message) && this.#duplicates.has(connection, identity)) {
       this.#window.counts.duplicates += 1;
       this.#totals.duplicates += 1;
       return;
     }
-    this.#duplicates.add(device, identity);
-    if (meaning.rejected.length > 0) this.#quarantine(accepted, meaning.rejected);
+    this.#duplicates.add(connection, identity);
+    if ('memory' in meaning && meaning.decoder !== undefined) this.#keepMemory(memoryName(connection, meaning.decoder.name), meaning.memory);
+    if (meaning.rejected.length > 0) this.#quarantine(accepted, meaning.rejected, meaning);
     if (meaning.clockInDoubt) this.#totals.implausibleDeviceClocks += 1;
-    if (subject === undefined) return;
+    const { device, subject } = meaning;
+    if (device === undefined || subject === undefined) return;
     const name = nameOf(subject);
-    for (const reading of meaning.readings) this.#takeReading(accepted, name, subject, reading);
+    for (const reading of meaning.readings) this.#takeReading(accepted, device, { name, subject }, reading);
   }
 
-  #takeReading(accepted: AcceptedFrame, name: string, subject: Subject, reading: Reading): void {
+  #keepMemory(name: string, memory: unknown): void {
+    this.#memories.set(name, memory);
+    this.#changedMemories.set(name, memory);
+  }
+
+  #takeReading(accepted: AcceptedFrame, device: DeviceId, { name, subject }: Readonly<{ name: string; subject: Subject }>, reading: Reading): void {
     this.#window.addReading(name, subject, reading, accepted.frame.receivedAt);
     this.#totals.readings += 1;
+    if (reading.doubt !== undefined) return;
     const before = this.#contexts.get(name) ?? EMPTY_CONTEXT;
     const { context, findings } = applyRules(before, reading, this.#rules);
     if (context === before) return;
     this.#contexts.set(name, context);
     this.#changedContexts.set(name, context);
-    for (const finding of findings) this.#draftEvent(accepted, subject, reading, finding);
+    for (const finding of findings) this.#draftEvent(accepted, device, subject, reading, finding);
   }
 
   /** The chain says that, and how urgently, something about this pseudonym happened; what it was is in the payload. */
-  #draftEvent(accepted: AcceptedFrame, subject: Subject, reading: Reading, finding: Finding): void {
+  #draftEvent(accepted: AcceptedFrame, device: DeviceId, subject: Subject, reading: Reading, finding: Finding): void {
     const { rule, phase, value, limit } = finding;
     this.#draft({
       lane: 'alarm',
@@ -124,7 +139,7 @@ export class Derivation {
         value,
         limit,
         unit: reading.unit,
-        device: accepted.frame.device,
+        device,
         deviceTime: reading.deviceTime ?? null,
         frames: [accepted.sequence],
       },
@@ -139,7 +154,7 @@ export class Derivation {
       this.#apply(decodeOperatorAction(accepted.frame.payload), accepted.frame.receivedAt);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
-      this.#quarantine(accepted, [error]);
+      this.#quarantine(accepted, [error], {});
     }
   }
 
@@ -149,6 +164,13 @@ export class Derivation {
       this.#contract = sha256(Buffer.from(JSON.stringify(action.rules), 'utf8'));
       this.#forgetRulesNoLongerThere();
       this.#draft({ lane: 'record', kind: 'contract', time, fields: { contract: this.#contract, rules: this.#rules.length } });
+      return;
+    }
+    if (action.type === 'profiles') {
+      this.#changedProfiles = readProfiles(action.profiles);
+      this.#profiles = new ProfileTable(this.#changedProfiles);
+      const pack = sha256(Buffer.from(JSON.stringify(action.profiles), 'utf8'));
+      this.#draft({ lane: 'record', kind: 'device', time, fields: { action: 'profiles', pack, profiles: this.#changedProfiles.length } });
       return;
     }
     const subject = action.type === 'bind' ? action.subject : this.#bindings.get(action.device);
@@ -176,7 +198,7 @@ export class Derivation {
     }
   }
 
-  #quarantine(accepted: AcceptedFrame, rejected: readonly DecodeError[]): void {
+  #quarantine(accepted: AcceptedFrame, rejected: readonly DecodeError[], { decoder, address }: Partial<Pick<Meaning, 'decoder' | 'address'>>): void {
     const quarantined = { ...this.#totals.quarantined };
     for (const { reason } of rejected) quarantined[reason] = (quarantined[reason] ?? 0) + 1;
     this.#totals.quarantined = quarantined;
@@ -185,7 +207,8 @@ export class Derivation {
       sequence: accepted.sequence,
       device: accepted.frame.device,
       rejections: rejected.map(({ reason, message }) => ({ reason, message })),
-      decoderVersion: NATIVE_JSON_VERSION,
+      ...(decoder === undefined ? {} : { decoder }),
+      ...(address === undefined ? {} : { address }),
     });
   }
 
@@ -218,6 +241,8 @@ export class Derivation {
       entrySequence: this.#entrySequence,
       rules: this.#rules,
       contract: this.#contract,
+      profiles: this.#changedProfiles,
+      memories: this.#changedMemories,
       totals: { ...this.#totals },
       entries: this.#entries,
       evidence: { first, last, entry },
@@ -237,5 +262,7 @@ export class Derivation {
     this.#quarantined = [];
     this.#changedBindings = new Map();
     this.#changedContexts = new Map();
+    this.#changedProfiles = undefined;
+    this.#changedMemories = new Map();
   }
 }

@@ -1,4 +1,5 @@
 import type { SubjectContext, ThresholdRule } from '../context/rules.ts';
+import type { Profile } from '../decode/profile.ts';
 import type { QuarantineReason } from '../errors.ts';
 import type { DeviceId, Lane, Sequence, Subject } from '../reading.ts';
 
@@ -20,7 +21,10 @@ export type Quarantined = Readonly<{
   device: DeviceId | '';
   /** One item for every part that was rejected, in order. */
   rejections: readonly Readonly<{ reason: QuarantineReason; message: string }>[];
-  decoderVersion: number;
+  /** Who could not understand it; absent when no profile reads its topic. */
+  decoder?: Readonly<{ name: string; version: number }>;
+  /** Which device behind the connection it is about, in the source's words. */
+  address?: string;
 }>;
 
 /** How often each thing happened since the journal began. */
@@ -44,7 +48,11 @@ export type DerivedState = Readonly<{
   rules: readonly ThresholdRule[];
   /** SHA-256 of the rules; undefined before any were activated. */
   contract: Uint8Array | undefined;
+  /** As configured; the built-in ones are not among them. */
+  profiles: readonly Profile[];
   bindings: ReadonlyMap<DeviceId, Subject>;
+  /** What decoders keep between frames, by connection and decoder (meaning.ts). JSON. */
+  memories: ReadonlyMap<string, unknown>;
   seen: ReadonlyMap<DeviceId, readonly SeenChunk[]>;
   contexts: ReadonlyMap<string, SubjectContext>;
   totals: Totals;
@@ -60,6 +68,9 @@ export type Checkpoint = Readonly<{
   entries: readonly DerivedEntry[];
   evidence: EvidenceSpan;
   quarantined: readonly Quarantined[];
+  /** The profiles now in force; undefined when this window did not change them. */
+  profiles: readonly Profile[] | undefined;
+  memories: ReadonlyMap<string, unknown>;
   /** Changed bindings; undefined for a device that is bound no longer. */
   bindings: ReadonlyMap<DeviceId, Subject | undefined>;
   /** Identities of this window's frames, kept under its cursor. */

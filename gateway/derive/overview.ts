@@ -1,3 +1,4 @@
+import type { Profile } from '../decode/profile.ts';
 import type { DeviceId, Sequence, Subject } from '../reading.ts';
 import type { Checkpoint, DerivedState, Totals } from './derive-store.ts';
 
@@ -9,6 +10,7 @@ export class DerivationOverview {
   #cursor: number;
   #contract: Uint8Array | undefined;
   #totals: Totals;
+  #profiles: readonly Profile[];
   readonly #bindings: Map<DeviceId, Subject>;
   readonly #lastWindow = new Map<DeviceId, Sequence>();
 
@@ -16,6 +18,7 @@ export class DerivationOverview {
     this.#cursor = state.cursor;
     this.#contract = state.contract;
     this.#totals = state.totals;
+    this.#profiles = state.profiles;
     this.#bindings = new Map(state.bindings);
     for (const [device, chunks] of state.seen) {
       const last = chunks.at(-1);
@@ -27,6 +30,7 @@ export class DerivationOverview {
     this.#cursor = checkpoint.cursor;
     this.#contract = checkpoint.contract;
     this.#totals = checkpoint.totals;
+    this.#profiles = checkpoint.profiles ?? this.#profiles;
     for (const [device, subject] of checkpoint.bindings) {
       if (subject === undefined) this.#bindings.delete(device);
       else this.#bindings.set(device, subject);
@@ -42,6 +46,11 @@ export class DerivationOverview {
   /** SHA-256 of the rules in force; undefined before any were activated. */
   get contract(): Uint8Array | undefined {
     return this.#contract;
+  }
+
+  /** As configured; the built-in ones are not among them. */
+  get profiles(): readonly Profile[] {
+    return this.#profiles;
   }
 
   get totals(): Totals {

@@ -8,10 +8,12 @@ import {
   derivationKey,
   deviceStateKey,
   evidenceKey,
+  memoryKey,
   nameAt,
   numberAt,
   payloadKey,
   pendingKey,
+  profilesKey,
   quarantineKey,
   windowKey,
 } from './keys.ts';
@@ -47,10 +49,17 @@ export class StoredDerivation implements DeriveStore {
     return {
       ...rest,
       contract: contract === undefined ? undefined : Buffer.from(contract, 'hex'),
+      profiles: await this.#loadProfiles(),
       bindings,
+      memories: await this.#loadNamed('M'),
       seen: await this.#loadSeen(),
-      contexts: await this.#loadContexts(),
+      contexts: (await this.#loadNamed('X')) as ReadonlyMap<string, SubjectContext>,
     };
+  }
+
+  async #loadProfiles(): Promise<DerivedState['profiles']> {
+    const record = await this.#store.get(profilesKey());
+    return record === undefined ? [] : (fromJson(record) as DerivedState['profiles']);
   }
 
   async #loadSeen(): Promise<ReadonlyMap<DeviceId, readonly SeenChunk[]>> {
@@ -64,10 +73,10 @@ export class StoredDerivation implements DeriveStore {
     return seen;
   }
 
-  async #loadContexts(): Promise<ReadonlyMap<string, SubjectContext>> {
-    const contexts = new Map<string, SubjectContext>();
-    for await (const [key, value] of this.#store.range(allOf('X'))) contexts.set(nameAt(key, 1), fromJson(value) as SubjectContext);
-    return contexts;
+  async #loadNamed(letter: 'M' | 'X'): Promise<ReadonlyMap<string, unknown>> {
+    const records = new Map<string, unknown>();
+    for await (const [key, value] of this.#store.range(allOf(letter))) records.set(nameAt(key, 1), fromJson(value));
+    return records;
   }
 
   async commit(checkpoints: readonly Checkpoint[]): Promise<void> {
@@ -88,7 +97,7 @@ export class StoredDerivation implements DeriveStore {
 }
 
 function changesOf(checkpoint: Checkpoint): Change[] {
-  const { cursor, entries, evidence, quarantined, bindings, seen, forgotten, contexts } = checkpoint;
+  const { cursor, entries, evidence, quarantined, profiles, memories, bindings, seen, forgotten, contexts } = checkpoint;
   return [
     ...entries.map((entry) => ({ key: pendingKey(entry.lane, entry.sequence), value: entry.bytes })),
     ...entries.flatMap(({ sequence, secret }) =>
@@ -96,6 +105,8 @@ function changesOf(checkpoint: Checkpoint): Change[] {
     ),
     { key: evidenceKey(evidence.last), value: toJson(evidence) },
     ...quarantined.map(({ sequence, ...rest }) => ({ key: quarantineKey(sequence), value: toJson(rest) })),
+    ...(profiles === undefined ? [] : [{ key: profilesKey(), value: toJson(profiles) }]),
+    ...[...memories].map(([name, memory]) => ({ key: memoryKey(name), value: toJson(memory) })),
     ...[...bindings].map(([device, subject]) => {
       const key = deviceStateKey(device);
       return subject === undefined ? { key } : { key, value: toJson(subject) };

@@ -11,6 +11,8 @@
  *     D  device(n)                            derivation: binding and duplicate window head of a device
  *     W  sequence(8) device(n)                derivation: identities of a device's frames in one window
  *     X  name(n)                              derivation: context state
+ *     G                                       derivation: the profiles in force
+ *     M  connection/decoder(n)                derivation: what a decoder keeps between frames
  *     Q  sequence(8)                          quarantine: why this frame (or part of it) was not understood
  *     V  last sequence(8)                     evidence: which entry covers the frames up to here
  *     E  lane(1) entry(8)                     entry waiting for its block
@@ -43,6 +45,8 @@ export const derivationKey = (): Buffer => key('D');
 export const deviceStateKey = (device: string): Buffer => key('D', text(device));
 export const windowKey = (sequence: number, device: string): Buffer => key('W', number(sequence), text(device));
 export const contextKey = (name: string): Buffer => key('X', text(name));
+export const profilesKey = (): Buffer => key('G');
+export const memoryKey = (name: string): Buffer => key('M', text(name));
 export const quarantineKey = (sequence: number): Buffer => key('Q', number(sequence));
 export const evidenceKey = (lastSequence: number): Buffer => key('V', number(lastSequence));
 export const pendingKey = (lane: Lane, entry: number): Buffer => key('E', laneByte(lane), number(entry));
@@ -73,7 +77,7 @@ export function startingWith(prefix: Buffer): { gte: Buffer; lt: Buffer } {
 }
 
 /** The prefix of every key that begins with this letter. */
-export const allOf = (letter: 'J' | 'D' | 'W' | 'X' | 'Q' | 'V' | 'H' | 'U' | 'F'): { gte: Buffer; lt: Buffer } => startingWith(text(letter));
+export const allOf = (letter: 'J' | 'M' | 'D' | 'W' | 'X' | 'Q' | 'V' | 'H' | 'U' | 'F'): { gte: Buffer; lt: Buffer } => startingWith(text(letter));
 
 /** The 8-byte number at `offset` of a key. */
 export const numberAt = (bytes: Uint8Array, offset: number): number =>

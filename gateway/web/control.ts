@@ -6,17 +6,19 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import fastify, { type FastifyInstance } from 'fastify';
-import type { AddedDevice, Administration, ListedDevice, Status } from '../administration.ts';
-import { PeerError, UsageError, VitalgateError, messageOf } from '../errors.ts';
+import type { AddedDevice, Administration, ListedDevice, Reloaded, Status } from '../administration.ts';
+import { ConfigError, PeerError, UsageError, VitalgateError, messageOf } from '../errors.ts';
 import { Sequence, isDeviceId, isSubjectId, type DeviceId, type Subject } from '../reading.ts';
 import type { Trace } from '../trace.ts';
 
 /** What a command may do, whether the gateway runs or the command opened the data folder itself. */
 export type AdministrationApi = Readonly<{
   addDevice: (device: DeviceId, subject: Subject, password?: string) => Promise<AddedDevice>;
+  bindDevice: (device: DeviceId, subject: Subject) => Promise<void>;
   removeDevice: (device: DeviceId) => Promise<void>;
   devices: () => Promise<readonly ListedDevice[]>;
   trace: (device: DeviceId, sequence?: Sequence) => Promise<Trace>;
+  reload: () => Promise<Reloaded>;
   status: () => Promise<Status>;
 }>;
 
@@ -26,7 +28,7 @@ export type Control = Readonly<{ close: () => Promise<void> }>;
 export async function startControl(path: string, administration: Administration): Promise<Control> {
   const app = fastify();
   app.setErrorHandler((error: unknown, _request, reply) => {
-    const status = error instanceof UsageError ? 400 : 500;
+    const status = error instanceof UsageError || error instanceof ConfigError ? 400 : 500;
     return reply.code(status).send({ error: error instanceof VitalgateError ? error.code : 'VG_INTERNAL', message: messageOf(error) });
   });
   addRoutes(app, administration);
@@ -41,8 +43,13 @@ type DeviceParams = Readonly<{ device: string }>;
 
 function addRoutes(app: FastifyInstance, administration: Administration): void {
   app.get('/status', () => administration.status());
+  app.post('/reload', () => administration.reload());
   app.get('/devices', () => administration.devices());
   app.post<{ Body: DeviceBody }>('/devices', ({ body }) => administration.addDevice(deviceIn(body.device), subjectIn(body.subject), body.password));
+  app.put<{ Params: DeviceParams; Body: Pick<DeviceBody, 'subject'> }>('/devices/:device/subject', async ({ params, body }) => {
+    await administration.bindDevice(deviceIn(params.device), subjectIn(body.subject));
+    return {};
+  });
   app.delete<{ Params: DeviceParams }>('/devices/:device', async ({ params }) => {
     await administration.removeDevice(deviceIn(params.device));
     return {};
@@ -73,12 +80,16 @@ function sequenceIn(text: string): Sequence {
 export function controlClient(path: string): AdministrationApi {
   return {
     addDevice: async (device, subject, password) => (await call(path, 'POST', '/devices', { device, subject, password })) as AddedDevice,
+    bindDevice: async (device, subject) => {
+      await call(path, 'PUT', `/devices/${device}/subject`, { subject });
+    },
     removeDevice: async (device) => {
       await call(path, 'DELETE', `/devices/${device}`);
     },
     devices: async () => (await call(path, 'GET', '/devices')) as readonly ListedDevice[],
     trace: async (device, sequence) =>
       (await call(path, 'GET', `/devices/${device}/trace${sequence === undefined ? '' : `?sequence=${sequence}`}`)) as Trace,
+    reload: async () => (await call(path, 'POST', '/reload')) as Reloaded,
     status: async () => (await call(path, 'GET', '/status')) as Status,
   };
 }

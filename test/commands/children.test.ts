@@ -20,7 +20,7 @@ describe('a command started as a process', () => {
   }
 
   it('is ready with its first line; everything it says is logged; it stops when asked', async () => {
-    const { child, firstLine } = await start("console.log('ready', process.argv[3]); console.error('a log line'); setInterval(() => {}, 1000);", 'x');
+    const { child, firstLine } = await start("console.error('a log line'); console.log('ready', process.argv[3]); setInterval(() => {}, 1000);", 'x');
     expect(firstLine).toBe('ready x');
     await child.stop();
     await child.stop();

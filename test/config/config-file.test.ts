@@ -6,6 +6,8 @@ import { defaultGatewayConfig, loadConfig, parseConfig } from '../../gateway/con
 import { MEASUREMENTS } from '../../gateway/decode/measurements.ts';
 import { ConfigError, messageOf } from '../../gateway/errors.ts';
 
+const KNOWN = { measurements: MEASUREMENTS, families: ['native-json'], convertible: (from: string, to: string) => from === to };
+
 const KEYS = [
   '0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798',
   '02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5',
@@ -18,7 +20,7 @@ const hospitals = (count: number): string =>
 /** The lines of the error that the text is refused with, without the headline. */
 function problems(text: string): string[] {
   try {
-    parseConfig(text, 'c.yaml', { measurements: MEASUREMENTS });
+    parseConfig(text, 'c.yaml', { known: KNOWN });
   } catch (thrown) {
     if (!(thrown instanceof ConfigError)) throw thrown;
     return messageOf(thrown).split('\n').slice(1).map((each) => each.trim());
@@ -79,7 +81,7 @@ describe('a file that is fine', () => {
 
   it('clears a rule at its limit when no clearAt is given', () => {
     const text = 'gateway:\n  rules:\n    - { id: r, measurement: spo2, below: 90, priority: high, wording: low }\n';
-    const [rule] = parseConfig(text, 'c.yaml', { measurements: MEASUREMENTS }).gateway?.rules ?? [];
+    const [rule] = parseConfig(text, 'c.yaml', { known: KNOWN }).gateway?.rules ?? [];
     expect(rule).toEqual(
       { id: 'r', measurement: 'spo2', below: 90, clearAt: 90, priority: 'high', wording: 'low', source: 'Set in the configuration file' },
     );
@@ -276,5 +278,78 @@ describe('a file on disk', () => {
     for (const path of ['missing.yaml', 'latin1.yaml', 'big.yaml']) {
       expect(() => loadConfig(join(folder, path))).toThrow(expect.objectContaining({ code: 'VG_CONFIG', cause: expect.any(Error) }));
     }
+  });
+});
+
+describe('profiles', () => {
+  const profile = (lines: string): string => `gateway:\n  profiles:\n    - name: zigbee\n      decoder: native-json\n      topic: devices/zigbee/#\n${lines}`;
+
+  it('are taken in their short and their long form', () => {
+    const text = profile(`      timeZone: europe/berlin
+      channels: { temperature: room_temperature, linkquality: ignore, contact: { measurement: door, scale: -1, offset: 1 } }
+      devices:
+        - { address: "living room/door", device: hall-door }
+`);
+    expect(parseConfig(text, 'c.yaml', { known: KNOWN }).gateway?.profiles).toEqual([
+      {
+        name: 'zigbee', decoder: 'native-json', topic: 'devices/zigbee/#', timeZone: 'Europe/Berlin',
+        channels: {
+          temperature: { measurement: 'room_temperature' }, linkquality: 'ignore', contact: { measurement: 'door', scale: -1, offset: 1 },
+        },
+        devices: [{ address: 'living room/door', device: 'hall-door' }],
+      },
+    ]);
+  });
+
+  it.each<[string, string, RegExp]>([
+    ['a mistyped measurement', '      channels: { t: room_temprature }\n', /^c\.yaml:6:\d+: gateway\.profiles\[0\]\.channels\.t: unknown measurement 'room_temprature'; did you mean 'room_temperature'\?$/],
+    ['a mistyped measurement in the long form', '      channels: { t: { measurement: co3 } }\n', /measurement: unknown measurement 'co3'; did you mean 'co2'\?$/],
+    ['a unit nobody can convert', '      channels: { t: { measurement: co2, unit: lx } }\n', /unit: expected a unit \(UCUM\) that can be converted to '\[ppm\]', the unit of co2; got 'lx'$/],
+    ['a mistyped measurement of one device', '      devices: [{ address: x, device: d, channels: { t: spo3 } }]\n', /devices\[0\]\.channels\.t: unknown measurement 'spo3'/],
+    ['a device id with a blank', '      devices: [{ address: x, device: a b }]\n', /devices\[0\]\.device: expected a device id/],
+    ['an address that is used twice', '      devices: [{ address: x, device: a }, { address: x, device: b }]\n', /devices\[1\]\.address: address 'x' is used twice$/],
+    ['a time zone that is an offset', '      timeZone: "+01:00"\n', /timeZone: expected an IANA time zone such as "Europe\/Berlin"/],
+    ['a time zone nobody knows', '      timeZone: Europe/Atlantis\n', /timeZone: expected an IANA time zone/],
+    ['an unknown key', '      chanels: {}\n', /unknown key 'chanels'.*did you mean 'channels'\?$/],
+  ])('with %s are refused', (_what, lines, message) => {
+    expect(problems(profile(lines))).toEqual([expect.stringMatching(message)]);
+  });
+
+  it('with a family that does not exist are refused, and so are filters that are none and names used twice', () => {
+    expect(problems(profile('').replace('native-json', 'nativ-json'))).toEqual([expect.stringMatching(/decoder: unknown device family 'nativ-json'; did you mean 'native-json'\?$/)]);
+    for (const filter of ['devices/a+/x', 'devices/#/x', 'devices/x#', '""']) {
+      expect(problems(profile('').replace('devices/zigbee/#', filter))).toEqual([expect.stringMatching(/topic: expected an MQTT topic filter/)]);
+    }
+    const twice = `${profile('')}${profile('').split('\n').slice(2).join('\n')}`;
+    expect(problems(twice)).toEqual([expect.stringMatching(/profiles\[1\]\.name: profile name 'zigbee' is used twice$/)]);
+  });
+});
+
+describe('serial lines', () => {
+  const serial = (line: string): string => `gateway:\n  serial:\n    - ${line}\n`;
+
+  it('are taken with a path or a USB device', () => {
+    const text = `${serial('{ device: oximeter, path: /dev/serial/by-id/usb-x, decoder: native-json }')}    - { device: board, usb: { vendor: "10C4", product: ea60, serial: "7" }, decoder: native-json, framing: cobs, baudRate: 9600 }\n`;
+    expect(parseConfig(text, 'c.yaml', { known: KNOWN }).gateway?.serial).toEqual([
+      { device: 'oximeter', path: '/dev/serial/by-id/usb-x', decoder: 'native-json' },
+      { device: 'board', usb: { vendor: '10c4', product: 'ea60', serial: '7' }, decoder: 'native-json', framing: 'cobs', baudRate: 9600 },
+    ]);
+  });
+
+  it.each<[string, string, RegExp]>([
+    ['a path that depends on the order of plugging in', '{ device: a, path: /dev/ttyUSB0, decoder: native-json }', /path: expected .*another device may have this path tomorrow/],
+    ['a path that is relative', '{ device: a, path: ttyS0, decoder: native-json }', /path: expected the absolute path/],
+    ['neither path nor usb', '{ device: a, decoder: native-json }', /expected one of 'path' and 'usb'/],
+    ['both', '{ device: a, path: /dev/x, usb: { vendor: "10c4", product: "ea60" }, decoder: native-json }', /usb: expected only one of 'path' and 'usb'/],
+    ['a number that is no USB id', '{ device: a, usb: { vendor: 1234, product: "ea60" }, decoder: native-json }', /vendor: expected four hexadecimal digits in quotes/],
+    ['a mistyped family', '{ device: a, path: /dev/x, decoder: nativ-json }', /decoder: unknown device family 'nativ-json'; did you mean 'native-json'/],
+    ['a framing of its own invention', '{ device: a, path: /dev/x, decoder: native-json, framing: slip }', /framing: expected one of line, cobs/],
+  ])('with %s are refused', (_what, line, message) => {
+    expect(problems(serial(line))).toEqual([expect.stringMatching(message)]);
+  });
+
+  it('may not share a device or a port', () => {
+    const line = '{ device: a, path: /dev/x, decoder: native-json }';
+    expect(problems(`${serial(line)}    - ${line}\n`)).toEqual([expect.stringMatching(/serial\[1\]\.device: device 'a' is used twice/), expect.stringMatching(/serial\[1\]\.path: path '\/dev\/x' is used twice/)]);
   });
 });

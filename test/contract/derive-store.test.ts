@@ -95,7 +95,7 @@ describe.each(ENGINES)('a derive store, $name', ({ open }) => {
     }
     const quarantined = JSON.parse(Buffer.from(await engine.store.get(quarantineKey(4)) as Uint8Array).toString()) as object;
     expect(quarantined).toEqual(
-      { device: 'w', rejections: [{ reason: 'invalid_json', message: expect.any(String) as string }], decoderVersion: 1 }
+      { device: 'w', rejections: [{ reason: 'invalid_json', message: expect.any(String) as string }], decoder: { name: 'native-json', version: 1 } }
     );
   });
 

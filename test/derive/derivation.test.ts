@@ -74,7 +74,9 @@ describe('a message', () => {
       expect(reasonsOf(checkpoints)).toEqual(reasons);
       expect(
         checkpoints.flatMap((checkpoint) => checkpoint.quarantined)
-      ).toMatchObject([{ sequence: 2, device: frame.device, decoderVersion: 1 }]);
+      ).toMatchObject([{ sequence: 2, device: frame.device }]);
+      const [quarantine] = checkpoints.flatMap((checkpoint) => checkpoint.quarantined);
+      expect(quarantine?.decoder).toEqual(reasons[0] === 'unknown_topic' ? undefined : { name: 'native-json', version: 1 });
       expect(totalsOf(checkpoints).quarantined).toEqual(Object.fromEntries(reasons.map((reason) => [reason, 1])));
       const evidence = entriesOf(checkpoints).at(-1) as Entry;
       expect(evidence.fields.get('quarantined')).toBe(1);

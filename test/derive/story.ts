@@ -24,6 +24,8 @@ export const EMPTY_STATE: DerivedState = {
   cursor: 0,
   entrySequence: 0,
   rules: [],
+  profiles: [],
+  memories: new Map(),
   contract: undefined,
   bindings: new Map(),
   seen: new Map(),
@@ -51,6 +53,7 @@ export const bind = (device: string, subject: Subject = ANNA): Frame => operator
   encodeOperatorAction({ type: 'bind', device: device as DeviceId, subject })
 );
 export const unbind = (device: string): Frame => operator(encodeOperatorAction({ type: 'unbind', device: device as DeviceId }));
+const profiles = (...all: readonly unknown[]): Frame => operator(encodeOperatorAction({ type: 'profiles', profiles: all }));
 export const rules = (...all: readonly unknown[]): Frame => operator(encodeOperatorAction({ type: 'rules', rules: all }));
 
 export const runOf = (frames: readonly Frame[], first = 1): FrameRun => ({ first: Sequence(first), frames: frames.map(encodeFrame) });
@@ -69,7 +72,7 @@ export const deriveAndClose = (...frames: readonly Frame[]): Checkpoint[] => der
 
 /** The state after checkpoints, worked out in memory, naively: what a store must load. */
 export function fold(checkpoints: readonly Checkpoint[], from: DerivedState = EMPTY_STATE): DerivedState {
-  return checkpoints.reduce((state, { cursor, entrySequence, rules: rulePack, contract, totals, ...changed }): DerivedState => {
+  return checkpoints.reduce((state, { cursor, entrySequence, rules: rulePack, contract, totals, profiles: profilePack, ...changed }): DerivedState => {
     const bindings = new Map(state.bindings);
     for (const [device, subject] of changed.bindings) {
       if (subject === undefined) bindings.delete(device);
@@ -82,6 +85,7 @@ export function fold(checkpoints: readonly Checkpoint[], from: DerivedState = EM
     );
     return {
       cursor, entrySequence, rules: rulePack, contract, totals, bindings, seen, contexts: new Map([...state.contexts, ...changed.contexts]),
+      profiles: profilePack ?? state.profiles, memories: new Map([...state.memories, ...changed.memories]),
     };
   }, from);
 }
@@ -99,8 +103,8 @@ export function plain(value: unknown): unknown {
 export function plainState(state: DerivedState): unknown {
   const sorted = <V>(map: ReadonlyMap<string, V>): unknown => plain(new Map([...map].toSorted(([a], [b]) => (a < b ? -1 : 1))));
   return {
-    ...(plain({ ...state, bindings: 0, seen: 0, contexts: 0 }) as object), bindings: sorted(state.bindings), seen: sorted(state.seen),
-    contexts: sorted(state.contexts),
+    ...(plain({ ...state, bindings: 0, seen: 0, contexts: 0, memories: 0 }) as object), bindings: sorted(state.bindings), seen: sorted(state.seen),
+    contexts: sorted(state.contexts), memories: sorted(state.memories),
   };
 }
 
@@ -156,6 +160,35 @@ const rulePack = fc.oneof(
   { arbitrary: fc.array(fc.oneof(fc.jsonValue(), strangeRule), { maxLength: 2 }), weight: 3 },
 );
 
+/** Profiles as somebody might configure them, and what no version could apply. */
+const profilePack: fc.Arbitrary<unknown[]> = fc.array(
+  fc.oneof(
+    fc.constantFrom(
+      { name: 'own', decoder: 'csv-line', topic: 'devices/+/readings' },
+      { name: 'ble', decoder: 'gatt-line', topic: 'devices/+/gatt-line/#', devices: [{ address: 'AA:BB', device: 'watch-2' }] },
+      { name: 'warmer', decoder: 'csv-line', topic: 'devices/room-7/#', channels: { heart_rate: { measurement: 'co2', scale: 10 } } },
+    ),
+    fc.jsonValue(),
+  ),
+  { maxLength: 3 },
+);
+
+/** Messages of other families, on their own topics. */
+const otherFamily: fc.Arbitrary<Frame> = fc
+  .tuple(
+    device,
+    fc.constantFrom<[topic: string, payload: Buffer]>(
+      ['csv-line', Buffer.from('heart_rate,150,/min')],
+      ['csv-line', Buffer.from('body_temperature,101.3,[degF],1790000000000,7')],
+      ['gatt-line', Buffer.from('AA:BB 2a37 00 96')],
+      ['gatt/AA:BB/2a5f', Buffer.from('0062004800', 'hex')],
+      ['senml-json', Buffer.from('[{"n":"heart_rate","u":"beat/min","v":150}]')],
+      ['contec-9', Buffer.from('01E0849392BCE3FFFF', 'hex')],
+      ['sparkplug/spBv1.0/g/NDATA/e', Buffer.from('1801', 'hex')],
+    ),
+  )
+  .map(([name, [topic, payload]]) => ({ ...message(name, payload, { topic: `devices/${name}/${topic}` }), source: topic === 'contec-9' ? 'serial' : 'mqtt' }));
+
 type Scene =
   | { is: 'message'; device: string; content: unknown; qos: 0 | 1 | 2; foreignTopic: boolean; at: number; trust: Frame['clockTrust'] }
   | { is: 'again'; back: number; dup: boolean }
@@ -176,6 +209,8 @@ const scene: fc.Arbitrary<Scene> = fc.oneof(
       fc.tuple(device, subject).map(([name, whom]) => bind(name, whom)),
       device.map(unbind),
       rulePack.map((all) => rules(...all)),
+      profilePack.map((all) => profiles(...all)),
+      otherFamily,
       fc.oneof(fc.json().map((text) => Buffer.from(text, 'utf8')), fc.uint8Array({ maxLength: 20 })).map(operator),
     ).map((frame): Scene => ({ is: 'frame', frame })),
     weight: 4,

@@ -25,7 +25,7 @@ describe('the command line', () => {
     [['trace'], 'which device'],
     [['trace', 'clip', '--last', '--sequence', '3'], 'not both'],
     [['trace', 'clip', '--sequence', '0'], 'counts from 1'],
-    [['device', 'paint'], 'expected add, list or remove'],
+    [['device', 'paint'], 'expected add, bind, list or remove'],
     [['device', 'add', 'clip'], 'exactly one of --patient and --room'],
     [['device', 'add', '.hidden', '--patient', 'anna'], 'no device id'],
     [['device', 'add', 'clip', '--patient', 'a/b'], 'no patient id'],
