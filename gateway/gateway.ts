@@ -5,15 +5,17 @@
 
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { Administration } from './administration.ts';
+import { Administration, type Reloaded } from './administration.ts';
 import type { GatewayConfig } from './config/schema.ts';
 import { encodeOperatorAction } from './decode/operator.ts';
+import { readProfiles } from './decode/profile-table.ts';
 import type { DeriveStore } from './derive/derive-store.ts';
-import { ConfigError, type StoreError } from './errors.ts';
+import { ConfigError, UsageError, type StoreError } from './errors.ts';
 import { systemClock, type Clock } from './ingest/clock.ts';
 import { Authenticator, type CredentialStore } from './ingest/devices.ts';
 import type { Journal } from './ingest/journal.ts';
 import { startMqttBroker, type MqttObserver } from './ingest/mqtt-broker.ts';
+import { followSerialLine, type SerialLineOptions, type SerialObserver } from './ingest/serial-port.ts';
 import { beginChain } from './ledger/begin-chain.ts';
 import type { BlockStore, PendingEntries } from './ledger/block-store.ts';
 import { equalBytes, sha256, toHex } from './ledger/bytes.ts';
@@ -25,6 +27,7 @@ import { LogThrottle } from './operations/log-throttle.ts';
 import { GatewayMetrics } from './operations/metrics.ts';
 import { Pipeline, type PipelineObserver } from './pipeline.ts';
 import { Progress } from './progress.ts';
+import type { Frame } from './reading.ts';
 import type { RelayCursors } from './uplink/cursors.ts';
 import { systemTime } from './uplink/retry.ts';
 import { startUplink, type Uplink } from './uplink/uplink.ts';
@@ -46,6 +49,8 @@ export type GatewayOptions = Readonly<{
   config: GatewayConfig;
   openStores: (folder: string, bootId: Uint8Array) => Promise<GatewayStores>;
   log: Logger;
+  /** Reads the configuration again, for a reload. Throws {@link ConfigError}. Default: there is none to read. */
+  rereadConfig?: () => GatewayConfig;
   /** Take devices, serve pages and relay. Without it only administration works: for commands while no gateway runs. */
   serve: boolean;
 }>;
@@ -96,7 +101,7 @@ class Opened {
 type Identity = Readonly<{ key: SigningKey; subjectKey: Uint8Array }>;
 type Chain = Readonly<{ chain: Uint8Array; parameters: GenesisParameters }>;
 
-async function open({ config, openStores, log, serve }: GatewayOptions, opened: Opened): Promise<Gateway> {
+async function open({ config, openStores, log, serve, rereadConfig }: GatewayOptions, opened: Opened): Promise<Gateway> {
   const clock = systemClock();
   const identity = openIdentity(config.data, log);
   const stores = await openStores(config.data, random(16));
@@ -112,8 +117,12 @@ async function open({ config, openStores, log, serve }: GatewayOptions, opened: 
   const observe = observerOf({ metrics, progress, log, uplink, storeLost: storeLost.resolve });
   const pipeline = await Pipeline.start({ ...stores, ...identity, chain: chain.chain, clock, seal: config.seal, observe });
   opened.add(() => pipeline.stop());
-  await activateRules(pipeline, config);
-  const administration = new Administration({ ...stores, ...identity, ...chain, pipeline, progress, uplink, random, startedAt: clock.now() });
+  await activate(pipeline, config);
+  const reload = async (): Promise<Reloaded> => {
+    if (rereadConfig === undefined) throw new UsageError('this gateway was started without a configuration file');
+    return await reloadFrom(rereadConfig(), { config, pipeline, log });
+  };
+  const administration = new Administration({ reload, ...stores, ...identity, ...chain, pipeline, progress, uplink, random, startedAt: clock.now() });
   const gateway = { administration, chain: chain.chain, storeLost: storeLost.promise, stop: () => opened.close() };
   if (!serve) return { ...gateway, addresses: {} };
   return { ...gateway, addresses: await startServing({ config, stores, pipeline, metrics, progress, administration, clock, log, opened }) };
@@ -224,10 +233,28 @@ function observerOf({ metrics, progress, log, uplink, storeLost }: Observed): Pi
   };
 }
 
-async function activateRules(pipeline: Pipeline, config: GatewayConfig): Promise<void> {
-  const action = encodeOperatorAction({ type: 'rules', rules: config.rules });
-  const contract = sha256(Buffer.from(JSON.stringify(config.rules), 'utf8'));
-  if (pipeline.derived.contract === undefined || !equalBytes(pipeline.derived.contract, contract)) await pipeline.decide(action);
+/** Derivation knows only what stands in the journal: rules and profiles go there when they are others than before. */
+async function activate(pipeline: Pipeline, { rules, profiles }: GatewayConfig): Promise<Reloaded['activated']> {
+  const activated: ('rules' | 'profiles')[] = [];
+  const contract = sha256(Buffer.from(JSON.stringify(rules), 'utf8'));
+  if (pipeline.derived.contract === undefined || !equalBytes(pipeline.derived.contract, contract)) {
+    await pipeline.decide(encodeOperatorAction({ type: 'rules', rules }));
+    activated.push('rules');
+  }
+  if (JSON.stringify(readProfiles(profiles)) !== JSON.stringify(pipeline.derived.profiles)) {
+    await pipeline.decide(encodeOperatorAction({ type: 'profiles', profiles }));
+    activated.push('profiles');
+  }
+  return activated;
+}
+
+/** Takes over what may change while the gateway runs, and says what else is different. */
+async function reloadFrom(changed: GatewayConfig, { config, pipeline, log }: Readonly<{ config: GatewayConfig; pipeline: Pipeline; log: Logger }>): Promise<Reloaded> {
+  const activated = await activate(pipeline, changed);
+  const others = (Object.keys(changed) as (keyof GatewayConfig)[]).filter((key) => key !== 'rules' && key !== 'profiles' && key !== 'data');
+  const needRestart = others.filter((key) => JSON.stringify(changed[key]) !== JSON.stringify(config[key]));
+  log.info({ activated, needRestart }, 'read the configuration again');
+  return { activated, needRestart };
 }
 
 type Serving = Readonly<{
@@ -260,6 +287,11 @@ async function startServing(parts: Serving): Promise<Readonly<{ mqtt: string; we
     },
   );
   opened.add(broker.close);
+  const serialHooks = { accept: (frames: readonly Frame[]) => pipeline.acceptAll(frames), clock, observe: serialObserver(parts) };
+  for (const line of config.serial) {
+    const followed = await followSerialLine(serialLineOf(line), serialHooks);
+    opened.add(followed.close);
+  }
   const addresses = { mqtt: `${broker.address.address}:${broker.address.port}`, web: web.address };
   log.info({ ...addresses, control: controlSocketOf(config.data) }, 'ready: devices may publish');
   return addresses;
@@ -271,6 +303,34 @@ async function refresh({ metrics, pipeline, progress, administration }: Serving)
   metrics.queue.set({ queue: 'accept' }, pipeline.waiting);
   metrics.queue.set({ queue: 'derive' }, pipeline.backlog);
   for (const { hospital, lane, lag } of await administration.relays()) metrics.hospitalLag.set({ hospital, lane }, lag);
+}
+
+function serialLineOf({ device, path, usb, decoder, framing, baudRate }: GatewayConfig['serial'][number]): SerialLineOptions {
+  // The configuration has exactly one of the two.
+  const port = usb === undefined ? { path: path ?? '' } : { usb: { vendor: usb.vendor, product: usb.product, ...(usb.serial === undefined ? {} : { serial: usb.serial }) } };
+  return { device, port, decoder, ...(framing === undefined ? {} : { framing }), ...(baudRate === undefined ? {} : { baudRate }) };
+}
+
+function serialObserver({ metrics, progress, clock, log }: Serving): SerialObserver {
+  const throttle = new LogThrottle({ uptime: clock.uptime });
+  const openLines = new Set<string>();
+  return {
+    received: (messages) => {
+      for (let i = 0; i < messages; i++) progress.received();
+    },
+    accepted: (waited) => metrics.ackSeconds.observe(waited / 1000),
+    lost: (device, reason, bytes) => {
+      metrics.serialLost.inc({ reason }, bytes);
+      const suppressed = throttle.admit(`${reason} ${device}`);
+      if (suppressed !== undefined) log.warn({ device, reason, bytes, suppressed }, 'bytes of a serial line came to nothing');
+    },
+    line: (device, state, detail) => {
+      if (state === 'open') openLines.add(device);
+      else openLines.delete(device);
+      metrics.serialLines.set(openLines.size);
+      log[state === 'open' ? 'info' : 'warn']({ device, state, detail }, state === 'open' ? 'a serial line is open' : 'a serial line is not open; it is tried again');
+    },
+  };
 }
 
 function mqttObserver({ metrics, progress, clock, log }: Serving): MqttObserver {

@@ -18,6 +18,7 @@ export type DebianPackage = Readonly<{
 const DEBIAN_PACKAGES: readonly DebianPackage[] = [
   { name: 'mosquitto', shownBy: ['mosquitto', '/usr/sbin/mosquitto'], suites: 'the comparison in "npm run bench -- ingest"' },
   { name: 'mosquitto-clients', shownBy: ['mosquitto_pub'], suites: 'readings published by a foreign client' },
+  { name: 'socat', shownBy: ['socat'], suites: 'serial lines, through pseudo-terminals' },
   {
     name: 'librocksdb-dev',
     shownBy: ['/usr/include/rocksdb/db.h', './node_modules/rocksdb/build/Release/leveldown.node'],

@@ -67,6 +67,13 @@ export class GatewayMetrics {
     registers: [this.registry],
   });
   readonly connections = new Gauge({ name: 'vitalgate_mqtt_connections', help: 'MQTT clients connected', registers: [this.registry] });
+  readonly serialLost = new Counter<'reason'>({
+    name: 'vitalgate_serial_lost_bytes_total',
+    help: 'Bytes of serial lines that became no message, or a message that could not be kept, by reason',
+    labelNames: ['reason'],
+    registers: [this.registry],
+  });
+  readonly serialLines = new Gauge({ name: 'vitalgate_serial_lines_open', help: 'Serial lines that are open', registers: [this.registry] });
   readonly queue = new Gauge<'queue'>({
     name: 'vitalgate_queue_depth',
     help: 'Frames waiting: for the disk (accept), for derivation (derive)',

@@ -1,0 +1,69 @@
+/** A serial cable whose ends are pseudo-terminals: real bytes, a real tty driver, and it can be pulled out. */
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { SerialPort } from 'serialport';
+import { until } from './program.ts';
+
+export class SerialCable implements AsyncDisposable {
+  /** The end the gateway opens. */
+  readonly path: string;
+  readonly #deviceEnd: string;
+  #socat: ChildProcess | undefined;
+  #device: SerialPort | undefined;
+  #heard = Buffer.alloc(0);
+
+  constructor(folder: string, name: string) {
+    this.path = join(folder, `${name}-gateway`);
+    this.#deviceEnd = join(folder, `${name}-device`);
+  }
+
+  /** Everything the gateway sent since the cable was plugged in. */
+  get heard(): Buffer {
+    return this.#heard;
+  }
+
+  async plugIn(): Promise<void> {
+    const socat = spawn('socat', [`pty,raw,echo=0,link=${this.path}`, `pty,raw,echo=0,link=${this.#deviceEnd}`], { stdio: 'ignore' });
+    this.#socat = socat;
+    await until('both ends of the cable are there', () => Promise.resolve(existsSync(this.path) && existsSync(this.#deviceEnd)));
+    this.#heard = Buffer.alloc(0);
+    const device = new SerialPort({ path: this.#deviceEnd, baudRate: 115_200, autoOpen: false });
+    await new Promise<void>((resolve, reject) => device.open((error) => (error === null ? resolve() : reject(error))));
+    device.on('data', (chunk: Buffer) => {
+      this.#heard = Buffer.concat([this.#heard, chunk]);
+    });
+    // The other end may go first.
+    device.on('error', () => undefined);
+    this.#device = device;
+  }
+
+  /** Sends bytes as the device does; resolves when they are in the cable. */
+  async send(...bytes: readonly Uint8Array[]): Promise<void> {
+    const device = this.#device ?? expectPluggedIn();
+    await new Promise<void>((resolve, reject) => {
+      device.write(Buffer.concat(bytes));
+      device.drain((error) => (error === null ? resolve() : reject(error)));
+    });
+  }
+
+  async pullOut(): Promise<void> {
+    const [device, socat] = [this.#device, this.#socat];
+    if (device?.isOpen === true) await new Promise<void>((resolve) => device.close(() => resolve()));
+    if (socat !== undefined && socat.exitCode === null && socat.signalCode === null) {
+      const gone = new Promise((resolve) => socat.once('exit', resolve));
+      socat.kill('SIGTERM');
+      await gone;
+    }
+    [this.#device, this.#socat] = [undefined, undefined];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.pullOut();
+  }
+}
+
+function expectPluggedIn(): never {
+  throw new Error('the cable is not plugged in');
+}
