@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Bench, BenchOptions } from './bench.ts';
 import { conditionsIn } from './conditions.ts';
+import { decode } from './decode.ts';
 import { ingest } from './ingest.ts';
 import { memory } from './memory.ts';
 import { jsonLines, tableLines } from './report.ts';
@@ -13,7 +14,7 @@ import { seal } from './seal.ts';
 import { startup } from './startup.ts';
 import { verify } from './verify.ts';
 
-const BENCHES: readonly Bench[] = [ingest, seal, verify, startup, memory];
+const BENCHES: readonly Bench[] = [ingest, decode, seal, verify, startup, memory];
 
 const HELP = [
   'Usage: npm run bench [-- <bench>… options]      (without a name: all of them)',

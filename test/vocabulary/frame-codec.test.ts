@@ -64,7 +64,7 @@ describe('a frame', () => {
       bytes[at] = byte;
       return bytes;
     };
-    for (const bytes of [changed(0, 3), changed(0, 255), changed(1, 0b11), changed(1, 0b11000)]) {
+    for (const bytes of [changed(0, FRAME_SOURCES.length), changed(0, 255), changed(1, 0b11), changed(1, 0b11000)]) {
       expect(() => decodeFrame(bytes)).toThrow(expect.objectContaining({ code: 'VG_INTERNAL' }));
     }
   });
