@@ -6,7 +6,7 @@ import { CLOCK_TRUSTS, FRAME_SOURCES, Sequence, type AcceptedFrame, type DeviceI
  * The bytes of one frame, as the journal keeps them and as evidence hashes them. Numbers are big endian.
  *
  *      0  1  source            index into FRAME_SOURCES
- *      1  1  flags             bits 0-1 QoS, bit 2 DUP, bits 3-4 index into CLOCK_TRUSTS
+ *      1  1  flags             bits 0-1 QoS, bit 2 DUP, bits 3-4 index into CLOCK_TRUSTS, bit 5 retained
  *      2  8  receivedAt        IEEE 754 binary64, Unix milliseconds
  *     10  8  uptime            IEEE 754 binary64, milliseconds since the process started
  *     18  1  device length d
@@ -17,6 +17,7 @@ import { CLOCK_TRUSTS, FRAME_SOURCES, Sequence, type AcceptedFrame, type DeviceI
  */
 const HEADER_LENGTH = 21;
 const DUP = 0b100;
+const RETAINED = 0b10_0000;
 
 export function encodeFrame(frame: Frame): Buffer {
   const deviceLength = Buffer.byteLength(frame.device);
@@ -24,7 +25,7 @@ export function encodeFrame(frame: Frame): Buffer {
   if (deviceLength > 0xff || topicLength > 0xffff) throw new InternalError('a device or topic name was not limited at the edge');
   const bytes = Buffer.allocUnsafe(HEADER_LENGTH + deviceLength + topicLength + frame.payload.length);
   bytes[0] = FRAME_SOURCES.indexOf(frame.source);
-  bytes[1] = frame.qos | (frame.dup ? DUP : 0) | (CLOCK_TRUSTS.indexOf(frame.clockTrust) << 3);
+  bytes[1] = frame.qos | (frame.dup ? DUP : 0) | (CLOCK_TRUSTS.indexOf(frame.clockTrust) << 3) | (frame.retained === true ? RETAINED : 0);
   bytes.writeDoubleBE(frame.receivedAt, 2);
   bytes.writeDoubleBE(frame.uptime, 10);
   bytes[18] = deviceLength;
@@ -53,6 +54,7 @@ export function decodeFrame(bytes: Buffer): Frame {
     topic: bytes.toString('utf8', topicStart, payloadStart),
     qos,
     dup: (flags & DUP) !== 0,
+    ...((flags & RETAINED) === 0 ? {} : { retained: true }),
     payload: bytes.subarray(payloadStart),
     receivedAt: UnixMillis(bytes.readDoubleBE(2)),
     uptime: Millis(bytes.readDoubleBE(10)),

@@ -14,6 +14,7 @@ import { ConfigError, UsageError, type StoreError } from './errors.ts';
 import { systemClock, type Clock } from './ingest/clock.ts';
 import { Authenticator, type CredentialStore } from './ingest/devices.ts';
 import type { Journal } from './ingest/journal.ts';
+import { followBroker, type BridgeObserver, type BridgeOptions } from './ingest/mqtt-bridge.ts';
 import { startMqttBroker, type MqttObserver } from './ingest/mqtt-broker.ts';
 import { followSerialLine, type SerialLineOptions, type SerialObserver } from './ingest/serial-port.ts';
 import { beginChain } from './ledger/begin-chain.ts';
@@ -290,7 +291,12 @@ async function startServing(parts: Serving): Promise<Readonly<{ mqtt: string; we
   const serialHooks = { accept: (frames: readonly Frame[]) => pipeline.acceptAll(frames), clock, observe: serialObserver(parts) };
   for (const line of config.serial) {
     const followed = await followSerialLine(serialLineOf(line), serialHooks);
-    opened.add(followed.close);
+    opened.add(() => followed.close());
+  }
+  const bridgeHooks = { ...serialHooks, offer: (frame: Frame) => pipeline.offer(frame), observe: bridgeObserver(parts) };
+  for (const bridge of config.bridges) {
+    const followed = await followBroker(bridgeOf(bridge), bridgeHooks);
+    opened.add(() => followed.close());
   }
   const addresses = { mqtt: `${broker.address.address}:${broker.address.port}`, web: web.address };
   log.info({ ...addresses, control: controlSocketOf(config.data) }, 'ready: devices may publish');
@@ -329,6 +335,35 @@ function serialObserver({ metrics, progress, clock, log }: Serving): SerialObser
       else openLines.delete(device);
       metrics.serialLines.set(openLines.size);
       log[state === 'open' ? 'info' : 'warn']({ device, state, detail }, state === 'open' ? 'a serial line is open' : 'a serial line is not open; it is tried again');
+    },
+  };
+}
+
+function bridgeOf({ username, passwordFile, caFile, ...given }: GatewayConfig['bridges'][number]): BridgeOptions {
+  return {
+    ...given,
+    ...(username === undefined ? {} : { username }),
+    ...(passwordFile === undefined ? {} : { passwordFile }),
+    ...(caFile === undefined ? {} : { caFile }),
+  };
+}
+
+function bridgeObserver({ metrics, progress, clock, log }: Serving): BridgeObserver {
+  const throttle = new LogThrottle({ uptime: clock.uptime });
+  const connected = new Set<string>();
+  return {
+    received: () => progress.received(),
+    accepted: (waited) => metrics.ackSeconds.observe(waited / 1000),
+    refused: (bridge, reason, message) => {
+      metrics.refused.inc({ reason });
+      const suppressed = throttle.admit(`${reason} ${bridge}`);
+      if (suppressed !== undefined) log.warn({ bridge, reason, message, suppressed }, 'refused');
+    },
+    link: (bridge, state, detail) => {
+      if (state === 'connected') connected.add(bridge);
+      else connected.delete(bridge);
+      metrics.bridges.set(connected.size);
+      log[state === 'connected' ? 'info' : 'warn']({ bridge, state, detail }, 'a bridge to another broker');
     },
   };
 }

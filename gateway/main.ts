@@ -113,5 +113,7 @@ try {
   const known = error instanceof VitalgateError && error.code !== 'VG_INTERNAL';
   process.stderr.write(known ? `vitalgate: ${error.message}\n` : `vitalgate: internal error: ${error instanceof Error ? (error.stack ?? error.message) : messageOf(error)}\n`);
   process.exitCode = known ? 2 : 70;
+  // After a fault of our own something may still be open, and a supervisor waits for the end.
+  if (!known) process.exit();
 }
 if (process.connected) process.disconnect();

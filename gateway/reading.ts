@@ -26,7 +26,7 @@ export function isDeviceId(text: string): text is DeviceId {
 }
 
 /** Where a frame came from; its place in the list is in the frame's bytes, so that new ones go to the end. `timer` and `operator` frames are how time and people enter the deterministic part. */
-export const FRAME_SOURCES = ['mqtt', 'timer', 'operator', 'serial'] as const;
+export const FRAME_SOURCES = ['mqtt', 'timer', 'operator', 'serial', 'bridge'] as const;
 export type FrameSource = (typeof FRAME_SOURCES)[number];
 
 /**
@@ -41,12 +41,14 @@ export type Frame = Readonly<{
   source: FrameSource;
   /** Proven by the connection (MQTT credentials, the serial port), not by the payload. Empty for `timer` and `operator` frames. */
   device: DeviceId | '';
-  /** The MQTT topic, or for a serial line `devices/<device>/<decoder>`; empty where there is none. */
+  /** The MQTT topic (of a bridge `devices/<bridge>/<topic there>`), or for a serial line `devices/<device>/<decoder>`; empty where there is none. */
   topic: string;
   /** MQTT quality of service of the delivery: 0, 1 or 2. */
   qos: 0 | 1 | 2;
   /** The sender marked it as a repetition [MQTT-3.3.1-1]. */
   dup: boolean;
+  /** The broker had kept the message: what it says was true some time before. Absent: it came when it was sent. */
+  retained?: true;
   /** The device's own bytes, kept as evidence and re-decoded when a decoder is corrected. */
   payload: Uint8Array;
   /** Gateway wall clock on arrival. */

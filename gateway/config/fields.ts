@@ -133,6 +133,18 @@ export function word<const Words extends readonly [string, ...string[]]>(...word
   return z.enum(words, { error: `expected one of ${words.join(', ')}` });
 }
 
+/** An mqtt or mqtts address without credentials or path. */
+export function brokerAddress(): z.ZodType<string, string> {
+  const example = 'mqtt://127.0.0.1:1883';
+  return text(`an mqtt or mqtts address such as "${example}"`, { examples: [example] }, (value) => {
+    const url = new URL(value);
+    if (!['mqtt:', 'mqtts:'].includes(url.protocol)) throw new RangeError(`the scheme is ${url.protocol.slice(0, -1)}`);
+    if (url.username !== '' || url.password !== '') throw new RangeError("they belong into 'username' and 'passwordFile'");
+    if (url.hostname === '' || !['', '/'].includes(url.pathname) || url.search !== '' || url.hash !== '') throw new RangeError('');
+    return value;
+  });
+}
+
 /** A device id, as devices log in with (reading.ts). */
 export function deviceId(): z.ZodType<DeviceId, string> {
   const expected = 'a device id: 1 to 64 of the characters a-z A-Z 0-9 . _ -, not starting with a dot';

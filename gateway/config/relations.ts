@@ -61,6 +61,11 @@ export function checkSerialLine(line: unknown, to: Report): void {
   if (path === undefined && usb === undefined) report(to, [], "expected one of 'path' and 'usb'");
 }
 
+/** Two of one name would be one session at the broker, and throw each other out. */
+export function checkBridges(bridges: unknown, to: Report): void {
+  if (Array.isArray(bridges)) reportRepeats(to, bridges.map((each) => fieldsOf(each)['name']), (index) => [index, 'name'], 'bridge name');
+}
+
 /** Two lines of one device, or of one port, would take each other's bytes. */
 export function checkSerialLines(lines: unknown, to: Report): void {
   if (!Array.isArray(lines)) return;

@@ -8,8 +8,8 @@ import type { ThresholdRule } from '../context/rules.ts';
 import type { Mapping, Profile } from '../decode/profile.ts';
 import { Bytes, KiB, Millis, MiB, Minutes, Seconds } from '../quantity.ts';
 import { DEFAULT_RULES } from './default-rules.ts';
-import { address, count, deviceId, duration, line, name, number, publicKey, serialPath, size, timeZone, topicFilter, usbNumber, webAddress, word } from './fields.ts';
-import { checkHospitals, checkProfiles, checkPublicKeys, checkRelay, checkRule, checkRuleIds, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
+import { address, brokerAddress, count, deviceId, duration, line, name, number, publicKey, serialPath, size, timeZone, topicFilter, usbNumber, webAddress, word } from './fields.ts';
+import { checkBridges, checkHospitals, checkProfiles, checkPublicKeys, checkRelay, checkRule, checkRuleIds, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
 
 /** A relation between settings is judged even while one of them is wrong, so that a file's problems are all told at once. */
 const ALWAYS = { when: () => true };
@@ -17,6 +17,7 @@ const ALWAYS = { when: () => true };
 const MOST_HOSPITALS = 1000;
 const MOST_RULES = 1000;
 const MOST_SERIAL_LINES = 64;
+const MOST_BRIDGES = 16;
 const MOST_PROFILES = 1000;
 const MOST_DEVICES_OF_A_PROFILE = 1000;
 
@@ -27,7 +28,8 @@ function setting<Kind extends Leaf>(kind: Kind, fallback: z.input<Kind>, meaning
   return z.prefault(kind, fallback).describe(`${meaning} Default ${fallback}.`);
 }
 
-const folder = (): z.ZodType<string, string> => line('a folder, absolute or relative to the working directory,', 4096);
+const folderOrFile = (what: string): z.ZodType<string, string> => line(`${what}, absolute or relative to the working directory,`, 4096);
+const folder = (): z.ZodType<string, string> => folderOrFile('a folder');
 const logLevel = word('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent');
 
 const logSection = z
@@ -191,6 +193,29 @@ const serial = z
   .superRefine(checkSerialLines, ALWAYS)
   .describe('Devices on serial ports. Default: none.');
 
+const bridge = z
+  .strictObject({
+    name: deviceId().describe('Name of the connection; its messages are read as devices/<name>/<topic there>.'),
+    url: brokerAddress().describe('The other broker, for example mqtt://127.0.0.1:1883 or mqtts://broker.example:8883.'),
+    topics: z
+      .array(topicFilter(), { error: 'expected a list of topic filters' })
+      .min(1, { error: 'expected at least one topic filter' })
+      .max(100, { error: 'expected at most 100 topic filters' })
+      .describe('What to subscribe to there, for example "zigbee2mqtt/#".'),
+    version: word('5', '3.1.1').prefault('5').describe('MQTT version, in quotes. Default 5.'),
+    username: line('a user name', 256).optional().describe('User name at the other broker. Default: none.'),
+    passwordFile: folderOrFile('the path of a file').optional().describe('File whose first line is the password.'),
+    caFile: folderOrFile('the path of a file').optional().describe('Certificate authority of the broker (PEM), for mqtts. Default: the public ones.'),
+  })
+  .describe('A subscription to another broker, with a session that broker keeps while the gateway is away.');
+
+const bridges = z
+  .array(bridge, { error: 'expected a list of bridges' })
+  .max(MOST_BRIDGES, { error: `expected at most ${MOST_BRIDGES} bridges` })
+  .prefault([])
+  .superRefine(checkBridges, ALWAYS)
+  .describe('Other brokers whose messages are taken in. Default: none.');
+
 const relaySection = z
   .strictObject({
     retryBase: setting(duration(Millis(10), Minutes(60)), '1s', 'Longest wait before the first retry, a duration; doubled by failures.'),
@@ -219,6 +244,7 @@ const gatewaySection = z
     data: setting(folder(), './data/gateway', 'Folder for journal, chain and keys; created with mode 0700.'),
     mqtt: mqttSection,
     serial,
+    bridges,
     web: webSection,
     seal: sealSection,
     chain: chainSection,

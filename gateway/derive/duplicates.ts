@@ -30,11 +30,12 @@ function pack(sequence: number, time: number): string {
 
 /**
  * Whether an earlier frame of the same identity makes this one a repetition: when the message carries a counter or a
- * time, or the sender marked a repetition (DUP). Without either, two equal values are two readings, and losing one
+ * time, or the sender marked a repetition (DUP, retained). Without either, two equal values are two readings, and losing one
  * would be worse than keeping a repetition.
  */
 export function repeatable(frame: Frame, message: Message | undefined): boolean {
-  if (frame.dup) return true;
+  // What a broker kept comes with every subscription anew.
+  if (frame.dup || frame.retained === true) return true;
   return message !== undefined && (message.sequence !== undefined || message.readings.some((reading) => reading.deviceTime !== undefined));
 }
 

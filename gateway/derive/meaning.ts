@@ -93,7 +93,7 @@ function sort(frame: Frame, message: Message): Pick<Meaning, 'readings' | 'rejec
   let clockInDoubt = false;
   for (const reading of message.readings) {
     const objection = implausible(reading);
-    if (objection === undefined) readings.push(reading);
+    if (objection === undefined) readings.push(frame.retained === true ? { ...reading, doubt: 'stored' } : reading);
     else rejected.push(objection);
     if (reading.deviceTime !== undefined && !clockPlausible(reading.deviceTime, frame.receivedAt, frame.clockTrust)) clockInDoubt = true;
   }

@@ -74,6 +74,7 @@ export class GatewayMetrics {
     registers: [this.registry],
   });
   readonly serialLines = new Gauge({ name: 'vitalgate_serial_lines_open', help: 'Serial lines that are open', registers: [this.registry] });
+  readonly bridges = new Gauge({ name: 'vitalgate_bridges_connected', help: 'Other brokers the gateway is connected to', registers: [this.registry] });
   readonly queue = new Gauge<'queue'>({
     name: 'vitalgate_queue_depth',
     help: 'Frames waiting: for the disk (accept), for derivation (derive)',

@@ -353,3 +353,29 @@ describe('serial lines', () => {
     expect(problems(`${serial(line)}    - ${line}\n`)).toEqual([expect.stringMatching(/serial\[1\]\.device: device 'a' is used twice/), expect.stringMatching(/serial\[1\]\.path: path '\/dev\/x' is used twice/)]);
   });
 });
+
+describe('bridges', () => {
+  const bridge = (fields: string): string => `gateway:\n  bridges:\n    - { name: home, ${fields} }\n`;
+
+  it('are MQTT 5 unless told otherwise', () => {
+    const text = bridge('url: mqtts://broker.example:8883, topics: ["zigbee2mqtt/#"], username: gateway, passwordFile: ./secret');
+    expect(parseConfig(text, 'c.yaml', { known: KNOWN }).gateway?.bridges).toEqual([
+      { name: 'home', url: 'mqtts://broker.example:8883', topics: ['zigbee2mqtt/#'], version: '5', username: 'gateway', passwordFile: './secret' },
+    ]);
+  });
+
+  it.each<[string, string, RegExp]>([
+    ['an address of another kind', 'url: http://broker, topics: ["#"]', /url: expected an mqtt or mqtts address.*the scheme is http/],
+    ['a password in the address', 'url: mqtt://a:b@broker, topics: ["#"]', /url: .*they belong into 'username' and 'passwordFile'/],
+    ['a path', 'url: mqtt://broker/x, topics: ["#"]', /url: expected an mqtt or mqtts address/],
+    ['nothing to subscribe to', 'url: mqtt://broker, topics: []', /topics: expected at least one topic filter/],
+    ['a version that does not exist', 'url: mqtt://broker, topics: ["#"], version: "4"', /version: expected one of 5, 3\.1\.1/],
+  ])('with %s are refused', (_what, fields, message) => {
+    expect(problems(bridge(fields))).toEqual([expect.stringMatching(message)]);
+  });
+
+  it('may not share a name: it is their session', () => {
+    const one = 'url: mqtt://broker, topics: ["#"]';
+    expect(problems(`${bridge(one)}    - { name: home, ${one} }\n`)).toEqual([expect.stringMatching(/bridges\[1\]\.name: bridge name 'home' is used twice/)]);
+  });
+});

@@ -30,6 +30,8 @@ describe('recognising repetitions', () => {
     ['is recognised across closed windows', [numbered(1), tick(), tick(), numbered(1)], 1],
     ['is not a counter that began again at another time', [numbered(1), message('w', pulse(70, { seq: 1, time: START + 60_000 }))], 0],
     ['is not another counter at the same time', [numbered(1), message('w', pulse(70, { seq: 2, time: START + 1 }))], 0],
+    ['is the same bytes that a broker had kept', [message('w', pulse(70)), message('w', pulse(70), { retained: true })], 1],
+    ['is not the first message that a broker had kept', [message('w', pulse(70), { retained: true })], 0],
     ['is not the same value without counter and time', [message('w', pulse(70)), message('w', pulse(70))], 0],
     ['is not the same message of another device', [numbered(1), message('x', pulse(70, { seq: 1, time: START + 1 }))], 0],
     ['is not other bytes with DUP', [message('w', pulse(70)), message('w', pulse(71), { dup: true })], 0],
