@@ -1,4 +1,5 @@
 import { csvLine } from './csv-lines.ts';
+import { esphome } from './esphome.ts';
 import { channelFamily, nativeFamily, type Family } from './family.ts';
 import { gatt, gattHex, gattLine } from './gatt.ts';
 import { MEASUREMENTS } from './measurements.ts';
@@ -7,7 +8,10 @@ import { NATIVE_JSON_VERSION, decodeNativeJson } from './native-json.ts';
 import { contec5, contec9, nonin13, nonin2, nonin7, nonin8 } from './oximeter.ts';
 import type { ChannelMap, Profile } from './profile.ts';
 import { senmlCbor, senmlJson } from './senml.ts';
+import { shelly } from './shelly.ts';
 import { sparkplug } from './sparkplug.ts';
+import { tasmota } from './tasmota.ts';
+import { zigbee2mqtt } from './zigbee2mqtt.ts';
 
 /** Channels that are called what we call them. */
 const OWN_NAMES: ChannelMap = Object.fromEntries([...MEASUREMENTS.keys()].map((measurement) => [measurement, { measurement }]));
@@ -16,6 +20,40 @@ const BODY: ChannelMap = { ...OWN_NAMES, pulse_amplitude_index: { measurement: '
 
 /** An oximeter's waveform has no unit: it is kept as a part of its full scale. */
 const oximeter = (fullScale: number): ChannelMap => ({ ...BODY, ppg: { measurement: 'ppg', scale: 1 / fullScale } });
+
+/** What room sensors call what they measure. A chip's own temperature (`device_temperature`) is not the room's. */
+const ROOM: ChannelMap = {
+  ...OWN_NAMES,
+  temperature: { measurement: 'room_temperature' },
+  pressure: { measurement: 'air_pressure' },
+  occupancy: { measurement: 'motion' },
+  presence: { measurement: 'motion' },
+  // A contact that is closed says 1; `door` is 1 when it is open.
+  contact: { measurement: 'door', scale: -1, offset: 1 },
+  pm25: { measurement: 'particulates_2_5' },
+  linkquality: { measurement: 'signal' },
+};
+
+/** Version 1 of Zigbee2MQTT sends both, and there only this one is in lux; version 2 has `illuminance` alone, in lux. */
+const ZIGBEE: ChannelMap = { ...ROOM, illuminance_lux: { measurement: 'illuminance' } };
+
+const TASMOTA: ChannelMap = {
+  Temperature: { measurement: 'room_temperature' },
+  Humidity: { measurement: 'humidity' },
+  Pressure: { measurement: 'air_pressure' },
+  CarbonDioxide: { measurement: 'co2' },
+  Illuminance: { measurement: 'illuminance' },
+};
+
+const SHELLY: ChannelMap = {
+  tC: { measurement: 'room_temperature' },
+  rh: { measurement: 'humidity' },
+  percent: { measurement: 'battery' },
+  lux: { measurement: 'illuminance' },
+  apower: { measurement: 'power' },
+  'flood:0.alarm': { measurement: 'water_leak' },
+  'smoke:0.alarm': { measurement: 'smoke' },
+};
 
 const ALL: readonly Family[] = [
   nativeFamily('native-json', NATIVE_JSON_VERSION, decodeNativeJson),
@@ -33,6 +71,10 @@ const ALL: readonly Family[] = [
   channelFamily(contec9, oximeter(0x7f)),
   channelFamily(contec5, oximeter(0x7f)),
   channelFamily(sparkplug, OWN_NAMES),
+  channelFamily(zigbee2mqtt, ZIGBEE),
+  channelFamily(esphome, ROOM),
+  channelFamily(tasmota, TASMOTA),
+  channelFamily(shelly, SHELLY),
 ];
 
 /** Every family a profile can name. */

@@ -1,6 +1,7 @@
 import { DecodeError } from '../errors.ts';
 import { UnixMillis } from '../quantity.ts';
 import type { Reading } from '../reading.ts';
+import { describe, isObject, parseJson, type JsonObject } from './json-text.ts';
 import { MEASUREMENTS, type Measurement } from './measurements.ts';
 
 /**
@@ -30,11 +31,10 @@ const MAX_READINGS = 256;
 const MAX_SAMPLES = 8192;
 /** No value nests deeper than message → readings → reading → waveform → samples. */
 const MAX_DEPTH = 5;
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Decodes one payload. Throws {@link DecodeError} when nothing of it can be used. */
 export function decodeNativeJson(payload: Uint8Array): Message {
-  return messageOf(jsonOf(payload));
+  return messageOf(parseJson(payload, MAX_DEPTH));
 }
 
 /** What a value of that shape says, whatever text or bytes it was read from. Throws as {@link decodeNativeJson} does. */
@@ -47,50 +47,6 @@ export function messageOf(value: unknown): Message {
 }
 
 type Envelope = { sequence?: number; deviceTime?: UnixMillis };
-type JsonObject = Readonly<Record<string, unknown>>;
-
-const isObject = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** What a wrong value is, for a message: never the value itself, which may be about a patient. */
-function describe(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  if (value === null) return 'null';
-  return Array.isArray(value) ? `an array of ${value.length}` : `a ${typeof value}`;
-}
-
-/** The value of a JSON text that nests no deeper than any message here. Throws {@link DecodeError} for anything else. */
-export function jsonOf(payload: Uint8Array): unknown {
-  if (payload.length === 0) throw new DecodeError('empty_payload', 'the payload has no bytes');
-  let text: string;
-  try {
-    text = utf8.decode(payload);
-  } catch (cause) {
-    throw new DecodeError('invalid_utf8', 'the payload is not UTF-8', { cause });
-  }
-  refuseDeepNesting(text);
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new DecodeError('invalid_json', 'the payload is not JSON (NaN and Infinity are not JSON either)', { cause });
-  }
-}
-
-/** A payload of 60,000 brackets would cost the parser more than any reading: refused before it is parsed. */
-function refuseDeepNesting(text: string): void {
-  let depth = 0;
-  let inString = false;
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    if (inString) {
-      if (c === 0x5c) i += 1;
-      else if (c === 0x22) inString = false;
-    } else if (c === 0x22) inString = true;
-    else if (c === 0x7b || c === 0x5b) {
-      depth += 1;
-      if (depth > MAX_DEPTH) throw new DecodeError('too_complex', `the payload nests deeper than ${MAX_DEPTH} levels`);
-    } else if (c === 0x7d || c === 0x5d) depth -= 1;
-  }
-}
 
 function decodeEnvelope(value: JsonObject): Envelope {
   const envelope: Envelope = {};

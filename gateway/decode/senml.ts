@@ -22,8 +22,10 @@ import { DecodeError } from '../errors.ts';
 import { UnixMillis } from '../quantity.ts';
 import type { Channel, Decoded, Decoder, DecoderInput } from './decoder.ts';
 import { decodeCbor, type CborRules } from './native-cbor.ts';
-import { jsonOf } from './native-json.ts';
+import { parseJson } from './json-text.ts';
 
+/** Pack → record → value; deeper only in members that are not read. */
+const MAX_JSON_DEPTH = 5;
 const MAX_RECORDS = 256;
 const MAX_NAME_LENGTH = 128;
 /** The version of RFC 8428; higher ones MUST NOT be used, but for the one below. */
@@ -76,7 +78,7 @@ const UNBASED: Base = { name: '', time: 0, value: 0 };
 export const senmlJson: Decoder = {
   name: 'senml-json',
   version: 1,
-  decode: (input) => resolve(recordsOf(jsonOf(input.payload), fieldsOfObject), input),
+  decode: (input) => resolve(recordsOf(parseJson(input.payload, MAX_JSON_DEPTH), fieldsOfObject), input),
 };
 
 export const senmlCbor: Decoder = {

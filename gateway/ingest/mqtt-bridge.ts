@@ -105,7 +105,7 @@ class Follower implements Bridge {
     this.#options = options;
     this.#hooks = hooks;
     // The client acknowledges when this calls back, and hands over the next message only then.
-    client.handleMessage = (message, done) => this.#take(message as Message, done as Done);
+    client.handleMessage = (message, done) => this.#take(message, done);
     client.on('connect', () => void this.#subscribe());
     client.on('error', (error) => this.#tell('disconnected', messageOf(error)));
     client.on('close', () => this.#tell('disconnected', 'the connection is closed'));

@@ -23,6 +23,13 @@ const EDGE = {
   topic: 'devices/hub/sparkplug/#',
   devices: [{ address: 'Sparkplug B Devices/Raspberry Pi', device: 'raspberry', channels: { 'Supply Voltage': { measurement: 'signal', scale: 10 } } }],
 };
+/** A Zigbee network behind one connection; friendly names may hold a slash and blanks. */
+const ZIGBEE = {
+  name: 'zigbee',
+  decoder: 'zigbee2mqtt',
+  topic: 'devices/hub/zigbee2mqtt/#',
+  devices: [{ address: 'living room/door', device: 'hall-door' }, { address: 'climate', device: 'bedroom-climate' }],
+};
 /** Sparkplug §6.4: the birth names `Supply Voltage` and gives it the alias 7; the data says 7 only. */
 const BIRTH = Buffer.from(
   '08eaf2f5a8a02b12120a05626453657118eaf2f5a8a02b2004580012210a144e6f646520436f6e74726f6c2f5265626972746818eaf2f5a8a02b200b7000' +
@@ -37,11 +44,12 @@ describe('devices of many families', () => {
   let before: Totals;
 
   beforeAll(async () => {
-    site = await Site.running({ gateway: { profiles: [STRAPS, EDGE] } });
+    site = await Site.running({ gateway: { profiles: [STRAPS, EDGE, ZIGBEE] } });
     hub = await site.addDevice('hub', 'anna');
     for (const [device, patient] of [['strap-of-anna', 'anna'], ['strap-of-otto', 'otto'], ['raspberry', 'anna']] as const) {
       await vitalgate('device', 'bind', device, '--patient', patient, '--config', site.config);
     }
+    for (const device of ['hall-door', 'bedroom-climate']) await vitalgate('device', 'bind', device, '--room', '7', '--config', site.config);
     before = await totals();
   });
   afterAll(() => site[Symbol.asyncDispose]());
@@ -74,6 +82,16 @@ describe('devices of many families', () => {
     ['a heart rate with RR intervals as bytes', 'gatt/2a37', Buffer.from('105A0008000A', 'hex'), 3],
     ['an oximeter\'s spot check as hexadecimal digits', 'gatt-hex/0x2A5E', '00 62 00 48 00', 2],
     ['a thermometer in Fahrenheit', 'gatt/2a1c', Buffer.from('01DA0300FF', 'hex'), 1],
+    ['Zigbee2MQTT, a door', 'zigbee2mqtt/living room/door', '{"contact":true,"battery":87,"linkquality":128,"voltage":3000}', 3],
+    ['Zigbee2MQTT, a room', 'zigbee2mqtt/climate', '{"temperature":21.4,"humidity":48.2,"co2":870,"pressure":null,"device_temperature":31,"illuminance":196,"linkquality":92}', 5],
+    ['Zigbee2MQTT, its bridge', 'zigbee2mqtt/bridge/state', '{"state":"online"}', 0],
+    ['ESPHome', 'esphome/sensor/temperature/state', '21.5', 1],
+    ['Tasmota', 'tasmota/tele/SENSOR', '{"Time":"2018-03-02T18:25:03","AM2301":{"Temperature":72.6,"Humidity":32.4},"TempUnit":"F"}', 2],
+    [
+      'Shelly', 'shelly/events/rpc',
+      '{"src":"shellyplusht-b8d61a8b17cc","method":"NotifyFullStatus","params":{"ts":1800000000.62,"humidity:0":{"id":0,"rh":42.2},' +
+        '"temperature:0":{"id":0,"tC":19.8,"tF":67.6},"devicepower:0":{"id":0,"battery":{"V":5.43,"percent":80}}}}', 3,
+    ],
   ])('%s become readings', async (_what, topic, payload, readings) => {
     expect(await become([topic, payload])).toEqual({ readings, events: 0 });
   });
