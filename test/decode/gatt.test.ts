@@ -147,8 +147,10 @@ describe('the values of one characteristic', () => {
 
   it('depend on statuses of the oximeter as its tables say, for every status', () => {
     fc.assert(fc.property(fc.nat(0xffff), fc.nat(0xff_ffff), (measurement, device) => {
-      const value = [0x0c, 0x62, 0, 0x48, 0, ...littleEndian(measurement, 2), ...littleEndian(device, 3)];
-      expect(valueOf('2a5f', value)).toMatchObject(naiveOximeter(bitsOf(measurement), bitsOf(device)));
+      const value = [0x62, 0, 0x48, 0, ...littleEndian(measurement, 2), ...littleEndian(device, 3)];
+      expect(valueOf('2a5e', [0x06, ...value])).toMatchObject(naiveOximeter(bitsOf(measurement), bitsOf(device)));
+      // A continuous measurement is always ongoing (bit 5).
+      expect(valueOf('2a5f', [0x0c, ...value])).toMatchObject(naiveOximeter(bitsOf(measurement & ~(1 << 5)), bitsOf(device)));
     }), { numRuns: 2000 });
   });
 });

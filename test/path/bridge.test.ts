@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Totals } from '../../gateway/derive/derive-store.ts';
 import type { Broker } from '../bench/broker.ts';
 import { startMosquitto } from '../bench/mosquitto.ts';
 import { needs } from '../debian-packages.ts';
@@ -21,15 +20,6 @@ describe.skipIf(needed.missing).each(['5', '3.1.1'] as const)(`a bridge to anoth
     const { code, stderr } = await run('mosquitto_pub', '-p', String(broker.port), '-q', '1', '-t', topic, '-m', payload, ...more);
     expect([code, stderr]).toEqual([0, '']);
   };
-  const totals = async (): Promise<Totals> => {
-    await site.settled();
-    return (await site.api.status()).totals;
-  };
-  const readingsBecome = async (count: number): Promise<Totals> =>
-    await until(`${count} readings are derived`, async () => {
-      const now = await totals();
-      return now.readings >= count && now;
-    });
   const connected = (count: number): Promise<unknown> =>
     until(`${count} bridges are connected`, async () => (await site.metric('vitalgate_bridges_connected')) === count);
 
@@ -52,9 +42,9 @@ describe.skipIf(needed.missing).each(['5', '3.1.1'] as const)(`a bridge to anoth
   });
 
   it('takes what is published there, and says there that it stands', async () => {
-    const before = await totals();
+    const before = await site.totals();
     await publish('house/bedroom', 'heart_rate,70,/min,1800000000000,1');
-    expect(await readingsBecome(before.readings + 1)).toMatchObject({ readings: before.readings + 1, events: 0 });
+    expect(await site.untilReadings(before.readings + 1)).toMatchObject({ readings: before.readings + 1, events: 0 });
     const { stdout } = await run('mosquitto_sub', '-p', String(broker.port), '-t', 'vitalgate/home/status', '-C', '1', '-W', '10');
     expect(stdout).toBe('online\n');
   });
@@ -65,18 +55,18 @@ describe.skipIf(needed.missing).each(['5', '3.1.1'] as const)(`a bridge to anoth
     await run('mosquitto_pub', '-p', String(broker.port), '-q', '1', '-t', 'house/later', '-m', 'heart_rate,165,/min,1800000000000,9');
     await site.startGateway();
     await connected(1);
-    const { readings, events } = await readingsBecome(2);
+    const { readings, events } = await site.untilReadings(2);
     // Kept for our session while we were away, not retained: it is an alarm.
     expect(events).toBe(1);
     await publish('house/clear', 'heart_rate,80,/min,1800000001000,10');
-    await readingsBecome(readings + 1);
+    await site.untilReadings(readings + 1);
     await publish('house/kept', 'heart_rate,171,/min', '-r');
     // Published now, and only then retained for others.
-    expect((await readingsBecome(readings + 2)).events).toBe(events + 2);
+    expect((await site.untilReadings(readings + 2)).events).toBe(events + 2);
   });
 
   it('loses nothing when the gateway is killed: the broker keeps what was not acknowledged', async () => {
-    const before = await totals();
+    const before = await site.totals();
     const count = 300;
     const lines = Array.from({ length: count }, (_, i) => `heart_rate,${70 + (i % 20)},/min,${1_800_000_100_000 + i},${100 + i}`);
     const publishing = run('sh', '-c', `for i in $(seq 0 ${count - 1}); do echo "heart_rate,$((70 + i % 20)),/min,$((1800000100000 + i)),$((100 + i))"; done | mosquitto_pub -p ${broker.port} -q 1 -t house/many -l`);
@@ -85,7 +75,7 @@ describe.skipIf(needed.missing).each(['5', '3.1.1'] as const)(`a bridge to anoth
     expect((await publishing).code).toBe(0);
     await site.startGateway();
     await connected(1);
-    expect((await readingsBecome(before.readings + lines.length)).readings).toBe(before.readings + lines.length);
+    expect((await site.untilReadings(before.readings + lines.length)).readings).toBe(before.readings + lines.length);
   });
 
   it('is made again when the broker comes back, and leaves its will when it goes', async () => {

@@ -50,14 +50,10 @@ describe('devices of many families', () => {
       await vitalgate('device', 'bind', device, '--patient', patient, '--config', site.config);
     }
     for (const device of ['hall-door', 'bedroom-climate']) await vitalgate('device', 'bind', device, '--room', '7', '--config', site.config);
-    before = await totals();
+    before = await site.totals();
   });
   afterAll(() => site[Symbol.asyncDispose]());
 
-  const totals = async (): Promise<Totals> => {
-    await site.settled();
-    return (await site.api.status()).totals;
-  };
   const publish = async (...messages: readonly (readonly [topic: string, payload: string | Buffer])[]): Promise<void> => {
     const client = await connectAsync(`mqtt://127.0.0.1:${site.ports.mqtt}`, { username: 'hub', password: hub.password });
     for (const [topic, payload] of messages) await client.publishAsync(`devices/hub/${topic}`, payload, { qos: 1 });
@@ -66,7 +62,7 @@ describe('devices of many families', () => {
   /** How many readings, events and messages in quarantine they become. */
   const become = async (...messages: readonly (readonly [topic: string, payload: string | Buffer])[]): Promise<unknown> => {
     await publish(...messages);
-    const after = await totals();
+    const after = await site.totals();
     const quarantined = Object.entries(after.quarantined).map(([reason, count]) => [reason, count - ((before.quarantined as Record<string, number>)[reason] ?? 0)]).filter(([, count]) => count !== 0);
     const change = { readings: after.readings - before.readings, events: after.events - before.events, ...Object.fromEntries(quarantined) as object };
     before = after;

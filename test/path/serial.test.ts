@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Totals } from '../../gateway/derive/derive-store.ts';
 import { encodePacket, type Packet } from '../../gateway/ingest/cobs.ts';
 import { needs } from '../debian-packages.ts';
 import { until, vitalgate } from './program.ts';
@@ -34,16 +33,6 @@ describe.skipIf(needed.missing)(`devices on serial lines${needed.note}`, () => {
   const folder = mkdtempSync(join(tmpdir(), 'vitalgate-serial-'));
   const cables = Object.fromEntries(NAMES.map((name) => [name, new SerialCable(folder, name)])) as Record<Name, SerialCable>;
   let site: Site;
-  const totals = async (): Promise<Totals> => {
-    await site.settled();
-    return (await site.api.status()).totals;
-  };
-  const readingsBecome = async (count: number): Promise<Totals> =>
-    await until(`${count} readings are derived`, async () => {
-      const now = await totals();
-      return now.readings >= count && now;
-    });
-
   const linesAreOpen = async (count: number): Promise<void> => {
     await until(`${count} lines are open`, async () => (await site.metric('vitalgate_serial_lines_open')) === count);
     expect(await site.metric('vitalgate_serial_lines_open')).toBe(count);
@@ -88,43 +77,43 @@ describe.skipIf(needed.missing)(`devices on serial lines${needed.note}`, () => {
     await cables.oximeter.send(CONTEC.subarray(4), ...Array.from({ length: 34 }, () => CONTEC));
     await cables.csv.send(Buffer.from('# thermometer\r\nbody_temperature,37.2,Cel\r\nskin_temperature,90.5,[degF]\n'));
     await cables.ble.send(Buffer.from('AA:BB:CC:DD:EE:FF 2a37 00 50\n'));
-    const { quarantined, readings } = await readingsBecome(5);
+    const { quarantined, readings } = await site.untilReadings(5);
     expect(readings).toBe(5);
     // The bridge names an address, and no profile says which device that is.
     expect(quarantined).toEqual({ unapproved_device: 1 });
   });
 
   it('get their acknowledgement when a packet is on the disk; a broken one gets none and is counted', async () => {
-    const before = (await totals()).readings;
+    const before = (await site.totals()).readings;
     const broken = encodePacket(packet(2));
     broken[10] = (broken[10] ?? 0) ^ 0x01;
     await cables.board.send(ZERO, encodePacket(packet(1)), ZERO, broken, ZERO, Buffer.from('noise'), ZERO, encodePacket(packet(3)), ZERO);
     await until('both are acknowledged', () => Promise.resolve(answersIn(cables.board.heard).length === 2));
     expect(answersIn(cables.board.heard)).toEqual(['ack 1', 'ack 3']);
-    expect((await readingsBecome(before + 2)).readings).toBe(before + 2);
+    expect((await site.untilReadings(before + 2)).readings).toBe(before + 2);
     expect(await site.metric('vitalgate_serial_lost_bytes_total{reason="bad_checksum"}')).toBeGreaterThan(0);
   });
 
   it('may send a packet again: it is acknowledged again and counts once', async () => {
-    const { readings, duplicates } = await totals();
+    const { readings, duplicates } = await site.totals();
     await cables.board.send(encodePacket(packet(3)), ZERO, encodePacket(packet(4)), ZERO);
     await until('it is acknowledged', () => Promise.resolve(answersIn(cables.board.heard).includes('ack 4')));
-    expect(await readingsBecome(readings + 1)).toMatchObject({ readings: readings + 1, duplicates: duplicates + 1 });
+    expect(await site.untilReadings(readings + 1)).toMatchObject({ readings: readings + 1, duplicates: duplicates + 1 });
   });
 
   it('are opened again after they were unplugged', async () => {
-    const before = (await totals()).readings;
+    const before = (await site.totals()).readings;
     await cables.board.pullOut();
     await linesAreOpen(NAMES.length - 1);
     await cables.board.plugIn();
     await linesAreOpen(NAMES.length);
     await cables.board.send(ZERO, encodePacket(packet(5)), ZERO);
     await until('it is acknowledged', () => Promise.resolve(answersIn(cables.board.heard).includes('ack 5')));
-    expect((await readingsBecome(before + 1)).readings).toBe(before + 1);
+    expect((await site.untilReadings(before + 1)).readings).toBe(before + 1);
   });
 
   it('have lost nothing that was acknowledged when the gateway is killed', async () => {
-    const before = (await totals()).readings;
+    const before = (await site.totals()).readings;
     const sent = Array.from({ length: 200 }, (_, i) => packet(20 + i));
     for (const each of sent) await cables.board.send(encodePacket(each), ZERO);
     await until('some are acknowledged', () => Promise.resolve(answersIn(cables.board.heard).length > 10));
@@ -135,6 +124,6 @@ describe.skipIf(needed.missing)(`devices on serial lines${needed.note}`, () => {
     // The device sends again what was not acknowledged.
     const missing = sent.filter(({ sequence }) => !acknowledged.includes(`ack ${sequence}`));
     for (const each of missing) await cables.board.send(ZERO, encodePacket(each), ZERO);
-    expect((await readingsBecome(before + sent.length)).readings).toBe(before + sent.length);
+    expect((await site.untilReadings(before + sent.length)).readings).toBe(before + sent.length);
   });
 });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { AddedDevice, Status } from '../../gateway/administration.ts';
+import type { Totals } from '../../gateway/derive/derive-store.ts';
 import type { DeviceId } from '../../gateway/reading.ts';
 import { controlClient, type AdministrationApi } from '../../gateway/web/control.ts';
 import { freePorts, Program, until, vitalgate } from './program.ts';
@@ -143,6 +144,19 @@ export class Site implements AsyncDisposable {
 
   async metrics(): Promise<string> {
     return await (await fetch(`${this.webUrl}/metrics`)).text();
+  }
+
+  /** What derivation counted, once nothing is under way. */
+  async totals(): Promise<Totals> {
+    return (await this.settled()).totals;
+  }
+
+  /** The same, once there are at least so many readings. */
+  async untilReadings(count: number): Promise<Totals> {
+    return await until(`${count} readings are derived`, async () => {
+      const totals = await this.totals();
+      return totals.readings >= count && totals;
+    });
   }
 
   /** Waits until every frame of the journal is sealed and every block countersigned. */
