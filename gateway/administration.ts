@@ -2,7 +2,9 @@
 
 import { encodeOperatorAction } from './decode/operator.ts';
 import type { DeriveStore, Totals } from './derive/derive-store.ts';
+import { discovered, listDevices, type Discovered, type ListedDevice } from './device-views.ts';
 import { UsageError, type StoreError } from './errors.ts';
+import type { Clock } from './ingest/clock.ts';
 import { generatePassword, makeCredential, type CredentialStore } from './ingest/devices.ts';
 import type { Journal } from './ingest/journal.ts';
 import type { BlockStore, PendingEntries } from './ledger/block-store.ts';
@@ -14,13 +16,13 @@ import type { GenesisParameters } from './ledger/genesis.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Progress, StateProgress } from './progress.ts';
 import type { UnixMillis } from './quantity.ts';
+import { quarantinePage, quarantinedFrame, retryOne, retryPage, type QuarantineFilter, type QuarantinePage, type QuarantinedFrame, type QuarantineSources, type RetryPage } from './quarantine.ts';
 import { LANES, type DeviceId, type Lane, type ReadingState, type Sequence, type Subject } from './reading.ts';
 import { traceMessage, type Trace } from './trace.ts';
 import type { RelayStatus } from './uplink/relay.ts';
 import type { Uplink } from './uplink/uplink.ts';
 
 export type AddedDevice = Readonly<{ device: DeviceId; password: string; subject: Subject; topic: string }>;
-export type ListedDevice = Readonly<{ device: DeviceId; subject: Subject | null }>;
 export type LaneStatus = Readonly<{ lane: Lane; height: number; hash: string; entries: number }>;
 
 export type Status = Readonly<{
@@ -36,6 +38,9 @@ export type Status = Readonly<{
   /** In words, with the payload that stays on this machine: for the people of the house. */
   lastEvent: string | null;
 }>;
+
+/** On the gateway's wall clock; absent: from now, for ever. */
+export type Period = Readonly<{ from?: UnixMillis; until?: UnixMillis }>;
 
 /** What reading the configuration again did, and the sections that are different but count only after a restart. */
 export type Reloaded = Readonly<{ activated: readonly ('rules' | 'profiles')[]; needRestart: readonly string[] }>;
@@ -54,6 +59,7 @@ export type AdministrationOptions = Readonly<{
   parameters: GenesisParameters;
   subjectKey: Uint8Array;
   random: (size: number) => Uint8Array;
+  clock: Clock;
   startedAt: UnixMillis;
 }>;
 
@@ -76,9 +82,17 @@ export class Administration {
     return { device, password, subject, topic: `devices/${device}/readings` };
   }
 
-  /** Binds a device to a patient or room, also one that has no credentials because it speaks through another's connection. */
-  async bindDevice(device: DeviceId, subject: Subject): Promise<void> {
-    await this.#options.pipeline.decide(encodeOperatorAction({ type: 'bind', device, subject }));
+  /**
+   * Binds a device to a patient or room, also one that has no credentials because it speaks through another's connection. Throws
+   * {@link UsageError} for a period that is none, or while the gateway does not know what time it is.
+   */
+  async bindDevice(device: DeviceId, subject: Subject, period: Period = {}): Promise<void> {
+    const { from, until } = period;
+    if (from !== undefined && until !== undefined && from >= until) throw new UsageError('the period must end after it begins');
+    if ((from !== undefined || until !== undefined) && this.#options.clock.trust() === 'implausible') {
+      throw new UsageError("the gateway's clock is not set yet: bind without from and until, or wait until it is");
+    }
+    await this.#options.pipeline.decide(encodeOperatorAction({ type: 'bind', device, subject, ...period }));
   }
 
   /** Takes a device's credential and binding away. Its past messages stay. */
@@ -88,11 +102,40 @@ export class Administration {
     await this.#options.pipeline.decide(encodeOperatorAction({ type: 'unbind', device }));
   }
 
-  /** Those with credentials and those that are bound, by name. */
+  /** Those that can log in, are bound, or have sent something, by name. */
   async devices(): Promise<readonly ListedDevice[]> {
-    const { bindings } = this.#options.pipeline.derived;
-    const all = new Set([...(await this.#options.credentials.list()), ...bindings.keys()]);
-    return [...all].toSorted().map((device) => ({ device, subject: bindings.get(device) ?? null }));
+    const { credentials, pipeline, clock } = this.#options;
+    return listDevices(pipeline.derived, await credentials.list(), clock.now());
+  }
+
+  /** Who is seen and reaches nobody. */
+  async discover(): Promise<readonly Discovered[]> {
+    return discovered(this.#options.pipeline.derived);
+  }
+
+  /** A page of what could not be understood, in the order it came. */
+  async quarantine(from: Sequence, filter: QuarantineFilter = {}): Promise<QuarantinePage> {
+    return await quarantinePage(this.#options, from, filter);
+  }
+
+  /** Throws {@link UsageError} when the frame is not in quarantine. */
+  async quarantined(sequence: Sequence): Promise<QuarantinedFrame> {
+    return await quarantinedFrame(this.#options, sequence);
+  }
+
+  /** Tries a page of the quarantine again; see quarantine.ts. */
+  async retryQuarantine(from: Sequence, filter: QuarantineFilter = {}): Promise<RetryPage> {
+    return await retryPage(this.#quarantineSources(), from, filter);
+  }
+
+  /** Tries one frame again. Throws {@link UsageError} when it is not in quarantine. */
+  async retryQuarantined(sequence: Sequence): Promise<void> {
+    await retryOne(this.#quarantineSources(), sequence);
+  }
+
+  #quarantineSources(): QuarantineSources {
+    const { journal, deriveStore, pipeline } = this.#options;
+    return { journal, deriveStore, carryOut: (actions) => pipeline.carryOut(actions) };
   }
 
   /**

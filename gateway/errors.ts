@@ -35,19 +35,21 @@ export class UsageError extends VitalgateError {
 }
 
 /** Why a frame was put into quarantine. The words are metric labels and file names of test vectors: do not rename. */
-export type QuarantineReason =
-  | 'empty_payload'
-  | 'invalid_utf8'
-  | 'invalid_json'
-  | 'too_complex'
-  | 'wrong_shape'
-  | 'unknown_measurement'
-  | 'wrong_unit'
-  | 'not_a_number'
-  | 'implausible_value'
-  | 'unknown_topic'
-  | 'unbound_device'
-  | 'unapproved_device';
+export const QUARANTINE_REASONS = [
+  'empty_payload',
+  'invalid_utf8',
+  'invalid_json',
+  'too_complex',
+  'wrong_shape',
+  'unknown_measurement',
+  'wrong_unit',
+  'not_a_number',
+  'implausible_value',
+  'unknown_topic',
+  'unbound_device',
+  'unapproved_device',
+] as const;
+export type QuarantineReason = (typeof QUARANTINE_REASONS)[number];
 
 export class DecodeError extends VitalgateError {
   readonly code = 'VG_DECODE';

@@ -123,7 +123,7 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
     if (rereadConfig === undefined) throw new UsageError('this gateway was started without a configuration file');
     return await reloadFrom(rereadConfig(), { config, pipeline, log });
   };
-  const administration = new Administration({ reload, ...stores, ...identity, ...chain, pipeline, progress, uplink, random, startedAt: clock.now() });
+  const administration = new Administration({ reload, ...stores, ...identity, ...chain, pipeline, progress, uplink, random, clock, startedAt: clock.now() });
   const gateway = { administration, chain: chain.chain, storeLost: storeLost.promise, stop: () => opened.close() };
   if (!serve) return { ...gateway, addresses: {} };
   return { ...gateway, addresses: await startServing({ config, stores, pipeline, metrics, progress, administration, clock, log, opened }) };

@@ -59,6 +59,7 @@ export class Pipeline {
   readonly #deriveLoop: DeriveLoop;
   readonly #sealLoops: ReadonlyMap<Lane, SealLoop>;
   readonly #clock: Clock;
+  #waitingForDerivation: { sequence: number; resolve: () => void; reject: (error: StoreError) => void }[] = [];
 
   /** Loads the state of derivation and starts both loops. Throws {@link StoreError} when it does not fit the journal. */
   static async start(options: PipelineOptions): Promise<Pipeline> {
@@ -83,11 +84,12 @@ export class Pipeline {
       deriver: this.#deriver,
       cursor: state.cursor,
       windowAge: halfAge,
-      requestTick: () => void this.accept(this.#frame('timer', new Uint8Array())).catch(() => undefined),
+      requestTick: () => this.#tick(),
       onCommitted: (checkpoints) => {
         const before = this.derived.totals;
         for (const checkpoint of checkpoints) this.derived.take(checkpoint);
         observe.derived(checkpoints, before);
+        this.#answerWaiting();
         for (const lane of lanesOf(checkpoints)) this.#sealLoops.get(lane)?.wake();
       },
       onFault: (fault) => observe.loopFault('derive', fault),
@@ -104,6 +106,8 @@ export class Pipeline {
       },
     });
     this.#deriveLoop.start();
+    // From here on somebody listens again; and if no device ever speaks again, that is to be noticed.
+    if (state.devices.size > 0) this.#tick();
     for (const loop of this.#sealLoops.values()) loop.start();
   }
 
@@ -127,6 +131,30 @@ export class Pipeline {
     return this.accept(this.#frame('operator', action));
   }
 
+  /** Records several decisions as one, and resolves when they are derived and committed. Rejects with {@link StoreError} when the pipeline stops before. */
+  async carryOut(actions: readonly Uint8Array[]): Promise<void> {
+    // The last frame closes their window.
+    const frames = [...actions.map((action) => this.#frame('operator', action)), this.#frame('timer', new Uint8Array())];
+    const last = (await this.acceptAll(frames)) + frames.length - 1;
+    await this.#derivedUntil(last);
+  }
+
+  #tick(): void {
+    this.accept(this.#frame('timer', new Uint8Array())).catch(() => undefined);
+  }
+
+  #derivedUntil(sequence: number): Promise<void> {
+    if (this.derived.cursor >= sequence) return Promise.resolve();
+    return new Promise((resolve, reject) => this.#waitingForDerivation.push({ sequence, resolve, reject }));
+  }
+
+  #answerWaiting(): void {
+    const due = this.#waitingForDerivation.filter(({ sequence }) => sequence <= this.derived.cursor);
+    if (due.length === 0) return;
+    this.#waitingForDerivation = this.#waitingForDerivation.filter((each) => !due.includes(each));
+    for (const { resolve } of due) resolve();
+  }
+
   get waiting(): number {
     return this.#acceptor.waiting;
   }
@@ -145,6 +173,7 @@ export class Pipeline {
     await this.#deriveLoop.stop();
     await this.#deriver.close();
     await Promise.all([...this.#sealLoops.values()].map((loop) => loop.stop()));
+    for (const { reject } of this.#waitingForDerivation) reject(new StoreError('VG_STORE_CLOSED', 'the gateway is stopping; the decision is in the journal and is derived after the next start'));
   }
 
   #frame(source: 'timer' | 'operator', payload: Uint8Array): Frame {

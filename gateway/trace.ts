@@ -105,7 +105,7 @@ async function lastIn(journal: Journal, device: DeviceId, first: number, last: n
 }
 
 function describe({ derived }: TraceSources, { sequence, frame }: AcceptedFrame): Trace['accepted'] {
-  const subject = frame.device === '' ? undefined : derived.bindings.get(frame.device);
+  const subject = frame.device === '' ? undefined : derived.subjectAt(frame.device, frame.receivedAt);
   return {
     sequence,
     device: frame.device,

@@ -44,9 +44,26 @@ function mistakesOfDecoder(owner: unknown, { families }: Known): Mistake[] {
 function mistakesOfProfile(profile: unknown, known: Known): Mistake[] {
   return [
     ...mistakesOfDecoder(profile, known),
-    ...mistakesOfChannels(profile, known),
-    ...each(field(profile, 'devices'), (device) => mistakesOfChannels(device, known), ['devices']),
+    ...mistakesOfMeanings(profile, known),
+    ...each(field(profile, 'devices'), (device) => mistakesOfMeanings(device, known), ['devices']),
   ];
+}
+
+/** What is said of channels and measurements, by a profile or by one of its devices. */
+const mistakesOfMeanings = (owner: unknown, known: Known): Mistake[] => [...mistakesOfChannels(owner, known), ...mistakesOfExpectations(owner, known)];
+
+function mistakesOfExpectations(owner: unknown, { measurements }: Known): Mistake[] {
+  const expected = field(owner, 'expect');
+  if (typeof expected !== 'object' || expected === null) return [];
+  return Object.entries(expected).flatMap(([measurement, expectation]: [string, unknown]): Mistake[] => {
+    const table = measurements.get(measurement);
+    if (table === undefined) return [{ path: ['expect', measurement], message: unknown('measurement', measurement, [...measurements.keys()]) }];
+    const between = field(expectation, 'between');
+    const [lowest, highest] = table.plausible;
+    const values = Array.isArray(between) ? between.filter((value) => typeof value === 'number') : [];
+    if (values.every((value) => value >= lowest && value <= highest)) return [];
+    return [{ path: ['expect', measurement, 'between'], message: `expected values from ${lowest} to ${highest} ${table.unit}, all that ${measurement} can be` }];
+  });
 }
 
 function mistakesOfChannels(owner: unknown, known: Known): Mistake[] {

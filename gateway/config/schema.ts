@@ -132,6 +132,26 @@ const channels = z
   .optional()
   .describe('What the channels of the source measure, beside or instead of what its family says; "ignore" for none.');
 
+const expectation = z
+  .strictObject({
+    every: duration(Millis(100), Minutes(31 * 24 * 60)).optional().describe('How often a value comes at least while the device is in use, a duration; after three times as long without one it is said that it is missing. Default: learned.'),
+    between: z
+      .tuple([number('the lowest value'), number('the highest value')], { error: 'expected [lowest, highest]' })
+      .refine(([lowest, highest]) => lowest < highest, { error: 'expected [lowest, highest], the lowest first' })
+      .optional()
+      .describe('The values this device can truthfully report, in the unit of the measurement; others go to quarantine. Default: what anybody can.'),
+  })
+  .transform((given) => withoutAbsent(given));
+
+const expect = z
+  .record(name('the name of a measurement'), expectation, { error: 'expected measurements, each with what is expected of it' })
+  .optional()
+  .describe('What is expected of its measurements.');
+
+const deviceClass = word('clinical', 'wellness', 'room')
+  .optional()
+  .describe('clinical (measurement-grade), wellness (a consumer wearable) or room. Default: not said.');
+
 const profile = z
   .strictObject({
     name: name('a profile name').describe('Name of the profile in messages; unique in this file.'),
@@ -145,12 +165,16 @@ const profile = z
           address: line('an address', 256).describe('What the source calls the device: its friendly name, its hardware address.'),
           device: deviceId().describe('What we call it: the id that is bound to a patient or a room.'),
           channels,
+          expect,
+          class: deviceClass,
         }),
         { error: 'expected a list of devices' },
       )
       .max(MOST_DEVICES_OF_A_PROFILE, { error: `expected at most ${MOST_DEVICES_OF_A_PROFILE} devices` })
       .optional()
       .describe('The devices behind the connection that are ours. Others are kept apart and counted.'),
+    expect,
+    class: deviceClass,
   })
   .transform((given): Profile => withoutAbsent(given) as Profile)
   .describe('How the messages of some devices are read.');

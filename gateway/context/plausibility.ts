@@ -3,11 +3,15 @@ import { DecodeError } from '../errors.ts';
 import { Minutes, UnixMillis } from '../quantity.ts';
 import type { ClockTrust, Reading } from '../reading.ts';
 
-/** Returns why a reading cannot be true of any living person or room, or undefined. The value itself is not repeated. */
-export function implausible(reading: Reading): DecodeError | undefined {
+/**
+ * Returns why a reading cannot be true of any living person or room, or of what its device can report (`between`), or undefined.
+ * The value itself is not repeated.
+ */
+export function implausible(reading: Reading, between?: readonly [lowest: number, highest: number]): DecodeError | undefined {
   const measurement = MEASUREMENTS.get(reading.measurement);
   if (measurement === undefined) return new DecodeError('unknown_measurement', `unknown measurement "${reading.measurement}"`);
-  const [lowest, highest] = measurement.plausible;
+  const lowest = Math.max(measurement.plausible[0], between?.[0] ?? -Infinity);
+  const highest = Math.min(measurement.plausible[1], between?.[1] ?? Infinity);
   const values = typeof reading.value === 'number' ? [reading.value] : reading.value;
   if (values.every((value) => value >= lowest && value <= highest)) return undefined;
   return new DecodeError('implausible_value', `${reading.measurement} outside ${lowest} to ${highest} ${measurement.unit}`);

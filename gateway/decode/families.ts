@@ -1,6 +1,6 @@
 import { csvLine } from './csv-lines.ts';
 import { esphome } from './esphome.ts';
-import { channelFamily, nativeFamily, type Family } from './family.ts';
+import { channelFamily, discoveryFamily, nativeFamily, type Family } from './family.ts';
 import { gatt, gattHex, gattLine } from './gatt.ts';
 import { MEASUREMENTS } from './measurements.ts';
 import { NATIVE_CBOR_VERSION, decodeNativeCbor } from './native-cbor.ts';
@@ -75,6 +75,7 @@ const ALL: readonly Family[] = [
   channelFamily(esphome, ROOM),
   channelFamily(tasmota, TASMOTA),
   channelFamily(shelly, SHELLY),
+  discoveryFamily('home-assistant', 1),
 ];
 
 /** Every family a profile can name. */
@@ -83,5 +84,7 @@ export const FAMILIES: ReadonlyMap<string, Family> = new Map(ALL.map((family) =>
 /** What devices may speak without any configuration: the topic names the family. */
 export const BUILT_IN_PROFILES: readonly Profile[] = [
   { name: 'readings', decoder: 'native-json', topic: 'devices/+/readings' },
+  // Discovery topics begin with this word unless somebody changed it.
+  { name: 'discovery', decoder: 'home-assistant', topic: 'devices/+/homeassistant/#' },
   ...[...FAMILIES.keys()].map((decoder) => ({ name: decoder, decoder, topic: `devices/+/${decoder}/#` })),
 ];

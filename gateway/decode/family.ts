@@ -1,9 +1,9 @@
 /** A device family: a decoder with what its channels usually are, or one whose payloads name measurements themselves. */
 
-import type { DeviceId } from '../reading.ts';
 import type { Decoder, DecoderInput, Notice } from './decoder.ts';
+import { readDiscovery, type Announced } from './home-assistant.ts';
 import type { Message } from './native-json.ts';
-import { messageFrom, type ChannelMap, type Profile } from './profile.ts';
+import { messageFrom, type ChannelMap, type KnownDevice, type Profile } from './profile.ts';
 
 /** What one frame of a device meant. */
 export type Interpretation = Readonly<{
@@ -11,8 +11,10 @@ export type Interpretation = Readonly<{
   notices: readonly Notice[];
   /** Which device behind the connection is meant, in the source's words; absent when it is the connection's own. */
   address?: string;
-  /** Our name for that address; absent when the profile does not know it. */
-  device?: DeviceId;
+  /** What the profile knows of that address; absent when it is a stranger. */
+  known?: KnownDevice;
+  /** What devices of others are said to be; none of it is a reading. */
+  announced?: readonly Announced[];
   /** For the next frame of this connection; absent: as before. */
   memory?: unknown;
 }>;
@@ -44,9 +46,23 @@ export function channelFamily<Memory>({ name, version, decode }: Decoder<Memory>
         message: messageFrom(decoded, [known?.channels, profile.channels, channels]),
         notices,
         ...(address === undefined ? {} : { address }),
-        ...(known === undefined ? {} : { device: known.device }),
+        ...(known === undefined ? {} : { known }),
         ...(decoded.memory === undefined ? {} : { memory: decoded.memory }),
       };
+    },
+  };
+}
+
+/** Messages below the discovery prefix that say what the devices of others are (home-assistant.ts); none, when one is taken back. */
+export function discoveryFamily(name: string, version: number): Family {
+  return {
+    name,
+    version,
+    interpret: ({ topic, payload }) => {
+      // Home Assistant says there, too, when it starts.
+      if (!topic.endsWith('/config')) return { message: { readings: [], rejected: [] }, notices: [] };
+      const { id, announced, rejected } = readDiscovery({ topic: `${name}/${topic}`, payload });
+      return { message: { readings: [], rejected }, notices: [], address: id, announced };
     },
   };
 }

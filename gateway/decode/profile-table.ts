@@ -1,8 +1,9 @@
 import { DecodeError } from '../errors.ts';
+import { Millis } from '../quantity.ts';
 import { isDeviceId } from '../reading.ts';
 import { BUILT_IN_PROFILES, FAMILIES } from './families.ts';
 import type { Family } from './family.ts';
-import { relativeTopic, type ChannelMap, type KnownDevice, type Mapping, type Profile } from './profile.ts';
+import { DEVICE_CLASSES, relativeTopic, type ChannelMap, type Expectation, type Expectations, type KnownDevice, type Mapping, type Profile } from './profile.ts';
 
 /** How one topic is read. */
 export type Reader = Readonly<{ family: Family; profile: Profile; relative: string }>;
@@ -56,11 +57,35 @@ const isText = (value: unknown): value is string => typeof value === 'string';
 const isTextOrAbsent = (value: unknown): value is string | undefined => value === undefined || isText(value);
 const isNumberOrAbsent = (value: unknown): value is number | undefined => value === undefined || Number.isFinite(value);
 
-function readProfile({ name, decoder, topic, timeZone, channels, devices }: Fields): Profile | undefined {
-  const [map, known] = [readChannels(channels), readDevices(devices)];
+function readProfile(fields: Fields): Profile | undefined {
+  const { name, decoder, topic, timeZone, channels, devices } = fields;
+  const [map, known, more] = [readChannels(channels), readDevices(devices), readExpected(fields)];
   if (!isText(name) || !isText(decoder) || !FAMILIES.has(decoder) || !isText(topic) || !isTextOrAbsent(timeZone)) return undefined;
-  if (map === undefined || known === undefined) return undefined;
-  return { name, decoder, topic, channels: map, devices: known, ...(timeZone === undefined ? {} : { timeZone }) };
+  if (map === undefined || known === undefined || more === undefined) return undefined;
+  return { name, decoder, topic, channels: map, devices: known, ...(timeZone === undefined ? {} : { timeZone }), ...more };
+}
+
+function readExpected({ expect, class: given }: Fields): Pick<Profile, 'expect' | 'class'> | undefined {
+  const deviceClass = DEVICE_CLASSES.find((each) => each === given);
+  const expectations = readExpectations(expect);
+  if ((given !== undefined && deviceClass === undefined) || expectations === undefined) return undefined;
+  return { ...(Object.keys(expectations).length === 0 ? {} : { expect: expectations }), ...(deviceClass === undefined ? {} : { class: deviceClass }) };
+}
+
+function readExpectations(value: unknown): Expectations | undefined {
+  const expectations: [string, Expectation][] = [];
+  for (const [measurement, each] of Object.entries(fieldsOf(value))) {
+    const { every, between } = fieldsOf(each);
+    const range = between === undefined ? undefined : readRange(between);
+    if (!isNumberOrAbsent(every) || (between !== undefined && range === undefined)) return undefined;
+    expectations.push([measurement, { ...(every === undefined ? {} : { every: Millis(every) }), ...(range === undefined ? {} : { between: range }) }]);
+  }
+  return Object.fromEntries(expectations);
+}
+
+function readRange(value: unknown): readonly [number, number] | undefined {
+  const [lowest, highest] = Array.isArray(value) && value.length === 2 ? (value as unknown[]) : [];
+  return typeof lowest === 'number' && typeof highest === 'number' && Number.isFinite(lowest) && Number.isFinite(highest) ? [lowest, highest] : undefined;
 }
 
 function readChannels(value: unknown): ChannelMap | undefined {
@@ -89,9 +114,9 @@ function readDevices(value: unknown): readonly KnownDevice[] | undefined {
   const devices: KnownDevice[] = [];
   for (const each of value) {
     const { address, device, channels } = fieldsOf(each);
-    const map = readChannels(channels);
-    if (!isText(address) || !isText(device) || !isDeviceId(device) || map === undefined) return undefined;
-    devices.push({ address, device, channels: map });
+    const [map, more] = [readChannels(channels), readExpected(fieldsOf(each))];
+    if (!isText(address) || !isText(device) || !isDeviceId(device) || map === undefined || more === undefined) return undefined;
+    devices.push({ address, device, channels: map, ...more });
   }
   return devices;
 }

@@ -4,6 +4,7 @@
  */
 
 import { DecodeError } from '../errors.ts';
+import type { Millis } from '../quantity.ts';
 import type { DeviceId, Reading } from '../reading.ts';
 import type { Channel, Decoded } from './decoder.ts';
 import { MEASUREMENTS, type Measurement } from './measurements.ts';
@@ -23,6 +24,21 @@ export type Mapping = Readonly<{
 /** By channel name, or by its last part (`Temperature` for `AM2301.Temperature`). `ignore`: nothing we measure. */
 export type ChannelMap = Readonly<Record<string, Mapping | 'ignore'>>;
 
+/** What is expected of one measurement of a device. */
+export type Expectation = Readonly<{
+  /** How often a value comes at least while the device is in use, in ms: it is missed after three times as long. */
+  every?: Millis;
+  /** The values this device can truthfully report, inside what anybody can (measurements.ts), in the measurement's unit. */
+  between?: readonly [lowest: number, highest: number];
+}>;
+
+/** By measurement. */
+export type Expectations = Readonly<Record<string, Expectation>>;
+
+/** What a device is made for: `clinical` is measurement-grade, `wellness` is a consumer's wearable, `room` measures no person. */
+export const DEVICE_CLASSES = ['clinical', 'wellness', 'room'] as const;
+export type DeviceClass = (typeof DEVICE_CLASSES)[number];
+
 /** One of several devices behind a connection. */
 export type KnownDevice = Readonly<{
   /** As the source calls it: a friendly name, a hardware address. */
@@ -30,6 +46,9 @@ export type KnownDevice = Readonly<{
   /** As we call it: what is bound to a patient or a room. */
   device: DeviceId;
   channels?: ChannelMap;
+  /** Beside or instead of what its profile expects. */
+  expect?: Expectations;
+  class?: DeviceClass;
 }>;
 
 export type Profile = Readonly<{
@@ -43,6 +62,8 @@ export type Profile = Readonly<{
   /** Beside or instead of those of the family. */
   channels?: ChannelMap;
   devices?: readonly KnownDevice[];
+  expect?: Expectations;
+  class?: DeviceClass;
 }>;
 
 /** What a decoder found, as readings. Channels that no map names are no readings, and no mistake either. */

@@ -1,7 +1,7 @@
 import { Doorbell } from '../doorbell.ts';
 import { StoreError, messageOf } from '../errors.ts';
 import type { Journal } from '../ingest/journal.ts';
-import { MiB, Seconds, type Millis } from '../quantity.ts';
+import { MiB, Minutes, Seconds, type Millis } from '../quantity.ts';
 import { Sequence, type FrameRun } from '../reading.ts';
 import type { Checkpoint, DeriveStore } from './derive-store.ts';
 import type { Deriver } from './deriver.ts';
@@ -28,6 +28,8 @@ const READ_SIZE = MiB(1);
 /** Frames handed to the deriver at a time. */
 const SLICE = 1024;
 const RETRY_AFTER = Seconds(1);
+/** Node's timers fire at once beyond 2^31 ms. */
+const LONGEST_TIMER = Minutes(24 * 60);
 
 /**
  * Follows the journal: from memory while it keeps up, from disk after a start or when it fell behind. It never holds up
@@ -37,10 +39,12 @@ export class DeriveLoop {
   readonly #options: DeriveLoopOptions;
   #cursor: number;
   #windowIsOpen = false;
+  #dueIn: Millis | undefined;
   #tail: FrameRun[] = [];
   #tailBytes = 0;
   readonly #doorbell = new Doorbell();
   #tickTimer: NodeJS.Timeout | undefined;
+  #silenceTimer: NodeJS.Timeout | undefined;
   #stopped = false;
   #running: Promise<void> | undefined;
 
@@ -76,6 +80,7 @@ export class DeriveLoop {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#tickTimer);
+    clearTimeout(this.#silenceTimer);
     this.#doorbell.ring();
     await this.#running;
   }
@@ -110,9 +115,10 @@ export class DeriveLoop {
   }
 
   async #derive(run: FrameRun): Promise<void> {
-    const { checkpoints, windowIsOpen } = await this.#options.deriver.derive(run);
+    const { checkpoints, windowIsOpen, dueIn } = await this.#options.deriver.derive(run);
     this.#cursor = run.first + run.frames.length - 1;
     this.#windowIsOpen = windowIsOpen;
+    this.#dueIn = dueIn;
     if (checkpoints.length === 0) return;
     const committed = await this.#retrying(async () => {
       await this.#options.store.commit(checkpoints);
@@ -136,7 +142,10 @@ export class DeriveLoop {
   }
 
   #armTick(): void {
-    if (this.#tickTimer !== undefined || !this.#windowIsOpen || this.#stopped) return;
+    if (this.#stopped) return;
+    clearTimeout(this.#silenceTimer);
+    if (this.#dueIn !== undefined) this.#silenceTimer = setTimeout(() => this.#options.requestTick(), Math.min(this.#dueIn, LONGEST_TIMER));
+    if (this.#tickTimer !== undefined || !this.#windowIsOpen) return;
     this.#tickTimer = setTimeout(() => {
       this.#tickTimer = undefined;
       if (this.#windowIsOpen) this.#options.requestTick();

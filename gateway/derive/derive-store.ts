@@ -1,7 +1,11 @@
 import type { SubjectContext, ThresholdRule } from '../context/rules.ts';
 import type { Profile } from '../decode/profile.ts';
 import type { QuarantineReason } from '../errors.ts';
-import type { DeviceId, Lane, Sequence, Subject } from '../reading.ts';
+import type { DeviceId, Lane, Sequence } from '../reading.ts';
+import type { Bindings } from './bindings.ts';
+import type { DeviceStatus } from './device-status.ts';
+import type { Sighting } from './sightings.ts';
+import type { SteadyState } from './steady-time.ts';
 
 /** An entry with what stays beside the chain: its payload in clear and the salt of its commitment. */
 export type DerivedEntry = Readonly<{
@@ -25,6 +29,8 @@ export type Quarantined = Readonly<{
   decoder?: Readonly<{ name: string; version: number }>;
   /** Which device behind the connection it is about, in the source's words. */
   address?: string;
+  /** The parts that were understood, as decode/operator.ts names readings. */
+  taken?: readonly string[];
 }>;
 
 /** How often each thing happened since the journal began. */
@@ -34,6 +40,8 @@ export type Totals = Readonly<{
   events: number;
   implausibleDeviceClocks: number;
   quarantined: Readonly<Partial<Record<QuarantineReason, number>>>;
+  /** Readings that a second attempt got out of quarantine; they are among `readings`, too. */
+  recovered: number;
 }>;
 
 /** The identities (8 bytes each) of a device's frames in one window, for recognising repetitions. */
@@ -50,7 +58,12 @@ export type DerivedState = Readonly<{
   contract: Uint8Array | undefined;
   /** As configured; the built-in ones are not among them. */
   profiles: readonly Profile[];
-  bindings: ReadonlyMap<DeviceId, Subject>;
+  bindings: ReadonlyMap<DeviceId, Bindings>;
+  devices: ReadonlyMap<DeviceId, DeviceStatus>;
+  /** Who speaks and reaches nobody, under names of their own (sightings.ts). */
+  sightings: ReadonlyMap<string, Sighting>;
+  /** Undefined before the first frame. */
+  steady: SteadyState | undefined;
   /** What decoders keep between frames, by connection and decoder (meaning.ts). JSON. */
   memories: ReadonlyMap<string, unknown>;
   seen: ReadonlyMap<DeviceId, readonly SeenChunk[]>;
@@ -67,12 +80,19 @@ export type Checkpoint = Readonly<{
   totals: Totals;
   entries: readonly DerivedEntry[];
   evidence: EvidenceSpan;
+  /** New ones, and what is left of those that were tried again. */
   quarantined: readonly Quarantined[];
+  /** What is in quarantine no longer. */
+  released: readonly Sequence[];
   /** The profiles now in force; undefined when this window did not change them. */
   profiles: readonly Profile[] | undefined;
   memories: ReadonlyMap<string, unknown>;
-  /** Changed bindings; undefined for a device that is bound no longer. */
-  bindings: ReadonlyMap<DeviceId, Subject | undefined>;
+  /** As far as they changed. */
+  bindings: ReadonlyMap<DeviceId, Bindings>;
+  devices: ReadonlyMap<DeviceId, DeviceStatus>;
+  /** Undefined for what was forgotten. */
+  sightings: ReadonlyMap<string, Sighting | undefined>;
+  steady: SteadyState | undefined;
   /** Identities of this window's frames, kept under its cursor. */
   seen: ReadonlyMap<DeviceId, Uint8Array>;
   /** Chunks that fell out of a device's duplicate window. */
@@ -89,6 +109,9 @@ export interface DeriveStore {
    * takes is derived again from the journal, to the same bytes.
    */
   commit(checkpoints: readonly Checkpoint[]): Promise<void>;
+
+  /** What is in quarantine from `from` on, in order, at most `limit`. */
+  quarantine(from: Sequence, limit: number): Promise<readonly Quarantined[]>;
 
   /** The evidence entry that covers a frame; undefined while its window is open. */
   evidenceFor(sequence: Sequence): Promise<EvidenceSpan | undefined>;

@@ -1,4 +1,5 @@
 import { framesOf } from '../frame-codec.ts';
+import type { Millis } from '../quantity.ts';
 import type { FrameRun } from '../reading.ts';
 import type { Derivation } from './derivation.ts';
 import type { Checkpoint } from './derive-store.ts';
@@ -8,6 +9,8 @@ export type Derived = Readonly<{
   checkpoints: readonly Checkpoint[];
   /** Whether frames wait for their window to close: then a `timer` frame is due in time. */
   windowIsOpen: boolean;
+  /** When a `timer` frame is due even if nothing comes, so that a silence is noticed; undefined: never. */
+  dueIn: Millis | undefined;
 }>;
 
 /** Derives frames, in order. Calls MUST NOT overlap. */
@@ -30,7 +33,7 @@ export class LocalDeriver implements Deriver {
 
   deriveNow(run: FrameRun): Derived {
     const checkpoints = framesOf(run).flatMap((accepted) => this.#derivation.step(accepted) ?? []);
-    return { checkpoints, windowIsOpen: this.#derivation.hasOpenWindow };
+    return { checkpoints, windowIsOpen: this.#derivation.hasOpenWindow, dueIn: this.#derivation.dueIn };
   }
 
   async close(): Promise<void> {}

@@ -1,17 +1,33 @@
 import { clockPlausible, implausible } from '../context/plausibility.ts';
 import type { Notice } from '../decode/decoder.ts';
 import type { Interpretation } from '../decode/family.ts';
+import type { Announced } from '../decode/home-assistant.ts';
 import type { Message } from '../decode/native-json.ts';
+import type { DeviceClass, Expectations } from '../decode/profile.ts';
 import type { ProfileTable, Reader } from '../decode/profile-table.ts';
 import { DecodeError } from '../errors.ts';
+import { Millis, Minutes, UnixMillis } from '../quantity.ts';
 import type { DeviceId, Frame, Reading, Subject } from '../reading.ts';
+import { subjectAt, type Bindings } from './bindings.ts';
+import { LONGEST_BUFFER, ageOf, observeClock, type DeviceClock } from './device-clock.ts';
 
 /** What derivation knows when a frame arrives. */
 export type Knowledge = Readonly<{
   profiles: ProfileTable;
-  bindings: ReadonlyMap<DeviceId, Subject>;
+  bindings: ReadonlyMap<DeviceId, Bindings>;
   /** What a decoder keeps between the frames of a connection. */
   memories: ReadonlyMap<string, unknown>;
+  clockOf: (device: DeviceId) => DeviceClock | undefined;
+  /** Steady time of the frame (steady-time.ts). */
+  now: Millis;
+}>;
+
+/** A plausible reading of a device that was bound to somebody when it was taken. */
+export type Attributed = Readonly<{
+  reading: Reading;
+  subject: Subject;
+  /** When it was taken, on the gateway's wall clock, as well as the device's clock can tell; else when it came. */
+  measuredAt: UnixMillis;
 }>;
 
 /** What a device's frame says, as far as it can be understood. */
@@ -22,20 +38,27 @@ export type Meaning = Readonly<{
   device: DeviceId | undefined;
   /** In the source's words, which device behind the connection is meant. */
   address?: string;
-  subject: Subject | undefined;
-  /** The plausible readings of a device that is bound to somebody. */
-  readings: readonly Reading[];
+  readings: readonly Attributed[];
   /** Why the rest is in quarantine. */
   rejected: readonly DecodeError[];
   notices: readonly Notice[];
+  /** What is said about the devices of others. */
+  announced?: readonly Announced[];
   decoder: Readonly<{ name: string; version: number }> | undefined;
+  expectations: Expectations;
+  class?: DeviceClass;
   /** What the decoder must be handed next time; absent: as before. */
   memory?: unknown;
+  /** What is known of the device's clock after this message; absent when it showed none. */
+  clock?: DeviceClock;
   /** The device's clock cannot be right. The readings stand: their place in the journal says when they came. */
   clockInDoubt: boolean;
 }>;
 
-const NOTHING = { message: undefined, device: undefined, subject: undefined, readings: [], notices: [], decoder: undefined, clockInDoubt: false } as const;
+const NOTHING = { message: undefined, device: undefined, readings: [], notices: [], decoder: undefined, expectations: {}, clockInDoubt: false } as const;
+
+/** What is older is from a device's memory, whether it says so or not: no alarm may rest on it. */
+const STORED_AFTER = Minutes(5);
 
 /** The name under which a decoder's memory of a connection is kept. */
 export const memoryName = (device: DeviceId | '', decoder: string): string => `${device}/${decoder}`;
@@ -49,7 +72,7 @@ export function understand(frame: Frame, knowledge: Knowledge): Meaning {
   }
   const { name, version } = reader.family;
   try {
-    return judge(frame, interpret(frame, reader, knowledge), { name, version }, knowledge);
+    return judge(frame, interpret(frame, reader, knowledge), reader, knowledge);
   } catch (error) {
     if (error instanceof DecodeError) return { ...NOTHING, decoder: { name, version }, rejected: [error] };
     throw error;
@@ -62,40 +85,86 @@ function interpret(frame: Frame, { family, profile, relative }: Reader, { memori
   return family.interpret(input, memories.get(memoryName(frame.device, family.name)), profile);
 }
 
-function judge(frame: Frame, interpretation: Interpretation, decoder: Meaning['decoder'], { bindings }: Knowledge): Meaning {
-  const { message, notices, address } = interpretation;
-  const device = address === undefined ? (frame.device as DeviceId) : interpretation.device;
-  const subject = device === undefined ? undefined : bindings.get(device);
+function judge(frame: Frame, interpretation: Interpretation, { family, profile }: Reader, knowledge: Knowledge): Meaning {
+  const { message, notices, address, known, announced } = interpretation;
+  const device = address === undefined ? (frame.device as DeviceId) : known?.device;
   const common = {
     message,
     device,
-    subject,
     notices,
-    decoder,
-    ...(address === undefined ? {} : { address }),
+    decoder: { name: family.name, version: family.version },
+    expectations: profile.expect === undefined && known?.expect === undefined ? NOTHING.expectations : { ...profile.expect, ...known?.expect },
+    ...optional('class', known?.class ?? profile.class),
+    ...optional('address', address),
+    ...optional('announced', announced),
     ...('memory' in interpretation ? { memory: interpretation.memory } : {}),
   };
   // What says nothing about anybody needs nobody it is about.
-  const empty = message.readings.length === 0 && message.rejected.length === 0;
-  const objection = empty ? undefined : objectionTo(frame, device, subject);
-  if (objection !== undefined) return { ...common, readings: [], rejected: [objection], clockInDoubt: false };
-  return { ...common, ...sort(frame, message) };
+  if (message.readings.length === 0 && (message.rejected.length === 0 || announced !== undefined)) return { ...common, readings: [], rejected: message.rejected, clockInDoubt: false };
+  if (device === undefined) return { ...common, ...refused(new DecodeError('unapproved_device', `no profile names this device behind ${frame.device}`)) };
+  const bindings = knowledge.bindings.get(device);
+  if (bindings === undefined) return { ...common, ...refused(notBound(device)) };
+  const clock = clockAfter(frame, message, knowledge.clockOf(device), knowledge.now);
+  return { ...common, ...optional('clock', clock), ...sort({ frame, message, device, bindings, clock, now: knowledge.now, expectations: common.expectations }) };
 }
 
-function objectionTo(frame: Frame, device: DeviceId | undefined, subject: Subject | undefined): DecodeError | undefined {
-  if (device === undefined) return new DecodeError('unapproved_device', `no profile names this device behind ${frame.device}`);
-  return subject === undefined ? new DecodeError('unbound_device', `${device} is bound to no patient and no room`) : undefined;
+/** `{[name]: value}`, or nothing when there is none. */
+const optional = <Name extends string, T>(name: Name, value: T | undefined): Partial<Record<Name, T>> => (value === undefined ? {} : ({ [name]: value } as Record<Name, T>));
+
+const refused = (objection: DecodeError): Pick<Meaning, 'readings' | 'rejected' | 'clockInDoubt'> => ({ readings: [], rejected: [objection], clockInDoubt: false });
+
+const notBound = (device: DeviceId): DecodeError => new DecodeError('unbound_device', `${device} was bound to no patient and no room at that time`);
+
+/** What a broker or the device's memory had kept says nothing about what its clock shows now. */
+function clockAfter(frame: Frame, { readings, deviceTime }: Message, before: DeviceClock | undefined, now: Millis): DeviceClock | undefined {
+  if (frame.retained === true) return before;
+  let newest = deviceTime;
+  for (const reading of readings) {
+    if (reading.doubt === 'stored' || reading.deviceTime === undefined) continue;
+    if (newest === undefined || reading.deviceTime > newest) newest = reading.deviceTime;
+  }
+  return newest === undefined || !Number.isSafeInteger(Math.trunc(newest)) ? before : observeClock(before, newest, now);
 }
 
-function sort(frame: Frame, message: Message): Pick<Meaning, 'readings' | 'rejected' | 'clockInDoubt'> {
-  const readings: Reading[] = [];
+type Sorting = Readonly<{
+  frame: Frame;
+  message: Message;
+  device: DeviceId;
+  bindings: Bindings;
+  clock: DeviceClock | undefined;
+  now: Millis;
+  expectations: Expectations;
+}>;
+
+function sort({ frame, message, device, bindings, clock, now, expectations }: Sorting): Pick<Meaning, 'readings' | 'rejected' | 'clockInDoubt'> {
+  const readings: Attributed[] = [];
   const rejected = [...message.rejected];
   let clockInDoubt = false;
+  let belongsToNobody = false;
   for (const reading of message.readings) {
-    const objection = implausible(reading);
-    if (objection === undefined) readings.push(frame.retained === true ? { ...reading, doubt: 'stored' } : reading);
-    else rejected.push(objection);
     if (reading.deviceTime !== undefined && !clockPlausible(reading.deviceTime, frame.receivedAt, frame.clockTrust)) clockInDoubt = true;
+    const objection = implausible(reading, expectations[reading.measurement]?.between);
+    if (objection !== undefined) {
+      rejected.push(objection);
+      continue;
+    }
+    const age = ageOfReading(reading, frame, clock, now);
+    const subject = subjectAt(bindings, Millis(now - age));
+    if (subject === undefined) belongsToNobody = true;
+    else readings.push({ reading: frame.retained === true || age > STORED_AFTER ? stored(reading) : reading, subject, measuredAt: UnixMillis(frame.receivedAt - age) });
   }
+  if (belongsToNobody) rejected.push(notBound(device));
   return { readings, rejected, clockInDoubt };
 }
+
+/** How long ago it was taken; 0 when its device has no clock, or one that cannot be right. */
+function ageOfReading({ deviceTime, doubt }: Reading, { receivedAt, clockTrust }: Frame, clock: DeviceClock | undefined, now: Millis): Millis {
+  if (deviceTime === undefined) return Millis(0);
+  const isKept = doubt === 'stored' && clockPlausible(deviceTime, receivedAt, clockTrust);
+  // Records of a device that was never heard live: its clock is all there is.
+  if (clock === undefined) return Millis(isKept && clockTrust !== 'implausible' ? Math.max(0, receivedAt - deviceTime) : 0);
+  const age = ageOf(clock, deviceTime, now);
+  return age <= LONGEST_BUFFER || isKept ? age : Millis(0);
+}
+
+const stored = (reading: Reading): Reading => ({ ...reading, doubt: reading.doubt ?? 'stored' });

@@ -1,25 +1,31 @@
 import type { Profile } from '../decode/profile.ts';
+import { Millis, UnixMillis } from '../quantity.ts';
 import type { DeviceId, Sequence, Subject } from '../reading.ts';
+import { subjectAt, type Bindings } from './bindings.ts';
 import type { Checkpoint, DerivedState, Totals } from './derive-store.ts';
+import type { DeviceStatus } from './device-status.ts';
+import type { Sighting } from './sightings.ts';
+import type { SteadyState } from './steady-time.ts';
+
+/** The parts of the state that are replaced as a whole. */
+type Head = Pick<DerivedState, 'cursor' | 'contract' | 'totals' | 'profiles' | 'steady'>;
 
 /**
  * What the rest of the gateway may know of derivation: its state as of the last committed checkpoint, followed by
  * taking in checkpoints. Derivation itself runs in a thread of its own.
  */
 export class DerivationOverview {
-  #cursor: number;
-  #contract: Uint8Array | undefined;
-  #totals: Totals;
-  #profiles: readonly Profile[];
-  readonly #bindings: Map<DeviceId, Subject>;
+  #head: Head;
+  readonly #bindings: Map<DeviceId, Bindings>;
+  readonly #devices: Map<DeviceId, DeviceStatus>;
+  readonly #sightings: Map<string, Sighting>;
   readonly #lastWindow = new Map<DeviceId, Sequence>();
 
   constructor(state: DerivedState) {
-    this.#cursor = state.cursor;
-    this.#contract = state.contract;
-    this.#totals = state.totals;
-    this.#profiles = state.profiles;
+    this.#head = headOf(state, state.profiles);
     this.#bindings = new Map(state.bindings);
+    this.#devices = new Map(state.devices);
+    this.#sightings = new Map(state.sightings);
     for (const [device, chunks] of state.seen) {
       const last = chunks.at(-1);
       if (last !== undefined) this.#lastWindow.set(device, last.window);
@@ -27,38 +33,60 @@ export class DerivationOverview {
   }
 
   take(checkpoint: Checkpoint): void {
-    this.#cursor = checkpoint.cursor;
-    this.#contract = checkpoint.contract;
-    this.#totals = checkpoint.totals;
-    this.#profiles = checkpoint.profiles ?? this.#profiles;
-    for (const [device, subject] of checkpoint.bindings) {
-      if (subject === undefined) this.#bindings.delete(device);
-      else this.#bindings.set(device, subject);
+    this.#head = headOf(checkpoint, checkpoint.profiles ?? this.#head.profiles);
+    for (const [device, bindings] of checkpoint.bindings) this.#bindings.set(device, bindings);
+    for (const [device, status] of checkpoint.devices) this.#devices.set(device, status);
+    for (const [name, sighting] of checkpoint.sightings) {
+      if (sighting === undefined) this.#sightings.delete(name);
+      else this.#sightings.set(name, sighting);
     }
     for (const device of checkpoint.seen.keys()) this.#lastWindow.set(device, checkpoint.cursor);
   }
 
   /** The last frame that is derived and committed. */
   get cursor(): number {
-    return this.#cursor;
+    return this.#head.cursor;
   }
 
   /** SHA-256 of the rules in force; undefined before any were activated. */
   get contract(): Uint8Array | undefined {
-    return this.#contract;
+    return this.#head.contract;
   }
 
   /** As configured; the built-in ones are not among them. */
   get profiles(): readonly Profile[] {
-    return this.#profiles;
+    return this.#head.profiles;
   }
 
   get totals(): Totals {
-    return this.#totals;
+    return this.#head.totals;
   }
 
-  get bindings(): ReadonlyMap<DeviceId, Subject> {
+  get bindings(): ReadonlyMap<DeviceId, Bindings> {
     return this.#bindings;
+  }
+
+  get devices(): ReadonlyMap<DeviceId, DeviceStatus> {
+    return this.#devices;
+  }
+
+  get sightings(): readonly Sighting[] {
+    return [...this.#sightings.values()];
+  }
+
+  /** Whom a device measured at an instant of the gateway's wall clock. */
+  subjectAt(device: DeviceId, instant: UnixMillis): Subject | undefined {
+    return subjectAt(this.#bindings.get(device), this.steadyAt(instant));
+  }
+
+  /** An instant of the wall clock as steady time (steady-time.ts), as both stand now. */
+  steadyAt(instant: UnixMillis): Millis {
+    const { steady } = this.#head;
+    return Millis(instant + (steady === undefined ? 0 : steady.now - steady.receivedAt));
+  }
+
+  wallAt(steady: Millis): UnixMillis {
+    return UnixMillis(steady - this.steadyAt(UnixMillis(0)));
   }
 
   /** The last closed window, named by its last frame, in which the device sent something. */
@@ -66,3 +94,7 @@ export class DerivationOverview {
     return this.#lastWindow.get(device);
   }
 }
+
+const headOf = ({ cursor, contract, totals, steady }: Omit<Head, 'profiles'> & Readonly<{ steady: SteadyState | undefined }>, profiles: Head['profiles']): Head => ({
+  cursor, contract, totals, steady, profiles,
+});

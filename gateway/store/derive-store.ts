@@ -1,12 +1,13 @@
 import type { SubjectContext, ThresholdRule } from '../context/rules.ts';
-import type { Checkpoint, DeriveStore, DerivedState, EvidenceSpan, SeenChunk, Totals } from '../derive/derive-store.ts';
-import { Sequence, type DeviceId, type Subject } from '../reading.ts';
+import type { Checkpoint, DeriveStore, DerivedState, EvidenceSpan, Quarantined, SeenChunk, Totals } from '../derive/derive-store.ts';
+import { Sequence, type DeviceId } from '../reading.ts';
 import type { Change, KeyValueStore } from './key-value.ts';
 import {
   allOf,
+  bindingsKey,
   contextKey,
   derivationKey,
-  deviceStateKey,
+  deviceStatusKey,
   evidenceKey,
   memoryKey,
   nameAt,
@@ -15,17 +16,20 @@ import {
   pendingKey,
   profilesKey,
   quarantineKey,
+  sightingKey,
   windowKey,
 } from './keys.ts';
 
+type Bindings = NonNullable<ReturnType<DerivedState['bindings']['get']>>;
+
 /** The record under `D`. Small records of derivation are JSON: read by people when something is wrong. */
-type Root = Readonly<{ cursor: number; entrySequence: number; rules: readonly ThresholdRule[]; contract?: string; totals: Totals }>;
+type Root = Readonly<{ cursor: number; entrySequence: number; rules: readonly ThresholdRule[]; contract?: string; totals: Totals; steady?: NonNullable<DerivedState['steady']> }>;
 
 const NOTHING_YET: Root = {
   cursor: 0,
   entrySequence: 0,
   rules: [],
-  totals: { readings: 0, duplicates: 0, events: 0, implausibleDeviceClocks: 0, quarantined: {} },
+  totals: { readings: 0, duplicates: 0, events: 0, implausibleDeviceClocks: 0, quarantined: {}, recovered: 0 },
 };
 
 const toJson = (value: unknown): Buffer => Buffer.from(JSON.stringify(value), 'utf8');
@@ -40,17 +44,20 @@ export class StoredDerivation implements DeriveStore {
 
   async load(): Promise<DerivedState> {
     let root = NOTHING_YET;
-    const bindings = new Map<DeviceId, Subject>();
+    const bindings = new Map<DeviceId, Bindings>();
     for await (const [key, value] of this.#store.range(allOf('D'))) {
       if (key.length === derivationKey().length) root = fromJson(value) as Root;
-      else bindings.set(nameAt(key, 1) as DeviceId, fromJson(value) as Subject);
+      else bindings.set(nameAt(key, 1) as DeviceId, fromJson(value) as Bindings);
     }
-    const { contract, ...rest } = root;
+    const { contract, steady, ...rest } = root;
     return {
       ...rest,
+      steady,
       contract: contract === undefined ? undefined : Buffer.from(contract, 'hex'),
       profiles: await this.#loadProfiles(),
       bindings,
+      devices: (await this.#loadNamed('I')) as DerivedState['devices'],
+      sightings: (await this.#loadNamed('S')) as DerivedState['sightings'],
       memories: await this.#loadNamed('M'),
       seen: await this.#loadSeen(),
       contexts: (await this.#loadNamed('X')) as ReadonlyMap<string, SubjectContext>,
@@ -73,7 +80,7 @@ export class StoredDerivation implements DeriveStore {
     return seen;
   }
 
-  async #loadNamed(letter: 'M' | 'X'): Promise<ReadonlyMap<string, unknown>> {
+  async #loadNamed(letter: 'I' | 'M' | 'S' | 'X'): Promise<ReadonlyMap<string, unknown>> {
     const records = new Map<string, unknown>();
     for await (const [key, value] of this.#store.range(allOf(letter))) records.set(nameAt(key, 1), fromJson(value));
     return records;
@@ -82,10 +89,18 @@ export class StoredDerivation implements DeriveStore {
   async commit(checkpoints: readonly Checkpoint[]): Promise<void> {
     const last = checkpoints.at(-1);
     if (last === undefined) return;
-    const { cursor, entrySequence, rules, contract, totals } = last;
-    const root: Root = { cursor, entrySequence, rules, totals, ...(contract === undefined ? {} : { contract: Buffer.from(contract).toString('hex') }) };
+    const { cursor, entrySequence, rules, contract, totals, steady } = last;
+    const root: Root = { cursor, entrySequence, rules, totals, ...(steady === undefined ? {} : { steady }), ...(contract === undefined ? {} : { contract: Buffer.from(contract).toString('hex') }) };
     const changes = checkpoints.flatMap(changesOf);
     await this.#store.write([...changes, { key: derivationKey(), value: toJson(root) }], { sync: false });
+  }
+
+  async quarantine(from: Sequence, limit: number): Promise<readonly Quarantined[]> {
+    const quarantined: Quarantined[] = [];
+    for await (const [key, value] of this.#store.range({ ...allOf('Q'), gte: quarantineKey(from), limit })) {
+      quarantined.push({ ...(fromJson(value) as Omit<Quarantined, 'sequence'>), sequence: Sequence(numberAt(key, 1)) });
+    }
+    return quarantined;
   }
 
   async evidenceFor(sequence: Sequence): Promise<EvidenceSpan | undefined> {
@@ -97,7 +112,7 @@ export class StoredDerivation implements DeriveStore {
 }
 
 function changesOf(checkpoint: Checkpoint): Change[] {
-  const { cursor, entries, evidence, quarantined, profiles, memories, bindings, seen, forgotten, contexts } = checkpoint;
+  const { cursor, entries, evidence, quarantined, released, profiles, memories, bindings, devices, sightings, seen, forgotten, contexts } = checkpoint;
   return [
     ...entries.map((entry) => ({ key: pendingKey(entry.lane, entry.sequence), value: entry.bytes })),
     ...entries.flatMap(({ sequence, secret }) =>
@@ -105,12 +120,12 @@ function changesOf(checkpoint: Checkpoint): Change[] {
     ),
     { key: evidenceKey(evidence.last), value: toJson(evidence) },
     ...quarantined.map(({ sequence, ...rest }) => ({ key: quarantineKey(sequence), value: toJson(rest) })),
+    ...released.map((sequence) => ({ key: quarantineKey(sequence) })),
     ...(profiles === undefined ? [] : [{ key: profilesKey(), value: toJson(profiles) }]),
     ...[...memories].map(([name, memory]) => ({ key: memoryKey(name), value: toJson(memory) })),
-    ...[...bindings].map(([device, subject]) => {
-      const key = deviceStateKey(device);
-      return subject === undefined ? { key } : { key, value: toJson(subject) };
-    }),
+    ...[...bindings].map(([device, decided]) => ({ key: bindingsKey(device), value: toJson(decided) })),
+    ...[...devices].map(([device, status]) => ({ key: deviceStatusKey(device), value: toJson(status) })),
+    ...[...sightings].map(([name, sighting]) => ({ key: sightingKey(name), ...(sighting === undefined ? {} : { value: toJson(sighting) }) })),
     ...[...seen].map(([device, identities]) => ({ key: windowKey(cursor, device), value: identities })),
     ...forgotten.map(({ window, device }) => ({ key: windowKey(window, device) })),
     ...[...contexts].map(([name, context]) => ({ key: contextKey(name), value: toJson(context) })),

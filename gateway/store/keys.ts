@@ -8,7 +8,9 @@
  * and in the engine of everything else:
  *
  *     D                                       derivation: cursor, counters, active contract
- *     D  device(n)                            derivation: binding and duplicate window head of a device
+ *     D  device(n)                            derivation: what was decided about whom a device measures
+ *     I  device(n)                            derivation: status of a device
+ *     S  connection, address, topic (n)       derivation: who speaks and reaches nobody
  *     W  sequence(8) device(n)                derivation: identities of a device's frames in one window
  *     X  name(n)                              derivation: context state
  *     G                                       derivation: the profiles in force
@@ -42,7 +44,9 @@ const key = (letter: string, ...parts: readonly Uint8Array[]): Buffer => Buffer.
 
 export const journalKey = (sequence: number): Buffer => key('J', number(sequence));
 export const derivationKey = (): Buffer => key('D');
-export const deviceStateKey = (device: string): Buffer => key('D', text(device));
+export const bindingsKey = (device: string): Buffer => key('D', text(device));
+export const deviceStatusKey = (device: string): Buffer => key('I', text(device));
+export const sightingKey = (name: string): Buffer => key('S', text(name));
 export const windowKey = (sequence: number, device: string): Buffer => key('W', number(sequence), text(device));
 export const contextKey = (name: string): Buffer => key('X', text(name));
 export const profilesKey = (): Buffer => key('G');
@@ -77,7 +81,7 @@ export function startingWith(prefix: Buffer): { gte: Buffer; lt: Buffer } {
 }
 
 /** The prefix of every key that begins with this letter. */
-export const allOf = (letter: 'J' | 'M' | 'D' | 'W' | 'X' | 'Q' | 'V' | 'H' | 'U' | 'F'): { gte: Buffer; lt: Buffer } => startingWith(text(letter));
+export const allOf = (letter: 'J' | 'M' | 'D' | 'I' | 'S' | 'W' | 'X' | 'Q' | 'V' | 'H' | 'U' | 'F'): { gte: Buffer; lt: Buffer } => startingWith(text(letter));
 
 /** The 8-byte number at `offset` of a key. */
 export const numberAt = (bytes: Uint8Array, offset: number): number =>

@@ -6,17 +6,25 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import fastify, { type FastifyInstance } from 'fastify';
-import type { AddedDevice, Administration, ListedDevice, Reloaded, Status } from '../administration.ts';
-import { ConfigError, PeerError, UsageError, VitalgateError, messageOf } from '../errors.ts';
+import type { AddedDevice, Administration, Period, Reloaded, Status } from '../administration.ts';
+import type { Discovered, ListedDevice } from '../device-views.ts';
+import { ConfigError, PeerError, QUARANTINE_REASONS, UsageError, VitalgateError, messageOf } from '../errors.ts';
+import type { QuarantineFilter, QuarantinePage, QuarantinedFrame, RetryPage } from '../quarantine.ts';
+import type { UnixMillis } from '../quantity.ts';
 import { Sequence, isDeviceId, isSubjectId, type DeviceId, type Subject } from '../reading.ts';
 import type { Trace } from '../trace.ts';
 
 /** What a command may do, whether the gateway runs or the command opened the data folder itself. */
 export type AdministrationApi = Readonly<{
   addDevice: (device: DeviceId, subject: Subject, password?: string) => Promise<AddedDevice>;
-  bindDevice: (device: DeviceId, subject: Subject) => Promise<void>;
+  bindDevice: (device: DeviceId, subject: Subject, period?: Period) => Promise<void>;
   removeDevice: (device: DeviceId) => Promise<void>;
   devices: () => Promise<readonly ListedDevice[]>;
+  discover: () => Promise<readonly Discovered[]>;
+  quarantine: (from: Sequence, filter?: QuarantineFilter) => Promise<QuarantinePage>;
+  quarantined: (sequence: Sequence) => Promise<QuarantinedFrame>;
+  retryQuarantine: (from: Sequence, filter?: QuarantineFilter) => Promise<RetryPage>;
+  retryQuarantined: (sequence: Sequence) => Promise<void>;
   trace: (device: DeviceId, sequence?: Sequence) => Promise<Trace>;
   reload: () => Promise<Reloaded>;
   status: () => Promise<Status>;
@@ -32,6 +40,7 @@ export async function startControl(path: string, administration: Administration)
     return reply.code(status).send({ error: error instanceof VitalgateError ? error.code : 'VG_INTERNAL', message: messageOf(error) });
   });
   addRoutes(app, administration);
+  addQuarantineRoutes(app, administration);
   rmSync(path, { force: true });
   await app.listen({ path });
   chmodSync(path, 0o600);
@@ -46,10 +55,11 @@ function addRoutes(app: FastifyInstance, administration: Administration): void {
   app.post('/reload', () => administration.reload());
   app.get('/devices', () => administration.devices());
   app.post<{ Body: DeviceBody }>('/devices', ({ body }) => administration.addDevice(deviceIn(body.device), subjectIn(body.subject), body.password));
-  app.put<{ Params: DeviceParams; Body: Pick<DeviceBody, 'subject'> }>('/devices/:device/subject', async ({ params, body }) => {
-    await administration.bindDevice(deviceIn(params.device), subjectIn(body.subject));
+  app.put<{ Params: DeviceParams; Body: Pick<DeviceBody, 'subject'> & Partial<Record<'from' | 'until', unknown>> }>('/devices/:device/subject', async ({ params, body }) => {
+    await administration.bindDevice(deviceIn(params.device), subjectIn(body.subject), { ...instantIn(body, 'from'), ...instantIn(body, 'until') });
     return {};
   });
+  app.get('/discover', () => administration.discover());
   app.delete<{ Params: DeviceParams }>('/devices/:device', async ({ params }) => {
     await administration.removeDevice(deviceIn(params.device));
     return {};
@@ -57,6 +67,33 @@ function addRoutes(app: FastifyInstance, administration: Administration): void {
   app.get<{ Params: DeviceParams; Querystring: { sequence?: string } }>('/devices/:device/trace', ({ params, query }) =>
     administration.trace(deviceIn(params.device), query.sequence === undefined ? undefined : sequenceIn(query.sequence)),
   );
+}
+
+type PageQuery = Readonly<{ from?: string; device?: string; reason?: string }>;
+
+function addQuarantineRoutes(app: FastifyInstance, administration: Administration): void {
+  app.get<{ Querystring: PageQuery }>('/quarantine', ({ query }) => administration.quarantine(sequenceIn(query.from ?? '1'), filterIn(query)));
+  app.post<{ Querystring: PageQuery }>('/quarantine/retry', ({ query }) => administration.retryQuarantine(sequenceIn(query.from ?? '1'), filterIn(query)));
+  app.get<{ Params: { sequence: string } }>('/quarantine/:sequence', ({ params }) => administration.quarantined(sequenceIn(params.sequence)));
+  app.post<{ Params: { sequence: string } }>('/quarantine/:sequence/retry', async ({ params }) => {
+    await administration.retryQuarantined(sequenceIn(params.sequence));
+    return {};
+  });
+}
+
+function filterIn({ device, reason }: PageQuery): QuarantineFilter {
+  const known = reason === undefined ? undefined : QUARANTINE_REASONS.find((each) => each === reason);
+  if (reason !== undefined && known === undefined) throw new UsageError(`"${reason}" is no reason: ${QUARANTINE_REASONS.join(', ')}`);
+  return { ...(device === undefined ? {} : { device }), ...(known === undefined ? {} : { reason: known }) };
+}
+
+const queryOf = (from: Sequence, filter: QuarantineFilter = {}): string => new URLSearchParams({ from: String(from), ...filter }).toString();
+
+function instantIn<Name extends 'from' | 'until'>(body: Partial<Record<Name, unknown>>, name: Name): Partial<Record<Name, UnixMillis>> {
+  const instant = body[name];
+  if (instant === undefined) return {};
+  if (!Number.isSafeInteger(instant)) throw new UsageError(`"${name}" must be an instant in whole Unix milliseconds`);
+  return { [name]: instant } as Record<Name, UnixMillis>;
 }
 
 function deviceIn(text: string): DeviceId {
@@ -80,13 +117,20 @@ function sequenceIn(text: string): Sequence {
 export function controlClient(path: string): AdministrationApi {
   return {
     addDevice: async (device, subject, password) => (await call(path, 'POST', '/devices', { device, subject, password })) as AddedDevice,
-    bindDevice: async (device, subject) => {
-      await call(path, 'PUT', `/devices/${device}/subject`, { subject });
+    bindDevice: async (device, subject, period = {}) => {
+      await call(path, 'PUT', `/devices/${device}/subject`, { subject, ...period });
     },
     removeDevice: async (device) => {
       await call(path, 'DELETE', `/devices/${device}`);
     },
     devices: async () => (await call(path, 'GET', '/devices')) as readonly ListedDevice[],
+    discover: async () => (await call(path, 'GET', '/discover')) as readonly Discovered[],
+    quarantine: async (from, filter) => (await call(path, 'GET', `/quarantine?${queryOf(from, filter)}`)) as QuarantinePage,
+    quarantined: async (sequence) => (await call(path, 'GET', `/quarantine/${sequence}`)) as QuarantinedFrame,
+    retryQuarantine: async (from, filter) => (await call(path, 'POST', `/quarantine/retry?${queryOf(from, filter)}`)) as RetryPage,
+    retryQuarantined: async (sequence) => {
+      await call(path, 'POST', `/quarantine/${sequence}/retry`);
+    },
     trace: async (device, sequence) =>
       (await call(path, 'GET', `/devices/${device}/trace${sequence === undefined ? '' : `?sequence=${sequence}`}`)) as Trace,
     reload: async () => (await call(path, 'POST', '/reload')) as Reloaded,

@@ -11,7 +11,7 @@ function statusWith(messages: number): Status {
     states: { received: state, accepted: state, sealed: state, relayed: state, receipted: { messages: messages / 2, through: 1 } },
     queues: { accept: 0, derive: 0 },
     lanes: [{ lane: 'record', height: 7, hash: 'ab'.repeat(32), entries: 12 }],
-    totals: { readings: 0, duplicates: 0, events: 0, implausibleDeviceClocks: 0, quarantined: {} },
+    totals: { readings: 0, duplicates: 0, events: 0, implausibleDeviceClocks: 0, quarantined: {}, recovered: 0 },
     relays: [{ hospital: 'north', lane: 'record', state: 'waiting', height: 7, lag: 0, lastError: undefined, nextTryIn: undefined }],
     lastEvent: null,
   };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Millis } from '../../gateway/quantity.ts';
+import { Millis, UnixMillis } from '../../gateway/quantity.ts';
 import { ENGINES } from '../contract/engines.ts';
 import { FaultyStore } from '../contract/faulty-store.ts';
 import { bind, HIGH_PULSE, message, pulse, rules, START } from '../derive/story.ts';
@@ -62,7 +62,7 @@ describe.each(ENGINES)('the data path, $name', ({ open }) => {
       ...(await house.audit('record')), ...(await house.audit('alarm')),
     ].map(({ sequence }) => sequence).toSorted((a, b) => a - b);
     expect(sequences).toEqual(sequences.map((_, i) => i + 1));
-    expect(house.pipeline.derived.bindings.get('w' as never)).toEqual({ kind: 'patient', id: 'anna' });
+    expect(house.pipeline.derived.subjectAt('w' as never, UnixMillis(Date.now()))).toEqual({ kind: 'patient', id: 'anna' });
   });
 
   it('refuses what comes after a stop', async () => {

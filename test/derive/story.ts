@@ -30,7 +30,10 @@ export const EMPTY_STATE: DerivedState = {
   bindings: new Map(),
   seen: new Map(),
   contexts: new Map(),
-  totals: { readings: 0, duplicates: 0, events: 0, implausibleDeviceClocks: 0, quarantined: {} },
+  totals: { readings: 0, duplicates: 0, events: 0, implausibleDeviceClocks: 0, quarantined: {}, recovered: 0 },
+  devices: new Map(),
+  sightings: new Map(),
+  steady: undefined,
 };
 
 const EMPTY_FRAME: Frame = {
@@ -73,10 +76,10 @@ export const deriveAndClose = (...frames: readonly Frame[]): Checkpoint[] => der
 /** The state after checkpoints, worked out in memory, naively: what a store must load. */
 export function fold(checkpoints: readonly Checkpoint[], from: DerivedState = EMPTY_STATE): DerivedState {
   return checkpoints.reduce((state, { cursor, entrySequence, rules: rulePack, contract, totals, profiles: profilePack, ...changed }): DerivedState => {
-    const bindings = new Map(state.bindings);
-    for (const [device, subject] of changed.bindings) {
-      if (subject === undefined) bindings.delete(device);
-      else bindings.set(device, subject);
+    const sightings = new Map(state.sightings);
+    for (const [name, sighting] of changed.sightings) {
+      if (sighting === undefined) sightings.delete(name);
+      else sightings.set(name, sighting);
     }
     const seen = new Map<DeviceId, readonly SeenChunk[]>(state.seen);
     for (const [device, identities] of changed.seen) seen.set(device, [...(seen.get(device) ?? []), { window: cursor, identities }]);
@@ -84,7 +87,9 @@ export function fold(checkpoints: readonly Checkpoint[], from: DerivedState = EM
       device, (seen.get(device) ?? []).filter((chunk) => chunk.window !== window),
     );
     return {
-      cursor, entrySequence, rules: rulePack, contract, totals, bindings, seen, contexts: new Map([...state.contexts, ...changed.contexts]),
+      cursor, entrySequence, rules: rulePack, contract, totals, steady: changed.steady, seen, sightings,
+      bindings: new Map([...state.bindings, ...changed.bindings]), devices: new Map([...state.devices, ...changed.devices]),
+      contexts: new Map([...state.contexts, ...changed.contexts]),
       profiles: profilePack ?? state.profiles, memories: new Map([...state.memories, ...changed.memories]),
     };
   }, from);
@@ -103,8 +108,8 @@ export function plain(value: unknown): unknown {
 export function plainState(state: DerivedState): unknown {
   const sorted = <V>(map: ReadonlyMap<string, V>): unknown => plain(new Map([...map].toSorted(([a], [b]) => (a < b ? -1 : 1))));
   return {
-    ...(plain({ ...state, bindings: 0, seen: 0, contexts: 0, memories: 0 }) as object), bindings: sorted(state.bindings), seen: sorted(state.seen),
-    contexts: sorted(state.contexts), memories: sorted(state.memories),
+    ...(plain({ ...state, bindings: 0, seen: 0, contexts: 0, memories: 0, devices: 0, sightings: 0 }) as object), bindings: sorted(state.bindings),
+    seen: sorted(state.seen), contexts: sorted(state.contexts), memories: sorted(state.memories), devices: sorted(state.devices), sightings: sorted(state.sightings),
   };
 }
 
