@@ -11,7 +11,7 @@ import { nameOf, type AcceptedFrame, type DeviceId, type Frame, type Reading, ty
 import { bound, subjectAt, unbound, type Bindings } from './bindings.ts';
 import type { Checkpoint, DerivedState, Quarantined, Totals } from './derive-store.ts';
 import { DeviceBook, type SilenceChange } from './device-book.ts';
-import { aheadOf } from './device-clock.ts';
+import { aheadOf, type DeviceClock } from './device-clock.ts';
 import { Drafts } from './drafts.ts';
 import { DuplicateWindows, identityOf, repeatable } from './duplicates.ts';
 import { memoryName, understand, type Attributed, type Meaning } from './meaning.ts';
@@ -40,6 +40,7 @@ export class Derivation {
   readonly #duplicates: DuplicateWindows;
   readonly #book: DeviceBook;
   readonly #sightings: Sightings;
+  readonly #clockOf = (device: DeviceId): DeviceClock | undefined => this.#book.clockOf(device);
   readonly #memories: Map<string, unknown>;
   readonly #totals: RunningTotals;
   #rules: readonly ThresholdRule[];
@@ -95,8 +96,7 @@ export class Derivation {
   }
 
   #understand(frame: Frame, now: Millis): Meaning {
-    const clockOf = (device: DeviceId): ReturnType<Parameters<typeof understand>[1]['clockOf']> => this.#book.statusOf(device)?.clock;
-    return understand(frame, { profiles: this.#profiles, bindings: this.#bindings, memories: this.#memories, clockOf, now });
+    return understand(frame, { profiles: this.#profiles, bindings: this.#bindings, memories: this.#memories, clockOf: this.#clockOf, now });
   }
 
   /** `connection`: who proved itself; the message may be about a device behind it. */
@@ -110,7 +110,7 @@ export class Derivation {
       return;
     }
     this.#duplicates.add(connection, identity);
-    if ('memory' in meaning && meaning.decoder !== undefined) this.#keepMemory(memoryName(connection, meaning.decoder.name), meaning.memory);
+    if (meaning.memory !== undefined && meaning.decoder !== undefined) this.#keepMemory(memoryName(connection, meaning.decoder.name), meaning.memory);
     if (meaning.rejected.length > 0) this.#quarantine(accepted, meaning.rejected, meaning);
     if (meaning.clockInDoubt) this.#totals.implausibleDeviceClocks += 1;
     this.#noteDevice(frame, connection, meaning);
@@ -130,22 +130,22 @@ export class Derivation {
     if (device === undefined) return;
     const { clock, notices, expectations, message, readings } = meaning;
     const now = this.#steady.now;
-    const silences = this.#book.hear(device, {
+    this.#book.hear(device, {
       receivedAt: frame.receivedAt,
       now,
       readings: meaning.rejected.length === 0 ? (message?.readings ?? []) : readings.map(({ reading }) => reading),
       quarantined: meaning.rejected.length > 0,
       notices,
       expectations,
-      ...(meaning.class === undefined ? {} : { class: meaning.class }),
-      ...(clock === undefined ? {} : { clock, ahead: aheadOf(clock, frame.receivedAt, now) }),
-    });
-    for (const silence of silences) this.#draftSilence(silence, frame.receivedAt);
+      class: meaning.class,
+      clock,
+      ahead: clock === undefined ? undefined : aheadOf(clock, frame.receivedAt, now),
+    }, (silence) => this.#draftSilence(silence, frame.receivedAt));
   }
 
   /** Remembers who speaks and reaches nobody, and forgets who does reach somebody now. */
   #noteStranger({ topic, payload, receivedAt }: Frame, connection: DeviceId, { address, announced, rejected, decoder, message }: Meaning): void {
-    const sight = { connection, topic, at: receivedAt, ...(address === undefined ? {} : { address }) };
+    const sight = { connection, topic, at: receivedAt, address };
     if (announced !== undefined) {
       if (announced.length === 0) this.#sightings.forget(sight);
       else this.#sightings.see({ ...sight, why: 'announced', announced }, () => undefined);
@@ -414,7 +414,7 @@ function quarantinedOf(
     sequence,
     device: frame.device,
     rejections: rejected.map(({ reason, message }) => ({ reason, message })),
-    ...(decoder === undefined ? {} : { decoder }),
+    ...(decoder === undefined ? {} : { decoder: { name: decoder.name, version: decoder.version } }),
     ...(address === undefined ? {} : { address }),
     ...(taken.length === 0 ? {} : { taken }),
   };

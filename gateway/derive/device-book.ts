@@ -1,6 +1,7 @@
 import { Millis } from '../quantity.ts';
 import type { DeviceId } from '../reading.ts';
-import { afterMessage, allowedSilence, type DeviceStatus, type Sign } from './device-status.ts';
+import type { DeviceClock } from './device-clock.ts';
+import { RunningStatus, allowedSilence, type DeviceStatus, type Sign } from './device-status.ts';
 
 /** A channel whose values stopped coming, or came again. */
 export type SilenceChange = Readonly<{
@@ -14,37 +15,34 @@ export type SilenceChange = Readonly<{
 
 /** The status of every device, and who has been silent for too long. All instants are steady time (steady-time.ts). */
 export class DeviceBook {
-  readonly #devices: Map<DeviceId, DeviceStatus>;
+  readonly #devices: Map<DeviceId, RunningStatus>;
   #changed = new Set<DeviceId>();
   #nextLook: Millis | undefined;
 
   constructor(devices: ReadonlyMap<DeviceId, DeviceStatus>) {
-    this.#devices = new Map(devices);
+    this.#devices = new Map([...devices].map(([device, status]) => [device, new RunningStatus(status, { receivedAt: status.lastSeen, now: status.seen })]));
   }
 
-  statusOf(device: DeviceId): DeviceStatus | undefined {
-    return this.#devices.get(device);
+  clockOf(device: DeviceId): DeviceClock | undefined {
+    return this.#devices.get(device)?.clock;
   }
 
-  /** Takes in a message and returns which silences it ended. */
-  hear(device: DeviceId, sign: Sign): readonly SilenceChange[] {
-    const before = this.#devices.get(device);
-    this.#set(device, afterMessage(before, sign));
-    if (before === undefined) return [];
-    const ended = new Map<string, SilenceChange>();
-    for (const { measurement } of sign.readings) {
-      const channel = before.channels[measurement];
-      if (channel?.silent !== true) continue;
-      ended.set(measurement, { device, measurement, phase: 'cleared', silentFor: Millis(sign.now - channel.last), allowed: allowedSilence(measurement, channel) ?? Millis(0) });
+  /** Takes in a message. `onEnd` is told which silences it ended. */
+  hear(device: DeviceId, sign: Sign, onEnd: (silence: SilenceChange) => void): void {
+    let status = this.#devices.get(device);
+    if (status === undefined) {
+      status = new RunningStatus(undefined, sign);
+      this.#devices.set(device, status);
     }
-    return [...ended.values()];
+    status.hear(sign, (measurement, silentFor, allowed) => onEnd({ device, measurement, phase: 'cleared', silentFor, allowed }));
+    this.#changed.add(device);
   }
 
   /** Nobody listened for a while: whoever was heard before has all of its time again. */
   resume(now: Millis): void {
     for (const [device, status] of this.#devices) {
-      const channels = Object.entries(status.channels).map(([name, channel]) => [name, { ...channel, last: now }] as const);
-      this.#set(device, { ...status, seen: now, channels: Object.fromEntries(channels) });
+      status.resume(now);
+      this.#changed.add(device);
     }
   }
 
@@ -58,16 +56,17 @@ export class DeviceBook {
     return begun;
   }
 
-  #silencesOf(device: DeviceId, status: DeviceStatus, now: Millis): readonly SilenceChange[] {
+  #silencesOf(device: DeviceId, status: RunningStatus, now: Millis): readonly SilenceChange[] {
     const begun: SilenceChange[] = [];
-    for (const [measurement, channel] of Object.entries(status.channels)) {
+    for (const [measurement, channel] of status.channels) {
       const allowed = channel.silent === true ? undefined : allowedSilence(measurement, channel);
       if (allowed === undefined) continue;
       const due = Millis(channel.last + allowed);
       if (due <= now) begun.push({ device, measurement, phase: 'raised', silentFor: Millis(now - channel.last), allowed });
       else this.#nextLook = Millis(Math.min(due, this.#nextLook ?? due));
     }
-    if (begun.length > 0) this.#set(device, silenced(status, begun));
+    for (const { measurement } of begun) status.silence(measurement);
+    if (begun.length > 0) this.#changed.add(device);
     return begun;
   }
 
@@ -78,22 +77,8 @@ export class DeviceBook {
 
   /** The statuses that changed since the last call. */
   takeChanges(): ReadonlyMap<DeviceId, DeviceStatus> {
-    const changed = new Map([...this.#changed].map((device) => [device, this.#devices.get(device) as DeviceStatus]));
+    const changed = new Map([...this.#changed].map((device) => [device, (this.#devices.get(device) as RunningStatus).status]));
     this.#changed = new Set();
     return changed;
   }
-
-  #set(device: DeviceId, status: DeviceStatus): void {
-    this.#devices.set(device, status);
-    this.#changed.add(device);
-  }
-}
-
-function silenced(status: DeviceStatus, begun: readonly SilenceChange[]): DeviceStatus {
-  const channels = { ...status.channels };
-  for (const { measurement } of begun) {
-    const channel = channels[measurement];
-    if (channel !== undefined) channels[measurement] = { ...channel, silent: true };
-  }
-  return { ...status, channels };
 }

@@ -7,10 +7,10 @@ import { Minutes, Millis, Seconds, UnixMillis } from '../quantity.ts';
 export type DeviceClock = Readonly<{
   /** The estimate, in ms. */
   offset: number;
-  /** The smallest lag since `since` (steady), and of the stretch before. */
+  /** The smallest lag since `since` (steady), and of the stretch before, if there was one. */
   lowest: number;
   since: Millis;
-  previous?: number;
+  previous: number | null;
   /** What the device last said. */
   shown: UnixMillis;
 }>;
@@ -32,10 +32,10 @@ export function observeClock(clock: DeviceClock | undefined, deviceTime: UnixMil
   // JSON knows no negative zero.
   const shown = UnixMillis(deviceTime + 0);
   const lag = now - shown;
-  if (clock === undefined || hasNewEra(clock, shown, lag)) return { offset: lag, lowest: lag, since: now, shown };
+  if (clock === undefined || hasNewEra(clock, shown, lag)) return { offset: lag, lowest: lag, since: now, previous: null, shown };
   const offset = Math.min(clock.offset, lag);
-  if (now - clock.since < STRETCH) return { ...clock, offset, lowest: Math.min(clock.lowest, lag), shown };
-  const stays = clock.previous !== undefined && clock.previous > offset && clock.lowest >= clock.previous - JITTER;
+  if (now - clock.since < STRETCH) return { offset, lowest: Math.min(clock.lowest, lag), since: clock.since, previous: clock.previous, shown };
+  const stays = clock.previous !== null && clock.previous > offset && clock.lowest >= clock.previous - JITTER;
   return { offset: stays ? Math.min(clock.lowest, lag) : offset, lowest: lag, since: now, previous: clock.lowest, shown };
 }
 

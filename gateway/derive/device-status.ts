@@ -1,6 +1,6 @@
 import type { Notice } from '../decode/decoder.ts';
 import type { DeviceClass, Expectations } from '../decode/profile.ts';
-import { Minutes, type Millis, type UnixMillis } from '../quantity.ts';
+import { Millis, Minutes, type UnixMillis } from '../quantity.ts';
 import type { Reading } from '../reading.ts';
 import type { DeviceClock } from './device-clock.ts';
 
@@ -51,66 +51,97 @@ export type Sign = Readonly<{
   quarantined: boolean;
   notices: readonly Notice[];
   expectations: Expectations;
-  class?: DeviceClass;
-  clock?: DeviceClock;
-  ahead?: Millis;
+  class: DeviceClass | undefined;
+  clock: DeviceClock | undefined;
+  ahead: Millis | undefined;
 }>;
 
-const NEW: Omit<DeviceStatus, 'lastSeen' | 'seen'> = { messages: 0, readings: 0, quarantined: 0, notices: [], channels: {} };
+/** Fields that may be there, always in the same places: objects of one shape are fast. */
+type Running<T> = { -readonly [K in keyof T]: T[K] | undefined };
+
 /** Weight of the newest interval in the usual one. */
 const WEIGHT = 1 / 16;
-
-/** The status after a message. */
-export function afterMessage(status: DeviceStatus | undefined, sign: Sign): DeviceStatus {
-  const before = status ?? { ...NEW, lastSeen: sign.receivedAt, seen: sign.now };
-  const { battery = before.battery, signal = before.signal } = ofItself(sign.readings);
-  const every = status === undefined ? undefined : usual(before.every, sign.now - before.seen);
-  const { clock = before.clock, ahead = before.ahead, class: deviceClass = before.class } = sign;
-  return {
-    lastSeen: sign.receivedAt,
-    seen: sign.now,
-    messages: before.messages + 1,
-    readings: before.readings + sign.readings.length,
-    quarantined: before.quarantined + (sign.quarantined ? 1 : 0),
-    notices: sign.notices,
-    channels: channelsAfter(before.channels, sign),
-    ...(every === undefined ? {} : { every }),
-    ...(battery === undefined ? {} : { battery }),
-    ...(signal === undefined ? {} : { signal }),
-    ...(deviceClass === undefined ? {} : { class: deviceClass }),
-    ...(clock === undefined ? {} : { clock }),
-    ...(ahead === undefined ? {} : { ahead }),
-  };
-}
-
 const usual = (every: number | undefined, interval: number): number => (every === undefined ? interval : every + (interval - every) * WEIGHT);
 
-function ofItself(readings: readonly Reading[]): Pick<DeviceStatus, 'battery' | 'signal'> {
-  const of = (name: string): number | undefined => {
-    const value = readings.findLast(({ measurement }) => measurement === name)?.value;
-    return typeof value === 'number' ? value : undefined;
-  };
-  const [battery, signal] = [of('battery'), of('signal')];
-  return { ...(battery === undefined ? {} : { battery }), ...(signal === undefined ? {} : { signal }) };
-}
+/** A status that is kept up to date in place: every message of a device passes here. */
+export class RunningStatus {
+  readonly #own: Running<Omit<DeviceStatus, 'channels'>> & Pick<DeviceStatus, 'lastSeen' | 'seen' | 'notices'> & { messages: number; readings: number; quarantined: number };
+  readonly #channels: Map<string, Running<ChannelStatus> & Pick<ChannelStatus, 'last' | 'since'>>;
 
-function channelsAfter(channels: DeviceStatus['channels'], { readings, now, expectations }: Sign): DeviceStatus['channels'] {
-  if (readings.length === 0) return channels;
-  const after: Record<string, ChannelStatus> = { ...channels };
-  for (const { measurement } of readings) {
-    const before = after[measurement];
-    // Values of one message are no interval.
-    if (before?.last === now) continue;
-    const expected = expectations[measurement]?.every;
-    after[measurement] = { ...channelAfter(before, now), ...(expected === undefined ? {} : { expected }) };
+  constructor(status: DeviceStatus | undefined, { receivedAt, now }: Pick<Sign, 'receivedAt' | 'now'>) {
+    const blank: DeviceStatus = { lastSeen: receivedAt, seen: now, messages: 0, readings: 0, quarantined: 0, notices: [], channels: {} };
+    const { channels, lastSeen, seen, messages, readings, quarantined, every, battery, signal, class: deviceClass, clock, ahead, notices } = status ?? blank;
+    this.#own = { lastSeen, seen, messages, readings, quarantined, every, battery, signal, class: deviceClass, clock, ahead, notices };
+    this.#channels = new Map(Object.entries(channels).map(([name, { last, since, ...more }]) => [name, { last, since, every: more.every, expected: more.expected, silent: more.silent }]));
   }
-  return after;
+
+  get clock(): DeviceClock | undefined {
+    return this.#own.clock;
+  }
+
+  get channels(): ReadonlyMap<string, Readonly<Running<ChannelStatus>> & Pick<ChannelStatus, 'last' | 'since'>> {
+    return this.#channels;
+  }
+
+  /** Takes in a message. `onEnd` is told which silences it ended. */
+  hear(sign: Sign, onEnd: (measurement: string, silentFor: Millis, allowed: Millis) => void): void {
+    const own = this.#own;
+    if (own.messages > 0) own.every = usual(own.every, sign.now - own.seen);
+    own.lastSeen = sign.receivedAt;
+    own.seen = sign.now;
+    own.messages += 1;
+    own.readings += sign.readings.length;
+    if (sign.quarantined) own.quarantined += 1;
+    own.notices = sign.notices;
+    own.class = sign.class ?? own.class;
+    own.clock = sign.clock ?? own.clock;
+    own.ahead = sign.ahead ?? own.ahead;
+    for (const reading of sign.readings) {
+      this.#hearChannel(reading.measurement, sign, onEnd);
+      if (typeof reading.value !== 'number') continue;
+      if (reading.measurement === 'battery') own.battery = reading.value;
+      else if (reading.measurement === 'signal') own.signal = reading.value;
+    }
+  }
+
+  #hearChannel(measurement: string, { now, expectations }: Sign, onEnd: Parameters<RunningStatus['hear']>[1]): void {
+    const channel = this.#channels.get(measurement);
+    if (channel === undefined) {
+      this.#channels.set(measurement, { last: now, since: now, every: undefined, expected: expectations[measurement]?.every, silent: undefined });
+      return;
+    }
+    if (channel.silent === true) {
+      onEnd(measurement, Millis(now - channel.last), allowedSilence(measurement, channel) ?? Millis(0));
+      channel.silent = undefined;
+      channel.every = undefined;
+      channel.since = now;
+    } else if (channel.last !== now) {
+      // Values of one message are no interval.
+      channel.every = usual(channel.every, now - channel.last);
+    }
+    channel.last = now;
+    channel.expected = expectations[measurement]?.every;
+  }
+
+  /** Nobody listened for a while: every channel has all of its time again. */
+  resume(now: Millis): void {
+    this.#own.seen = now;
+    for (const channel of this.#channels.values()) channel.last = now;
+  }
+
+  silence(measurement: string): void {
+    const channel = this.#channels.get(measurement);
+    if (channel !== undefined) channel.silent = true;
+  }
+
+  /** As it is now, and stays. */
+  get status(): DeviceStatus {
+    const channels = [...this.#channels].map(([name, channel]) => [name, withoutUndefined(channel)] as const);
+    return { ...withoutUndefined(this.#own), channels: Object.fromEntries(channels) } as DeviceStatus;
+  }
 }
 
-function channelAfter(before: ChannelStatus | undefined, now: Millis): ChannelStatus {
-  if (before === undefined || before.silent === true) return { last: now, since: now };
-  return { last: now, since: before.since, every: usual(before.every, now - before.last) };
-}
+const withoutUndefined = (fields: object): object => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 
 /** What is sent when something happens, or when a person measures: no interval of it is usual. */
 const SPORADIC: ReadonlySet<string> = new Set([
@@ -127,7 +158,7 @@ const SHORTEST_SILENCE = Minutes(5);
  * How long a channel may say nothing before its values are missing; undefined when it may for ever. Three times what its profile
  * expects; without a profile ten times what is usual, five minutes at least, once values came for half an hour.
  */
-export function allowedSilence(measurement: string, { since, last, every, expected }: ChannelStatus): Millis | undefined {
+export function allowedSilence(measurement: string, { since, last, every, expected }: Readonly<Running<ChannelStatus>> & Pick<ChannelStatus, 'last' | 'since'>): Millis | undefined {
   if (expected !== undefined) return (MISSED_EXPECTED * expected) as Millis;
   if (every === undefined || SPORADIC.has(measurement) || last - since < KNOWN_AFTER) return undefined;
   return Math.max(SHORTEST_SILENCE, MISSED_USUAL * every) as Millis;

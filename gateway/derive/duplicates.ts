@@ -11,7 +11,7 @@ const REMEMBERED_FRAMES = 2048;
  * What makes two frames of one device the same message: its counter together with the device's time, however the
  * message is written down (a counter alone may restart with the device), else topic and bytes.
  */
-export function identityOf(frame: Frame, { message, address }: Readonly<{ message: Message | undefined; address?: string }>): string {
+export function identityOf(frame: Frame, { message, address }: Readonly<{ message: Message | undefined; address?: string | undefined }>): string {
   // Devices behind one connection count each for itself.
   if (address === undefined && message?.sequence !== undefined && message.deviceTime !== undefined) return pack(message.sequence, message.deviceTime);
   const content = Buffer.concat([Buffer.from(`${frame.topic}\0`, 'utf8'), frame.payload]);

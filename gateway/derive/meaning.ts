@@ -3,7 +3,7 @@ import type { Notice } from '../decode/decoder.ts';
 import type { Interpretation } from '../decode/family.ts';
 import type { Announced } from '../decode/home-assistant.ts';
 import type { Message } from '../decode/native-json.ts';
-import type { DeviceClass, Expectations } from '../decode/profile.ts';
+import type { DeviceClass, Expectations, KnownDevice, Profile } from '../decode/profile.ts';
 import type { ProfileTable, Reader } from '../decode/profile-table.ts';
 import { DecodeError } from '../errors.ts';
 import { Millis, Minutes, UnixMillis } from '../quantity.ts';
@@ -36,26 +36,29 @@ export type Meaning = Readonly<{
   message: Message | undefined;
   /** Who measured: the device that proved itself, or one behind it. Undefined when that one is not approved. */
   device: DeviceId | undefined;
-  /** In the source's words, which device behind the connection is meant. */
-  address?: string;
+  /** In the source's words, which device behind the connection is meant; undefined for the connection's own. */
+  address: string | undefined;
   readings: readonly Attributed[];
   /** Why the rest is in quarantine. */
   rejected: readonly DecodeError[];
   notices: readonly Notice[];
-  /** What is said about the devices of others. */
-  announced?: readonly Announced[];
+  /** What is said about the devices of others; undefined when the message is about none. */
+  announced: readonly Announced[] | undefined;
   decoder: Readonly<{ name: string; version: number }> | undefined;
   expectations: Expectations;
-  class?: DeviceClass;
-  /** What the decoder must be handed next time; absent: as before. */
-  memory?: unknown;
-  /** What is known of the device's clock after this message; absent when it showed none. */
-  clock?: DeviceClock;
+  class: DeviceClass | undefined;
+  /** What the decoder must be handed next time; undefined: as before. */
+  memory: unknown;
+  /** What is known of the device's clock after this message; undefined when it never showed one. */
+  clock: DeviceClock | undefined;
   /** The device's clock cannot be right. The readings stand: their place in the journal says when they came. */
   clockInDoubt: boolean;
 }>;
 
-const NOTHING = { message: undefined, device: undefined, readings: [], notices: [], decoder: undefined, expectations: {}, clockInDoubt: false } as const;
+const NOTHING: Omit<Meaning, 'rejected'> = {
+  message: undefined, device: undefined, address: undefined, readings: [], notices: [], announced: undefined, decoder: undefined, expectations: {},
+  class: undefined, memory: undefined, clock: undefined, clockInDoubt: false,
+};
 
 /** What is older is from a device's memory, whether it says so or not: no alarm may rest on it. */
 const STORED_AFTER = Minutes(5);
@@ -70,48 +73,57 @@ export function understand(frame: Frame, knowledge: Knowledge): Meaning {
   if (reader === undefined) {
     return { ...NOTHING, rejected: [new DecodeError('unknown_topic', `no profile reads the topic "${frame.topic}"; readings go to devices/<id>/readings`)] };
   }
-  const { name, version } = reader.family;
   try {
     return judge(frame, interpret(frame, reader, knowledge), reader, knowledge);
   } catch (error) {
-    if (error instanceof DecodeError) return { ...NOTHING, decoder: { name, version }, rejected: [error] };
+    if (error instanceof DecodeError) return { ...NOTHING, decoder: reader.family, rejected: [error] };
     throw error;
   }
 }
 
 function interpret(frame: Frame, { family, profile, relative }: Reader, { memories }: Knowledge): Interpretation {
   const { timeZone } = profile;
-  const input = { topic: relative, payload: frame.payload, receivedAt: frame.receivedAt, ...(timeZone === undefined ? {} : { timeZone }) };
+  const { payload, receivedAt } = frame;
+  const input = timeZone === undefined ? { topic: relative, payload, receivedAt } : { topic: relative, payload, receivedAt, timeZone };
   return family.interpret(input, memories.get(memoryName(frame.device, family.name)), profile);
 }
 
-function judge(frame: Frame, interpretation: Interpretation, { family, profile }: Reader, knowledge: Knowledge): Meaning {
-  const { message, notices, address, known, announced } = interpretation;
+// Every frame passes here: the shapes are spelled out, because spreading costs more than decoding.
+function judge(frame: Frame, { message, notices, address, known, announced, memory }: Interpretation, { family, profile }: Reader, knowledge: Knowledge): Meaning {
   const device = address === undefined ? (frame.device as DeviceId) : known?.device;
-  const common = {
+  const bindings = device === undefined ? undefined : knowledge.bindings.get(device);
+  // What says nothing about anybody needs nobody it is about.
+  const empty = message.readings.length === 0 && (message.rejected.length === 0 || announced !== undefined);
+  const objection = empty ? undefined : objectionTo(frame, device, bindings);
+  const expectations = expectationsOf(profile, known);
+  const before = device === undefined ? undefined : knowledge.clockOf(device);
+  const clock = empty || objection !== undefined ? before : clockAfter(frame, message, before, knowledge.now);
+  const sorted = objection === undefined ? sort(frame, message, device as DeviceId, bindings, clock, knowledge.now, expectations) : undefined;
+  return {
     message,
     device,
+    address,
+    readings: sorted?.readings ?? [],
+    rejected: sorted?.rejected ?? (objection === undefined ? [] : [objection]),
     notices,
-    decoder: { name: family.name, version: family.version },
-    expectations: profile.expect === undefined && known?.expect === undefined ? NOTHING.expectations : { ...profile.expect, ...known?.expect },
-    ...optional('class', known?.class ?? profile.class),
-    ...optional('address', address),
-    ...optional('announced', announced),
-    ...('memory' in interpretation ? { memory: interpretation.memory } : {}),
+    announced,
+    decoder: family,
+    expectations,
+    class: known?.class ?? profile.class,
+    memory,
+    clock,
+    clockInDoubt: sorted?.clockInDoubt ?? false,
   };
-  // What says nothing about anybody needs nobody it is about.
-  if (message.readings.length === 0 && (message.rejected.length === 0 || announced !== undefined)) return { ...common, readings: [], rejected: message.rejected, clockInDoubt: false };
-  if (device === undefined) return { ...common, ...refused(new DecodeError('unapproved_device', `no profile names this device behind ${frame.device}`)) };
-  const bindings = knowledge.bindings.get(device);
-  if (bindings === undefined) return { ...common, ...refused(notBound(device)) };
-  const clock = clockAfter(frame, message, knowledge.clockOf(device), knowledge.now);
-  return { ...common, ...optional('clock', clock), ...sort({ frame, message, device, bindings, clock, now: knowledge.now, expectations: common.expectations }) };
 }
 
-/** `{[name]: value}`, or nothing when there is none. */
-const optional = <Name extends string, T>(name: Name, value: T | undefined): Partial<Record<Name, T>> => (value === undefined ? {} : ({ [name]: value } as Record<Name, T>));
+function expectationsOf({ expect }: Profile, known: KnownDevice | undefined): Expectations {
+  return known?.expect === undefined ? (expect ?? NOTHING.expectations) : { ...expect, ...known.expect };
+}
 
-const refused = (objection: DecodeError): Pick<Meaning, 'readings' | 'rejected' | 'clockInDoubt'> => ({ readings: [], rejected: [objection], clockInDoubt: false });
+function objectionTo(frame: Frame, device: DeviceId | undefined, bindings: Bindings | undefined): DecodeError | undefined {
+  if (device === undefined) return new DecodeError('unapproved_device', `no profile names this device behind ${frame.device}`);
+  return bindings === undefined ? notBound(device) : undefined;
+}
 
 const notBound = (device: DeviceId): DecodeError => new DecodeError('unbound_device', `${device} was bound to no patient and no room at that time`);
 
@@ -126,17 +138,15 @@ function clockAfter(frame: Frame, { readings, deviceTime }: Message, before: Dev
   return newest === undefined || !Number.isSafeInteger(Math.trunc(newest)) ? before : observeClock(before, newest, now);
 }
 
-type Sorting = Readonly<{
-  frame: Frame;
-  message: Message;
-  device: DeviceId;
-  bindings: Bindings;
-  clock: DeviceClock | undefined;
-  now: Millis;
-  expectations: Expectations;
-}>;
-
-function sort({ frame, message, device, bindings, clock, now, expectations }: Sorting): Pick<Meaning, 'readings' | 'rejected' | 'clockInDoubt'> {
+function sort(
+  frame: Frame,
+  message: Message,
+  device: DeviceId,
+  bindings: Bindings | undefined,
+  clock: DeviceClock | undefined,
+  now: Millis,
+  expectations: Expectations,
+): Pick<Meaning, 'readings' | 'rejected' | 'clockInDoubt'> {
   const readings: Attributed[] = [];
   const rejected = [...message.rejected];
   let clockInDoubt = false;

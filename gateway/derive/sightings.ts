@@ -22,7 +22,9 @@ export type Sighting = Readonly<{
 }>;
 
 /** What one message showed. */
-export type Sight = Pick<Sighting, 'connection' | 'address' | 'topic' | 'why'> & Readonly<{ at: UnixMillis; announced?: readonly Announced[] }>;
+export type Sight = Source & Readonly<{ why: Sighting['why']; at: UnixMillis; announced?: readonly Announced[] }>;
+
+type Source = Readonly<{ connection: DeviceId; address?: string | undefined; topic: string }>;
 
 /** Strangers remembered; whoever was seen longest ago makes room. */
 const MOST_KEPT = 256;
@@ -32,7 +34,7 @@ const LOOKED_INTO = 3;
 const MOST_ANNOUNCED = 32;
 
 /** Under one name: a device behind a connection, or else a topic. */
-const nameOf = ({ connection, address, topic }: Pick<Sighting, 'connection' | 'address' | 'topic'>): string => `${connection}\n${address ?? ''}\n${address === undefined ? topic : ''}`;
+const nameOf = ({ connection, address, topic }: Source): string => `${connection}\n${address ?? ''}\n${address === undefined ? topic : ''}`;
 
 export class Sightings {
   readonly #sightings: Map<string, Sighting>;
@@ -60,7 +62,7 @@ export class Sightings {
   }
 
   /** It is approved and bound now, or its announcement was taken back. */
-  forget(sight: Pick<Sighting, 'connection' | 'address' | 'topic'>): void {
+  forget(sight: Source): void {
     // The common case by far: there are no strangers.
     if (this.#sightings.size === 0) return;
     const name = nameOf(sight);
