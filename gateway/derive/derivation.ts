@@ -113,7 +113,7 @@ export class Derivation {
     if (meaning.memory !== undefined && meaning.decoder !== undefined) this.#keepMemory(memoryName(connection, meaning.decoder.name), meaning.memory);
     if (meaning.rejected.length > 0) this.#quarantine(accepted, meaning.rejected, meaning);
     if (meaning.clockInDoubt) this.#totals.implausibleDeviceClocks += 1;
-    this.#noteDevice(frame, connection, meaning);
+    this.#noteDevice(accepted, connection, meaning);
     for (const attributed of meaning.readings) this.#takeReading(accepted, meaning, attributed);
   }
 
@@ -123,8 +123,9 @@ export class Derivation {
   }
 
   /** What the message says of its device rather than of a person or a room. */
-  #noteDevice(frame: Frame, connection: DeviceId, meaning: Meaning): void {
-    this.#noteStranger(frame, connection, meaning);
+  #noteDevice(accepted: AcceptedFrame, connection: DeviceId, meaning: Meaning): void {
+    const { frame } = accepted;
+    this.#noteStranger(accepted, connection, meaning);
     // What nobody could read is the connection's own.
     const device = meaning.device ?? (meaning.address === undefined ? connection : undefined);
     if (device === undefined) return;
@@ -144,8 +145,8 @@ export class Derivation {
   }
 
   /** Remembers who speaks and reaches nobody, and forgets who does reach somebody now. */
-  #noteStranger({ topic, payload, receivedAt }: Frame, connection: DeviceId, { address, announced, rejected, decoder, message }: Meaning): void {
-    const sight = { connection, topic, at: receivedAt, address };
+  #noteStranger({ sequence, frame: { topic, payload, receivedAt } }: AcceptedFrame, connection: DeviceId, { address, announced, rejected, decoder, filter, message }: Meaning): void {
+    const sight = { connection, topic, sequence, at: receivedAt, address };
     if (announced !== undefined) {
       if (announced.length === 0) this.#sightings.forget(sight);
       else this.#sightings.see({ ...sight, why: 'announced', announced }, () => undefined);
@@ -154,9 +155,9 @@ export class Derivation {
     const why = rejected.map(({ reason }) => reason).find((reason) => reason === 'unapproved_device' || reason === 'unbound_device' || reason === 'unknown_topic');
     if (why === undefined) return this.#sightings.forget(sight);
     this.#sightings.see({ ...sight, why }, () => {
-      if (decoder === undefined) return recognise(connection, topic.slice(`devices/${connection}/`.length), payload, receivedAt);
+      if (filter === undefined || decoder === undefined) return recognise(connection, topic.slice(`devices/${connection}/`.length), payload, receivedAt);
       const measurements = [...new Set(message?.readings.map(({ measurement }) => measurement))];
-      return measurements.length === 0 ? undefined : { family: decoder.name, filter: topic, measurements };
+      return measurements.length === 0 ? undefined : { family: decoder.name, filter: filter.replace('devices/+/', `devices/${connection}/`), measurements };
     });
   }
 

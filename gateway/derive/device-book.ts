@@ -53,7 +53,7 @@ export class DeviceBook {
     for (const [device, status] of this.#devices) {
       if (isWaitedFor(device)) begun.push(...this.#silencesOf(device, status, now));
     }
-    return begun;
+    return begun.sort(byName);
   }
 
   #silencesOf(device: DeviceId, status: RunningStatus, now: Millis): readonly SilenceChange[] {
@@ -77,8 +77,11 @@ export class DeviceBook {
 
   /** The statuses that changed since the last call. */
   takeChanges(): ReadonlyMap<DeviceId, DeviceStatus> {
-    const changed = new Map([...this.#changed].map((device) => [device, (this.#devices.get(device) as RunningStatus).status]));
+    const changed = new Map([...this.#changed].sort().map((device) => [device, (this.#devices.get(device) as RunningStatus).status]));
     this.#changed = new Set();
     return changed;
   }
 }
+
+/** An order that does not depend on who was heard first since the last start. */
+const byName = (a: SilenceChange, b: SilenceChange): number => (`${a.device} ${a.measurement}` < `${b.device} ${b.measurement}` ? -1 : 1);

@@ -45,6 +45,8 @@ export type Meaning = Readonly<{
   /** What is said about the devices of others; undefined when the message is about none. */
   announced: readonly Announced[] | undefined;
   decoder: Readonly<{ name: string; version: number }> | undefined;
+  /** The topic filter of the profile that reads it. */
+  filter: string | undefined;
   expectations: Expectations;
   class: DeviceClass | undefined;
   /** What the decoder must be handed next time; undefined: as before. */
@@ -56,7 +58,7 @@ export type Meaning = Readonly<{
 }>;
 
 const NOTHING: Omit<Meaning, 'rejected'> = {
-  message: undefined, device: undefined, address: undefined, readings: [], notices: [], announced: undefined, decoder: undefined, expectations: {},
+  message: undefined, device: undefined, address: undefined, readings: [], notices: [], announced: undefined, decoder: undefined, filter: undefined, expectations: {},
   class: undefined, memory: undefined, clock: undefined, clockInDoubt: false,
 };
 
@@ -108,6 +110,7 @@ function judge(frame: Frame, { message, notices, address, known, announced, memo
     notices,
     announced,
     decoder: family,
+    filter: profile.topic,
     expectations,
     class: known?.class ?? profile.class,
     memory,

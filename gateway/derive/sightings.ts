@@ -1,15 +1,16 @@
 import type { Announced } from '../decode/home-assistant.ts';
 import type { Looks } from '../decode/recognise.ts';
 import type { UnixMillis } from '../quantity.ts';
-import type { DeviceId } from '../reading.ts';
+import type { DeviceId, Sequence } from '../reading.ts';
 
 /** Something that speaks through a connection of ours and reaches nobody: to be approved, bound, or left alone. JSON. */
 export type Sighting = Readonly<{
   connection: DeviceId;
   /** In the source's words, which device behind the connection it is; absent when the connection itself speaks. */
   address?: string;
-  /** The last one. */
+  /** Of the last message, as its place in the journal. */
   topic: string;
+  sequence: Sequence;
   /** `announced`: a discovery message told of it. */
   why: 'unapproved_device' | 'unbound_device' | 'unknown_topic' | 'announced';
   /** Gateway wall clock. */
@@ -22,7 +23,7 @@ export type Sighting = Readonly<{
 }>;
 
 /** What one message showed. */
-export type Sight = Source & Readonly<{ why: Sighting['why']; at: UnixMillis; announced?: readonly Announced[] }>;
+export type Sight = Source & Readonly<{ sequence: Sequence; why: Sighting['why']; at: UnixMillis; announced?: readonly Announced[] }>;
 
 type Source = Readonly<{ connection: DeviceId; address?: string | undefined; topic: string }>;
 
@@ -41,19 +42,19 @@ export class Sightings {
   #changed = new Map<string, Sighting | undefined>();
 
   constructor(sightings: ReadonlyMap<string, Sighting>) {
-    this.#sightings = new Map([...sightings].toSorted(([, a], [, b]) => a.last - b.last));
+    this.#sightings = new Map([...sightings].toSorted(([, a], [, b]) => a.sequence - b.sequence));
   }
 
   /** `look` is asked at the first few messages, until it sees something. */
   see(sight: Sight, look: () => Looks | undefined): void {
-    const { connection, address, topic, why, at, announced } = sight;
+    const { connection, address, topic, sequence, why, at, announced } = sight;
     const name = nameOf(sight);
     const before = this.#sightings.get(name);
     const messages = (before?.messages ?? 0) + 1;
     const looks = before?.looks ?? (messages <= LOOKED_INTO ? look() : undefined);
     const told = announced?.slice(0, MOST_ANNOUNCED) ?? before?.announced;
     this.#set(name, {
-      connection, topic, why, first: before?.first ?? at, last: at, messages,
+      connection, topic, sequence, why, first: before?.first ?? at, last: at, messages,
       ...(address === undefined ? {} : { address }),
       ...(looks === undefined ? {} : { looks }),
       ...(told === undefined ? {} : { announced: told }),

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeOperatorAction, encodeOperatorAction, type OperatorAction } from '../../gateway/decode/operator.ts';
 import { DecodeError } from '../../gateway/errors.ts';
-import { isSubjectId, type DeviceId } from '../../gateway/reading.ts';
+import { UnixMillis } from '../../gateway/quantity.ts';
+import { Sequence, isSubjectId, type DeviceId } from '../../gateway/reading.ts';
 
 const device = fc.stringMatching(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/).map((text) => text as DeviceId);
 const subject = fc.record(
@@ -11,8 +12,13 @@ const subject = fc.record(
     id: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).map((text) => text.normalize('NFC')).filter(isSubjectId),
   }
 );
+const instant = fc.integer({ min: -9e12, max: 9e12 }).map((ms) => UnixMillis(ms));
 const action: fc.Arbitrary<OperatorAction> = fc.oneof(
-  fc.record({ type: fc.constant('bind' as const), device, subject }),
+  fc.record({ type: fc.constant('bind' as const), device, subject, from: instant, until: instant }, { requiredKeys: ['type', 'device', 'subject'] }),
+  fc.record({
+    type: fc.constant('retry' as const), sequence: fc.integer({ min: 1 }).map((n) => Sequence(n)), frame: fc.uint8Array().map((bytes) => Buffer.from(bytes)),
+    taken: fc.array(fc.string()),
+  }),
   fc.record({ type: fc.constant('unbind' as const), device }),
   fc.record({ type: fc.constant('rules' as const), rules: fc.array(fc.record({ id: fc.string(), above: fc.integer() })) }),
 );
@@ -55,6 +61,11 @@ describe('an operator action', () => {
       'wrong_shape',
     ],
     ['a subject of 65 characters', bind({ subject: { kind: 'patient', id: 'a'.repeat(65) } }), 'wrong_shape'],
+    ['a beginning that is a text', bind({ from: 'now' }), 'wrong_shape'],
+    ['an end that is half a millisecond', bind({ until: 1.5 }), 'wrong_shape'],
+    ['a retry of no frame', Buffer.from('{"type":"retry","sequence":1,"taken":[]}'), 'wrong_shape'],
+    ['a retry without a sequence', Buffer.from('{"type":"retry","frame":"","taken":[]}'), 'wrong_shape'],
+    ['a retry of which nobody knows what was taken', Buffer.from('{"type":"retry","sequence":1,"frame":"","taken":[1]}'), 'wrong_shape'],
     ['rules that are no array', Buffer.from('{"type":"rules","rules":{}}'), 'wrong_shape'],
   ];
   for (const [name, payload, reason] of refused) {
@@ -72,7 +83,7 @@ describe('an operator action', () => {
     );
     fc.assert(fc.property(payload, (bytes) => {
       try {
-        expect(['bind', 'unbind', 'rules']).toContain(decodeOperatorAction(bytes).type);
+        expect(['bind', 'unbind', 'retry', 'rules']).toContain(decodeOperatorAction(bytes).type);
       } catch (error) {
         if (!(error instanceof DecodeError)) throw error;
       }

@@ -56,7 +56,7 @@ export const bind = (device: string, subject: Subject = ANNA): Frame => operator
   encodeOperatorAction({ type: 'bind', device: device as DeviceId, subject })
 );
 export const unbind = (device: string): Frame => operator(encodeOperatorAction({ type: 'unbind', device: device as DeviceId }));
-const profiles = (...all: readonly unknown[]): Frame => operator(encodeOperatorAction({ type: 'profiles', profiles: all }));
+export const profiles = (...all: readonly unknown[]): Frame => operator(encodeOperatorAction({ type: 'profiles', profiles: all }));
 export const rules = (...all: readonly unknown[]): Frame => operator(encodeOperatorAction({ type: 'rules', rules: all }));
 
 export const runOf = (frames: readonly Frame[], first = 1): FrameRun => ({ first: Sequence(first), frames: frames.map(encodeFrame) });
@@ -190,28 +190,39 @@ const otherFamily: fc.Arbitrary<Frame> = fc
       ['senml-json', Buffer.from('[{"n":"heart_rate","u":"beat/min","v":150}]')],
       ['contec-9', Buffer.from('01E0849392BCE3FFFF', 'hex')],
       ['sparkplug/spBv1.0/g/NDATA/e', Buffer.from('1801', 'hex')],
+      ['homeassistant/sensor/t/config', Buffer.from('{"state_topic":"a/b","unique_id":"t","unit_of_measurement":"\u00b0C"}')],
+      ['homeassistant/sensor/t/config', Buffer.from('')],
+      ['zigbee2mqtt/door', Buffer.from('{"contact":true,"linkquality":7,"battery":55}')],
+      ['elsewhere/tele/x/SENSOR', Buffer.from('{"AM2301":{"Temperature":21.5},"TempUnit":"C"}')],
     ),
   )
   .map(([name, [topic, payload]]) => ({ ...message(name, payload, { topic: `devices/${name}/${topic}` }), source: topic === 'contec-9' ? 'serial' : 'mqtt' }));
 
 type Scene =
-  | { is: 'message'; device: string; content: unknown; qos: 0 | 1 | 2; foreignTopic: boolean; at: number; trust: Frame['clockTrust'] }
+  | { is: 'message'; device: string; content: unknown; qos: 0 | 1 | 2; foreignTopic: boolean; at: number; passed: number; trust: Frame['clockTrust'] }
   | { is: 'again'; back: number; dup: boolean }
+  | { is: 'retry'; back: number; taken: readonly string[] }
+  | { is: 'restart' }
   | { is: 'frame'; frame: Frame };
 
 const scene: fc.Arbitrary<Scene> = fc.oneof(
   {
     arbitrary: fc.record({
-      is: fc.constant('message' as const), device, content, qos: fc.constantFrom(0, 1, 2), at: fc.integer({ min: -5000, max: 5000 }),
+      is: fc.constant('message' as const), device, content, qos: fc.constantFrom(0, 1, 2), at: fc.integer({ min: -5000, max: 5000 }), passed: fc.oneof(fc.nat(2000), fc.nat(3_600_000)),
       foreignTopic: fc.integer({ min: 0, max: 9 }).map((n) => n === 0), trust: fc.constantFrom(...CLOCK_TRUSTS),
     }),
     weight: 10,
   },
   { arbitrary: fc.record({ is: fc.constant('again' as const), back: fc.nat(10), dup: fc.boolean() }), weight: 3 },
+  { arbitrary: fc.record({ is: fc.constant('retry' as const), back: fc.nat(10), taken: fc.constantFrom([], ['heart_rate '], ['nothing']) }), weight: 1 },
+  { arbitrary: fc.constant({ is: 'restart' as const }), weight: 1 },
   {
     arbitrary: fc.oneof(
       fc.constant(tick()),
       fc.tuple(device, subject).map(([name, whom]) => bind(name, whom)),
+      fc.tuple(device, subject, fc.integer({ min: -9e6, max: 9e6 }), fc.nat(9e6)).map(([name, whom, from, long]) => operator(encodeOperatorAction(
+        { type: 'bind', device: name as DeviceId, subject: whom, from: UnixMillis(START + from), until: UnixMillis(START + from + long) },
+      ))),
       device.map(unbind),
       rulePack.map((all) => rules(...all)),
       profilePack.map((all) => profiles(...all)),
@@ -224,14 +235,21 @@ const scene: fc.Arbitrary<Scene> = fc.oneof(
 
 function play(scenes: readonly Scene[]): Frame[] {
   const frames: Frame[] = [];
+  let uptime = 0;
   for (const each of scenes) {
-    if (each.is === 'frame') frames.push(each.frame);
+    const told = (frame: Frame): number => frames.push({ ...frame, uptime: Millis(uptime) });
+    if (each.is === 'frame') told(each.frame);
+    else if (each.is === 'restart') uptime = 0;
     else if (each.is === 'again') {
       const again = frames.at(-1 - each.back);
-      if (again?.source === 'mqtt') frames.push({ ...again, dup: each.dup });
+      if (again?.source === 'mqtt') told({ ...again, dup: each.dup });
+    } else if (each.is === 'retry') {
+      const again = frames.at(-1 - each.back);
+      if (again !== undefined) told(operator(encodeOperatorAction({ type: 'retry', sequence: Sequence(1), frame: encodeFrame(again), taken: each.taken })));
     } else {
-      const part = { qos: each.qos, clockTrust: each.trust, receivedAt: UnixMillis(START + each.at) };
-      frames.push(message(each.device, each.content, each.foreignTopic ? { ...part, topic: 'devices/x/y' } : part));
+      uptime += each.passed;
+      const part = { qos: each.qos, clockTrust: each.trust, receivedAt: UnixMillis(START + each.at + each.passed) };
+      told(message(each.device, each.content, each.foreignTopic ? { ...part, topic: 'devices/x/y' } : part));
     }
   }
   return frames;
