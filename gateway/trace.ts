@@ -67,7 +67,7 @@ export async function traceMessage(sources: TraceSources, device: DeviceId, sequ
   const accepted = sequence === undefined ? await lastMessageOf(sources, device) : await messageAt(sources, device, sequence);
   const span = await sources.deriveStore.evidenceFor(accepted.sequence);
   const block = span === undefined ? undefined : await blockHolding(sources, span.entry);
-  const trace = { accepted: describe(sources, accepted), quorum: { needed: sources.parameters.quorum, of: sources.parameters.hospitals.length } };
+  const trace = { accepted: describe(sources, device, accepted), quorum: { needed: sources.parameters.quorum, of: sources.parameters.hospitals.length } };
   if (span === undefined || block === undefined) return { state: 'accepted', ...trace, receipts: [] };
   const sealed = await prove(sources, accepted, span, block);
   const receipts = await receiptsCovering(sources, block.height);
@@ -75,10 +75,12 @@ export async function traceMessage(sources: TraceSources, device: DeviceId, sequ
   return { state: receipted ? 'receipted' : receipts.length > 0 ? 'relayed' : 'sealed', ...trace, sealed, receipts };
 }
 
-async function messageAt({ journal }: TraceSources, device: DeviceId, sequence: Sequence): Promise<AcceptedFrame> {
+async function messageAt({ journal, derived }: TraceSources, device: DeviceId, sequence: Sequence): Promise<AcceptedFrame> {
   const run = Number.isSafeInteger(sequence) && sequence > 0 ? await journal.read(sequence, Bytes(1)) : undefined;
   const accepted = run === undefined ? undefined : framesOf(run)[0];
-  if (accepted?.frame.device !== device) throw new UsageError(`frame ${sequence} of the journal is no message of ${device}`);
+  // A device behind a connection has only that one's messages.
+  const connections = [device, derived.devices.get(device)?.connection];
+  if (accepted === undefined || accepted.frame.device === '' || !connections.includes(accepted.frame.device)) throw new UsageError(`frame ${sequence} of the journal is no message of ${device}`);
   return accepted;
 }
 
@@ -86,6 +88,8 @@ async function lastMessageOf(sources: TraceSources, device: DeviceId): Promise<A
   const { journal, deriveStore, derived } = sources;
   const recent = await lastIn(journal, device, Math.max(1, journal.next - RECENT_FRAMES), journal.next - 1);
   if (recent !== undefined) return recent;
+  const status = derived.devices.get(device);
+  if (status !== undefined && status.connection !== device) return await messageAt(sources, device, status.sequence);
   const window = derived.lastWindowOf(device);
   const span = window === undefined ? undefined : await deriveStore.evidenceFor(window);
   const older = span === undefined ? undefined : await lastIn(journal, device, span.first, span.last);
@@ -104,8 +108,8 @@ async function lastIn(journal: Journal, device: DeviceId, first: number, last: n
   return found;
 }
 
-function describe({ derived }: TraceSources, { sequence, frame }: AcceptedFrame): Trace['accepted'] {
-  const subject = frame.device === '' ? undefined : derived.subjectAt(frame.device, frame.receivedAt);
+function describe({ derived }: TraceSources, device: DeviceId, { sequence, frame }: AcceptedFrame): Trace['accepted'] {
+  const subject = derived.subjectAt(device, frame.receivedAt);
   return {
     sequence,
     device: frame.device,

@@ -133,9 +133,11 @@ async function retryAll(api: AdministrationApi, { out, err }: Environment, filte
     const page: Awaited<ReturnType<AdministrationApi['retryQuarantine']>> = await api.retryQuarantine(Sequence(next), filter);
     retried += page.retried;
     next = page.next;
-    if (next !== null) err(`${retried} tried again …`);
+    if (next !== null) err(`${counted(retried, 'message')} tried again …`);
   }
   const recovered = (await api.status()).totals.recovered - before;
-  out(`${retried} messages tried again, ${recovered} readings recovered`);
+  out(`${counted(retried, 'message')} tried again, ${counted(recovered, 'reading')} recovered`);
   return 0;
 }
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;

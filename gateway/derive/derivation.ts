@@ -134,6 +134,8 @@ export class Derivation {
     this.#book.hear(device, {
       receivedAt: frame.receivedAt,
       now,
+      sequence: accepted.sequence,
+      connection,
       readings: meaning.rejected.length === 0 ? (message?.readings ?? []) : readings.map(({ reading }) => reading),
       quarantined: meaning.rejected.length > 0,
       notices,

@@ -20,7 +20,7 @@ export class DeviceBook {
   #nextLook: Millis | undefined;
 
   constructor(devices: ReadonlyMap<DeviceId, DeviceStatus>) {
-    this.#devices = new Map([...devices].map(([device, status]) => [device, new RunningStatus(status, { receivedAt: status.lastSeen, now: status.seen })]));
+    this.#devices = new Map([...devices].map(([device, status]) => [device, new RunningStatus(status)]));
   }
 
   clockOf(device: DeviceId): DeviceClock | undefined {
@@ -31,7 +31,7 @@ export class DeviceBook {
   hear(device: DeviceId, sign: Sign, onEnd: (silence: SilenceChange) => void): void {
     let status = this.#devices.get(device);
     if (status === undefined) {
-      status = new RunningStatus(undefined, sign);
+      status = RunningStatus.blank(sign);
       this.#devices.set(device, status);
     }
     status.hear(sign, (measurement, silentFor, allowed) => onEnd({ device, measurement, phase: 'cleared', silentFor, allowed }));

@@ -1,7 +1,7 @@
 import type { Notice } from '../decode/decoder.ts';
 import type { DeviceClass, Expectations } from '../decode/profile.ts';
 import { Millis, Minutes, type UnixMillis } from '../quantity.ts';
-import type { Reading } from '../reading.ts';
+import type { DeviceId, Reading, Sequence } from '../reading.ts';
 import type { DeviceClock } from './device-clock.ts';
 
 /** How one measurement of a device comes in. Instants are steady time (steady-time.ts). */
@@ -24,6 +24,9 @@ export type DeviceStatus = Readonly<{
   lastSeen: UnixMillis;
   /** The same in steady time. */
   seen: Millis;
+  /** Its last message, and whose connection brought it. */
+  sequence: Sequence;
+  connection: DeviceId;
   messages: number;
   readings: number;
   /** Messages of which at least a part went to quarantine. */
@@ -47,6 +50,8 @@ export type DeviceStatus = Readonly<{
 export type Sign = Readonly<{
   receivedAt: UnixMillis;
   now: Millis;
+  sequence: Sequence;
+  connection: DeviceId;
   readings: readonly Reading[];
   quarantined: boolean;
   notices: readonly Notice[];
@@ -65,14 +70,18 @@ const usual = (every: number | undefined, interval: number): number => (every ==
 
 /** A status that is kept up to date in place: every message of a device passes here. */
 export class RunningStatus {
-  readonly #own: Running<Omit<DeviceStatus, 'channels'>> & Pick<DeviceStatus, 'lastSeen' | 'seen' | 'notices'> & { messages: number; readings: number; quarantined: number };
+  readonly #own: Running<Omit<DeviceStatus, 'channels'>> & Pick<DeviceStatus, 'lastSeen' | 'seen' | 'sequence' | 'connection' | 'notices'> & { messages: number; readings: number; quarantined: number };
   readonly #channels: Map<string, Running<ChannelStatus> & Pick<ChannelStatus, 'last' | 'since'>>;
 
-  constructor(status: DeviceStatus | undefined, { receivedAt, now }: Pick<Sign, 'receivedAt' | 'now'>) {
-    const blank: DeviceStatus = { lastSeen: receivedAt, seen: now, messages: 0, readings: 0, quarantined: 0, notices: [], channels: {} };
-    const { channels, lastSeen, seen, messages, readings, quarantined, every, battery, signal, class: deviceClass, clock, ahead, notices } = status ?? blank;
-    this.#own = { lastSeen, seen, messages, readings, quarantined, every, battery, signal, class: deviceClass, clock, ahead, notices };
+  constructor(status: DeviceStatus) {
+    const { channels, lastSeen, seen, sequence, connection, messages, readings, quarantined, every, battery, signal, class: deviceClass, clock, ahead, notices } = status;
+    this.#own = { lastSeen, seen, sequence, connection, messages, readings, quarantined, every, battery, signal, class: deviceClass, clock, ahead, notices };
     this.#channels = new Map(Object.entries(channels).map(([name, { last, since, ...more }]) => [name, { last, since, every: more.every, expected: more.expected, silent: more.silent }]));
+  }
+
+  /** Before the first message. */
+  static blank({ receivedAt, now, sequence, connection }: Sign): RunningStatus {
+    return new RunningStatus({ lastSeen: receivedAt, seen: now, sequence, connection, messages: 0, readings: 0, quarantined: 0, notices: [], channels: {} });
   }
 
   get clock(): DeviceClock | undefined {
@@ -89,6 +98,8 @@ export class RunningStatus {
     if (own.messages > 0) own.every = usual(own.every, sign.now - own.seen);
     own.lastSeen = sign.receivedAt;
     own.seen = sign.now;
+    own.sequence = sign.sequence;
+    own.connection = sign.connection;
     own.messages += 1;
     own.readings += sign.readings.length;
     if (sign.quarantined) own.quarantined += 1;

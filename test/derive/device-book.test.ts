@@ -3,7 +3,7 @@ import { DeviceBook, type SilenceChange } from '../../gateway/derive/device-book
 import type { Sign } from '../../gateway/derive/device-status.ts';
 import type { Expectations } from '../../gateway/decode/profile.ts';
 import { Millis, Minutes, Seconds, UnixMillis } from '../../gateway/quantity.ts';
-import type { DeviceId } from '../../gateway/reading.ts';
+import { Sequence, type DeviceId } from '../../gateway/reading.ts';
 
 const CLIP = 'clip' as DeviceId;
 const NOON = Date.UTC(2026, 10, 23, 12);
@@ -18,7 +18,7 @@ class Night {
 
   hear(at: number, measurement: string, { value = 97, expectations = {}, ...more }: Partial<Sign> & { value?: number; expectations?: Expectations } = {}): void {
     const sign: Sign = {
-      receivedAt: UnixMillis(NOON + at), now: Millis(at), readings: [{ measurement, value, unit: '1' }], quarantined: false, notices: [], expectations,
+      receivedAt: UnixMillis(NOON + at), now: Millis(at), sequence: Sequence(at + 1), connection: CLIP, readings: [{ measurement, value, unit: '1' }], quarantined: false, notices: [], expectations,
       class: undefined, clock: undefined, ahead: undefined, ...more,
     };
     this.book.hear(CLIP, sign, (silence) => this.ended.push(silence));

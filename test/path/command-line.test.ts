@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { vitalgate } from './program.ts';
 
-const COMMANDS = ['gateway', 'upstream', 'device', 'reload', 'trace', 'status', 'verify', 'export', 'check', 'config', 'sim', 'demo'];
+const COMMANDS = ['gateway', 'upstream', 'device', 'quarantine', 'reload', 'trace', 'status', 'verify', 'export', 'check', 'config', 'sim', 'demo'];
 
 describe('the command line', () => {
   it('lists every command, and each says how it is called', async () => {
@@ -25,10 +25,13 @@ describe('the command line', () => {
     [['trace'], 'which device'],
     [['trace', 'clip', '--last', '--sequence', '3'], 'not both'],
     [['trace', 'clip', '--sequence', '0'], 'counts from 1'],
-    [['device', 'paint'], 'expected add, bind, list or remove'],
+    [['device', 'paint'], 'expected add, bind, discover, list or remove'],
     [['device', 'add', 'clip'], 'exactly one of --patient and --room'],
     [['device', 'add', '.hidden', '--patient', 'anna'], 'no device id'],
     [['device', 'add', 'clip', '--patient', 'a/b'], 'no patient id'],
+    [['quarantine', 'burn'], 'expected list, show or retry'],
+    [['quarantine', 'retry'], 'Give one sequence, or --all'],
+    [['quarantine', 'list', '--reason', 'bad luck'], 'is no reason'],
     [['verify', 'chain'], 'expected: verify chain'],
     [['verify', 'proof', 'x'], 'expected: verify chain'],
     [['export', 'x'], 'expected: export'],

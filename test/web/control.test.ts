@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Administration } from '../../gateway/administration.ts';
 import { PeerError, StoreError, UsageError } from '../../gateway/errors.ts';
+import { UnixMillis } from '../../gateway/quantity.ts';
 import { Sequence, type DeviceId } from '../../gateway/reading.ts';
 import { controlAnswers, controlClient, startControl, type Control } from '../../gateway/web/control.ts';
 
@@ -22,6 +23,30 @@ class AdministrationDouble {
 
   removeDevice(...args: unknown[]): Promise<object> {
     return this.#note('removeDevice', args, {});
+  }
+
+  bindDevice(...args: unknown[]): Promise<object> {
+    return this.#note('bindDevice', args, {});
+  }
+
+  discover(): Promise<object> {
+    return this.#note('discover', [], []);
+  }
+
+  quarantine(...args: unknown[]): Promise<object> {
+    return this.#note('quarantine', args, { quarantined: [], next: null });
+  }
+
+  quarantined(...args: unknown[]): Promise<object> {
+    return this.#note('quarantined', args, { sequence: 7 });
+  }
+
+  retryQuarantine(...args: unknown[]): Promise<object> {
+    return this.#note('retryQuarantine', args, { retried: 0, next: null });
+  }
+
+  retryQuarantined(...args: unknown[]): Promise<object> {
+    return this.#note('retryQuarantined', args, {});
   }
 
   devices(): Promise<object> {
@@ -83,6 +108,30 @@ describe('the control socket', () => {
       ['trace', CLIP, undefined],
       ['trace', CLIP, 41],
     ]);
+  });
+
+  it('carries what is asked about bindings and the quarantine', async () => {
+    const api = controlClient(path);
+    await api.bindDevice(CLIP, ANNA, { from: UnixMillis(1), until: UnixMillis(2) });
+    await api.bindDevice(CLIP, ANNA);
+    expect(await api.discover()).toEqual([]);
+    expect(await api.quarantine(Sequence(1))).toEqual({ quarantined: [], next: null });
+    await api.quarantine(Sequence(9), { device: 'clip', reason: 'wrong_unit' });
+    expect(await api.quarantined(Sequence(7))).toEqual({ sequence: 7 });
+    await api.retryQuarantine(Sequence(1), { reason: 'wrong_unit' });
+    await api.retryQuarantined(Sequence(7));
+    expect(double.calls).toEqual([
+      ['bindDevice', CLIP, ANNA, { from: 1, until: 2 }],
+      ['bindDevice', CLIP, ANNA, {}],
+      ['discover'],
+      ['quarantine', 1, {}],
+      ['quarantine', 9, { device: 'clip', reason: 'wrong_unit' }],
+      ['quarantined', 7],
+      ['retryQuarantine', 1, { reason: 'wrong_unit' }],
+      ['retryQuarantined', 7],
+    ]);
+    await expect(api.quarantine(Sequence(1), { reason: 'bad luck' as never })).rejects.toMatchObject({ code: 'VG_USAGE' });
+    await expect(api.bindDevice(CLIP, ANNA, { from: UnixMillis(0.5) })).rejects.toMatchObject({ code: 'VG_USAGE' });
   });
 
   it('tells a wrong request from a gateway that cannot', async () => {
