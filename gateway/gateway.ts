@@ -324,7 +324,10 @@ function serialObserver({ metrics, progress, clock, log }: Serving): SerialObser
     received: (messages) => {
       for (let i = 0; i < messages; i++) progress.received();
     },
-    accepted: (waited) => metrics.ackSeconds.observe(waited / 1000),
+    accepted: (waited, bytes) => {
+      metrics.ackSeconds.observe(waited / 1000);
+      metrics.serialAccepted.inc(bytes);
+    },
     lost: (device, reason, bytes) => {
       metrics.serialLost.inc({ reason }, bytes);
       const suppressed = throttle.admit(`${reason} ${device}`);

@@ -67,6 +67,11 @@ export class GatewayMetrics {
     registers: [this.registry],
   });
   readonly connections = new Gauge({ name: 'vitalgate_mqtt_connections', help: 'MQTT clients connected', registers: [this.registry] });
+  readonly serialAccepted = new Counter({
+    name: 'vitalgate_serial_accepted_bytes_total',
+    help: 'Bytes of serial lines that became messages and are durable, without what only frames them',
+    registers: [this.registry],
+  });
   readonly serialLost = new Counter<'reason'>({
     name: 'vitalgate_serial_lost_bytes_total',
     help: 'Bytes of serial lines that became no message, or a message that could not be kept, by reason',
