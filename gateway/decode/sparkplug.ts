@@ -34,6 +34,8 @@ const MAX_METRICS = 1024;
 const MAX_NODES = 64;
 /** Metrics that are remembered of an edge node and all its devices together; a birth without any counts as one. */
 const MAX_KNOWN_METRICS = 1024;
+/** Characters of JSON after which no birth is remembered; 64 edge nodes without any and their numbers stay below 1 MiB with them. */
+const MAX_MEMORY_LENGTH = 900_000;
 const MAX_NAME_LENGTH = 128;
 const MAX_ADDRESS_LENGTH = 256;
 /** The last instant of a JavaScript date, milliseconds: whatever lies beyond is no time. */
@@ -61,12 +63,12 @@ type EdgeNode = Readonly<{
   births: readonly Birth[];
 }>;
 
-/** The edge nodes of a connection that are alive. JSON; at most 64 of them with 1,024 metrics each. */
+/** The edge nodes of a connection that are alive. JSON of at most 1 MiB; at most 64 of them with 1,024 metrics each. */
 export type SparkplugMemory = Readonly<{ nodes: readonly EdgeNode[] }>;
 
 export const sparkplug: Decoder<SparkplugMemory> = {
   name: 'sparkplug',
-  version: 1,
+  version: 2,
   decode: (input, memory = { nodes: [] }) => {
     const topic = topicOf(input.topic);
     if (topic === undefined) return { channels: [], rejected: [], notices: [] };
@@ -160,10 +162,9 @@ type Introduction = Readonly<{ node: EdgeNode; born: Born; notices: readonly Not
 function introduced(topic: Topic, payload: Payload, memory: SparkplugMemory, { node: before, born, notices }: Introduction): Outcome {
   const without = withoutBirth(before, topic.device);
   const node = { ...without, births: [...without.births, born.birth] };
-  const size = node.births.reduce((sum, { metrics }) => sum + Math.max(1, metrics.length), 0);
-  if (size > MAX_KNOWN_METRICS) {
-    return { ...refused(topic, 'too_complex', `more than ${MAX_KNOWN_METRICS} metrics of one edge node`), memory: withNode(memory, without) };
-  }
+  const grown = withNode(memory, node);
+  const excess = excessOf(node, grown);
+  if (excess !== undefined) return { ...refused(topic, 'too_complex', excess), memory: withNode(memory, without) };
   const { channels, rejected } = read(payload, (metric) => born.known.get(metric));
   return {
     address: topic.address,
@@ -171,8 +172,15 @@ function introduced(topic: Topic, payload: Payload, memory: SparkplugMemory, { n
     channels,
     rejected: [...born.rejected, ...rejected],
     notices,
-    memory: withNode(memory, node),
+    memory: grown,
   };
+}
+
+/** Why a birth is not remembered, in words. */
+function excessOf({ births }: EdgeNode, memory: SparkplugMemory): string | undefined {
+  const size = births.reduce((sum, { metrics }) => sum + Math.max(1, metrics.length), 0);
+  if (size > MAX_KNOWN_METRICS) return `more than ${MAX_KNOWN_METRICS} metrics of one edge node`;
+  return JSON.stringify(memory).length > MAX_MEMORY_LENGTH ? 'more than can be remembered of one connection' : undefined;
 }
 
 function withNode({ nodes }: SparkplugMemory, node: EdgeNode): SparkplugMemory {
