@@ -17,8 +17,8 @@
  * now. What no number can tell is an NBIRTH that is lost when the very number after the last one follows it.
  *
  * A metric that no birth names is refused as `unknown_measurement`: what it measures is not known. Whoever holds the
- * connection answers `resync` with {@link rebirthRequest}, and MUST limit how often: a birth too large for the memory is
- * as large when it is said again. With `offline` of a node, all its devices are.
+ * connection answers `resync` with {@link rebirthRequest} (../rebirths.ts), and MUST limit how often: a birth too large for
+ * the memory is as large when it is said again. With `offline` of a node, all its devices are.
  *
  * The number is not given as the sequence of what was decoded: it repeats after 256 messages and would make equal ones of
  * them one.
@@ -577,8 +577,22 @@ function refuseTooManyMetrics(payload: Uint8Array): void {
 }
 
 /**
- * The payload of the NCMD that makes an edge node say its births again (§6.4.23): published to
- * `spBv1.0/<group>/NCMD/<edge node>` with quality of service 0, not retained. `now`: the wall clock, Unix milliseconds.
+ * Where an edge node listens for commands (§5.17), as its messages came: `topic` is that of one of them with whatever stands
+ * before `<group>`, `address` what it was decoded to, `<group>/<edge node>[/<device>]`. Undefined when they do not fit.
+ */
+export function commandTopic(topic: string, address: string): string | undefined {
+  const [levels, names] = [topic.split('/'), address.split('/')];
+  const [group, edge, device] = names;
+  // Beside the names stands the message type.
+  const before = levels.slice(0, -(names.length + 1));
+  const tail = levels.slice(before.length);
+  const fits = isGiven(group) && isGiven(edge) && tail[0] === group && tail[2] === edge && tail[3] === device && tail.length === names.length + 1;
+  return fits ? [...before, group, 'NCMD', edge].join('/') : undefined;
+}
+
+/**
+ * The payload of the NCMD that makes an edge node say its births again (§5.17, §6.4.23): published to its
+ * {@link commandTopic} with quality of service 0, not retained. `now`: the wall clock, Unix milliseconds.
  */
 export function rebirthRequest(now: UnixMillis): Uint8Array {
   const metric = { name: 'Node Control/Rebirth', timestamp: now, datatype: 11, boolean_value: true };

@@ -8,7 +8,7 @@ import { encode, type CborValue } from '../ledger/cbor.ts';
 import { commitment, encodeEntry, type EntryKind, type FieldValue } from '../ledger/entry.ts';
 import type { UnixMillis } from '../quantity.ts';
 import { nameOf, type AcceptedFrame, type DeviceId, type Lane, type Reading, type Subject } from '../reading.ts';
-import type { Checkpoint, DerivedEntry, DerivedState, Quarantined, Totals } from './derive-store.ts';
+import type { Checkpoint, DerivedEntry, DerivedState, Quarantined, Resync, Totals } from './derive-store.ts';
 import { DuplicateWindows, identityOf, repeatable } from './duplicates.ts';
 import { memoryName, understand, type Meaning } from './meaning.ts';
 import type { SubjectSecrets } from './secrets.ts';
@@ -55,6 +55,7 @@ export class Derivation {
   #changedContexts = new Map<string, SubjectContext>();
   #changedProfiles: readonly Profile[] | undefined;
   #changedMemories = new Map<string, unknown>();
+  #resyncs = new Map<string, Resync>();
 
   constructor(secrets: SubjectSecrets, state: DerivedState) {
     this.#secrets = secrets;
@@ -95,6 +96,7 @@ export class Derivation {
     }
     this.#duplicates.add(connection, identity);
     if ('memory' in meaning && meaning.decoder !== undefined) this.#keepMemory(memoryName(connection, meaning.decoder.name), meaning.memory);
+    if (meaning.notices.includes('resync')) this.#noteResync(accepted, connection, meaning);
     if (meaning.rejected.length > 0) this.#quarantine(accepted, meaning.rejected, meaning);
     if (meaning.clockInDoubt) this.#totals.implausibleDeviceClocks += 1;
     const { device, subject } = meaning;
@@ -106,6 +108,10 @@ export class Derivation {
   #keepMemory(name: string, memory: unknown): void {
     this.#memories.set(name, memory);
     this.#changedMemories.set(name, memory);
+  }
+
+  #noteResync({ sequence, frame: { source, topic } }: AcceptedFrame, connection: DeviceId, { address = '' }: Meaning): void {
+    this.#resyncs.set(topic, { sequence, source, connection, topic, address });
   }
 
   #takeReading(accepted: AcceptedFrame, device: DeviceId, { name, subject }: Readonly<{ name: string; subject: Subject }>, reading: Reading): void {
@@ -249,6 +255,7 @@ export class Derivation {
       quarantined: this.#quarantined,
       bindings: this.#changedBindings,
       contexts: this.#changedContexts,
+      resyncs: [...this.#resyncs.values()],
       ...this.#duplicates.close(last),
     };
     this.#startWindow();
@@ -264,5 +271,6 @@ export class Derivation {
     this.#changedContexts = new Map();
     this.#changedProfiles = undefined;
     this.#changedMemories = new Map();
+    this.#resyncs = new Map();
   }
 }

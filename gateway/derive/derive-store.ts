@@ -1,7 +1,7 @@
 import type { SubjectContext, ThresholdRule } from '../context/rules.ts';
 import type { Profile } from '../decode/profile.ts';
 import type { QuarantineReason } from '../errors.ts';
-import type { DeviceId, Lane, Sequence, Subject } from '../reading.ts';
+import type { DeviceId, FrameSource, Lane, Sequence, Subject } from '../reading.ts';
 
 /** An entry with what stays beside the chain: its payload in clear and the salt of its commitment. */
 export type DerivedEntry = Readonly<{
@@ -25,6 +25,17 @@ export type Quarantined = Readonly<{
   decoder?: Readonly<{ name: string; version: number }>;
   /** Which device behind the connection it is about, in the source's words. */
   address?: string;
+}>;
+
+/** A connection whose decoder missed what it needs to understand it (decode/decoder.ts). */
+export type Resync = Readonly<{
+  /** The last frame of this topic in its window that said so. */
+  sequence: Sequence;
+  source: FrameSource;
+  connection: DeviceId;
+  topic: string;
+  /** Which device behind the connection, in the source's words. */
+  address: string;
 }>;
 
 /** How often each thing happened since the journal began. */
@@ -78,6 +89,8 @@ export type Checkpoint = Readonly<{
   /** Chunks that fell out of a device's duplicate window. */
   forgotten: readonly Readonly<{ window: Sequence; device: DeviceId }>[];
   contexts: ReadonlyMap<string, SubjectContext>;
+  /** One for each topic; not kept: what nobody answers, the next message says again. */
+  resyncs: readonly Resync[];
 }>;
 
 export interface DeriveStore {

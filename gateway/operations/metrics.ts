@@ -80,6 +80,11 @@ export class GatewayMetrics {
   });
   readonly serialLines = new Gauge({ name: 'vitalgate_serial_lines_open', help: 'Serial lines that are open', registers: [this.registry] });
   readonly bridges = new Gauge({ name: 'vitalgate_bridges_connected', help: 'Other brokers the gateway is connected to', registers: [this.registry] });
+  readonly rebirths = new Counter({
+    name: 'vitalgate_rebirth_requests_total',
+    help: 'Sparkplug edge nodes that were asked to say their births again',
+    registers: [this.registry],
+  });
   readonly queue = new Gauge<'queue'>({
     name: 'vitalgate_queue_depth',
     help: 'Frames waiting: for the disk (accept), for derivation (derive)',

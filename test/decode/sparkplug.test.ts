@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import protobuf from 'protobufjs/light.js';
 import { describe, expect, it } from 'vitest';
 import type { Channel, Decoded, DecoderInput, Notice } from '../../gateway/decode/decoder.ts';
-import { rebirthRequest, sparkplug, type SparkplugMemory } from '../../gateway/decode/sparkplug.ts';
+import { commandTopic, rebirthRequest, sparkplug, type SparkplugMemory } from '../../gateway/decode/sparkplug.ts';
 import { DecodeError, type QuarantineReason } from '../../gateway/errors.ts';
 import { UnixMillis } from '../../gateway/quantity.ts';
 import { itSurvivesMutatedFrames } from './fuzz.ts';
+import { payloadBytes, type TestMetric } from './sparkplug-payload.ts';
 
 type RawFrame = Readonly<{ topic: string; hex: string }>;
 type Vector = RawFrame & Readonly<{
@@ -48,30 +48,6 @@ describe('a message', () => {
     return expect({ address, channels, rejected: rejected.map(({ reason }) => reason), notices }).toEqual({ address: undefined, ...vector.want });
   });
 });
-
-// Payloads by their field numbers (Sparkplug 3.0 §6.4.1), written without the descriptor that reads them.
-
-type TestMetric = Readonly<{ name?: string; alias?: number; datatype?: number; double?: number }>;
-
-function metricBytes({ name, alias, datatype, double }: TestMetric): Uint8Array {
-  const writer = protobuf.Writer.create();
-  if (name !== undefined) writer.uint32(1 << 3 | 2).string(name);
-  if (alias !== undefined) writer.uint32(2 << 3).uint64(alias);
-  if (datatype !== undefined) writer.uint32(4 << 3).uint32(datatype);
-  if (double !== undefined) writer.uint32(13 << 3 | 1).double(double);
-  return writer.finish();
-}
-
-function payloadBytes(seq: number | undefined, metrics: readonly TestMetric[], bdSeq?: number): Uint8Array {
-  const writer = protobuf.Writer.create();
-  for (const metric of metrics) writer.uint32(2 << 3 | 2).bytes(metricBytes(metric));
-  if (bdSeq !== undefined) {
-    const metric = protobuf.Writer.create().uint32(1 << 3 | 2).string('bdSeq').uint32(4 << 3).uint32(8).uint32(11 << 3).uint64(bdSeq);
-    writer.uint32(2 << 3 | 2).bytes(metric.finish());
-  }
-  if (seq !== undefined) writer.uint32(3 << 3).uint64(seq);
-  return writer.finish();
-}
 
 const frame = (verb: string, where: string, payload: Uint8Array): DecoderInput => ({ topic: `spBv1.0/ward/${verb}/${where}`, payload, receivedAt: NOW });
 const born = (metrics: number, from = 0): TestMetric[] =>
@@ -224,6 +200,18 @@ describe('a request for a rebirth', () => {
 
   it('is the payload that the specification prints (§6.4.23), to the byte', () => {
     expect(Buffer.from(request).toString('hex')).toBe('08eaf2f5a8a02b12210a144e6f646520436f6e74726f6c2f5265626972746818eaf2f5a8a02b200b7001');
+  });
+
+  it.each([
+    ['devices/hub/sparkplug/spBv1.0/ward/DDATA/node/strap', 'ward/node/strap', 'devices/hub/sparkplug/spBv1.0/ward/NCMD/node'],
+    ['devices/plant/spBv1.0/ward/NDATA/node', 'ward/node', 'devices/plant/spBv1.0/ward/NCMD/node'],
+    ['devices/plant/ward/DBIRTH/NDATA/NBIRTH', 'ward/NDATA/NBIRTH', 'devices/plant/ward/NCMD/NDATA'],
+    ['devices/plant/spBv1.0/ward/NDATA/node', 'ward/other', undefined],
+    ['devices/plant/spBv1.0/ward/NDATA/node', 'ward/node/strap', undefined],
+    ['devices/plant/spBv1.0/ward/DDATA/node/strap', 'ward/node', undefined],
+    ['devices/plant/temperature', '', undefined],
+  ])('for a message of %s from "%s" goes to %s', (topic, address, want) => {
+    expect(commandTopic(topic, address)).toBe(want);
   });
 
   it('says nothing when it comes back', () => {
