@@ -7,6 +7,7 @@ import {
 } from '../../gateway/ingest/serial-frames.ts';
 import { fuzzRuns, fuzzTimeout } from '../fuzz-runs.ts';
 import { isNonin13, isNonin25 } from '../nonin-packets.ts';
+import { naiveCrc } from './naive-crc.ts';
 
 type Outcome = Readonly<{ payloads: readonly string[]; sequences: readonly (number | undefined)[]; dropped: readonly Dropped[] }>;
 
@@ -222,25 +223,15 @@ function naivePacket(segment: Uint8Array): Segment {
   return { payload, framing: segment.length - payload.length };
 }
 
-/** The remainder of the division of a message with its CRC-16/CCITT-FALSE behind it: 0 when they fit. */
-function naiveCrc(message: readonly number[]): number {
-  let crc = 0xffff;
-  for (const bit of message.flatMap((byte) => [7, 6, 5, 4, 3, 2, 1, 0].map((i) => (byte >> i) & 1))) {
-    const carry = (crc >> 15) ^ bit;
-    crc = ((crc << 1) & 0xffff) ^ (carry === 1 ? 0x1021 : 0);
-  }
-  return crc;
-}
-
 function naiveDelimited(name: 'line' | 'cobs', stream: Uint8Array): Readonly<{ payloads: readonly string[]; framing: number; lost: number }> {
   const delimiter = name === 'line' ? 0x0a : 0;
   const payloads: string[] = [];
   let [framing, lost, from] = [0, 0, 0];
   for (let end = stream.indexOf(delimiter); end >= 0; end = stream.indexOf(delimiter, from)) {
-    const bytes = stream.subarray(from, end);
-    const segment = name === 'line' ? naiveLine(bytes) : naivePacket(bytes);
+    const between = stream.subarray(from, end);
+    const segment = name === 'line' ? naiveLine(between) : naivePacket(between);
     if (segment?.payload !== undefined) payloads.push(hex(segment.payload));
-    if (segment === undefined) lost += bytes.length;
+    if (segment === undefined) lost += between.length;
     framing += 1 + (segment?.framing ?? 0);
     from = end + 1;
   }

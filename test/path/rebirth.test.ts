@@ -38,8 +38,7 @@ class EdgeNode implements AsyncDisposable {
   static async connect(url: string, prefix: string, options: IClientOptions = {}): Promise<EdgeNode> {
     const client = await connectAsync(url, options);
     const node = new EdgeNode(client, prefix);
-    const granted = await client.subscribeAsync(`${prefix}spBv1.0/ward/NCMD/node`, { qos: 1 });
-    expect(granted.map(({ qos }) => qos)).toEqual([1]);
+    await client.subscribeAsync(`${prefix}spBv1.0/ward/NCMD/node`, { qos: 1 });
     return node;
   }
 
