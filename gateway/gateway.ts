@@ -309,6 +309,7 @@ async function startServing(parts: Serving): Promise<Readonly<{ mqtt: string; we
     bridges.set(bridge.name, followed);
   }
   parts.reached.rebirths = rebirthsOver(broker, bridges, parts);
+  opened.add(async () => void (parts.reached.rebirths = undefined));
   const addresses = { mqtt: `${broker.address.address}:${broker.address.port}`, web: web.address };
   log.info({ ...addresses, control: controlSocketOf(config.data) }, 'ready: devices may publish');
   return addresses;
@@ -320,8 +321,8 @@ function rebirthsOver(broker: MqttBroker, bridges: ReadonlyMap<string, Bridge>, 
     clock,
     since: firstOfThisStart,
     send: ({ source, connection }, topic, payload) => {
-      if (source === 'bridge') bridges.get(connection)?.publish(topic.slice(`devices/${connection}/`.length), payload);
-      else broker.publish(topic, payload);
+      if (source !== 'bridge') broker.publish(topic, payload);
+      else if (bridges.get(connection)?.publish(topic.slice(`devices/${connection}/`.length), payload) !== true) return;
       metrics.rebirths.inc();
       log.info({ connection, topic }, 'asked an edge node for its births: a message of it could not be understood');
     },

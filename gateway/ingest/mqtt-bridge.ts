@@ -41,8 +41,8 @@ export type BridgeObserver = Readonly<{
 }>;
 
 export type Bridge = Readonly<{
-  /** Says something there: QoS 0, not retained. While the connection is away it is not said, and not kept. */
-  publish: (topic: string, payload: Uint8Array) => void;
+  /** Says something there: QoS 0, not retained. False, and nothing is said or kept, while the connection is away. */
+  publish: (topic: string, payload: Uint8Array) => boolean;
   close: () => Promise<void>;
 }>;
 
@@ -115,8 +115,10 @@ class Follower implements Bridge {
     client.on('close', () => this.#tell('disconnected', 'the connection is closed'));
   }
 
-  publish(topic: string, payload: Uint8Array): void {
-    if (!this.#closed && this.#client.connected) this.#client.publish(topic, Buffer.from(payload), { qos: 0 });
+  publish(topic: string, payload: Uint8Array): boolean {
+    if (this.#closed || !this.#client.connected) return false;
+    this.#client.publish(topic, Buffer.from(payload), { qos: 0 });
+    return true;
   }
 
   async close(): Promise<void> {

@@ -14,6 +14,8 @@ export type LineAudit = Readonly<{
   payloads: number;
   /** Values of {@link SerialDevice.counted} in the summaries of all sealed windows. */
   derived: number;
+  /** The first payload, from 1, that does not go on where the one before ended; absent when all do. Nothing is counted as accepted from there on. */
+  brokenAt?: number;
 }>;
 
 export type SerialAudit = Readonly<{
@@ -22,7 +24,7 @@ export type SerialAudit = Readonly<{
   mqtt: number;
 }>;
 
-/** `data`: the folder of a gateway that has ended. Throws when a line's payloads are not those of its device. */
+/** `data`: the folder of a gateway that has ended. */
 export async function auditSerial(data: string, devices: readonly SerialDevice[]): Promise<SerialAudit> {
   const readers = new Map(devices.map((device) => [device.name as string, new LineReader(device)]));
   let mqtt = 0;
@@ -33,7 +35,9 @@ export async function auditSerial(data: string, devices: readonly SerialDevice[]
     }
   });
   const derived = await derivedIn(data, devices);
-  const lines = [...readers].map(([name, { accepted, payloads }]) => [name, { accepted, payloads, derived: derived.get(name) ?? 0 }] as const);
+  const lines = [...readers].map(([name, { accepted, payloads, brokenAt }]) => {
+    return [name, { accepted, payloads, derived: derived.get(name) ?? 0, ...(brokenAt === undefined ? {} : { brokenAt }) }] as const;
+  });
   return { mqtt, lines: new Map(lines) };
 }
 
@@ -42,6 +46,7 @@ class LineReader {
   readonly #device: SerialDevice;
   accepted = 0;
   payloads = 0;
+  brokenAt: number | undefined;
 
   constructor(device: SerialDevice) {
     this.#device = device;
@@ -49,15 +54,12 @@ class LineReader {
 
   take(payload: Uint8Array): void {
     this.payloads += 1;
-    let at = 0;
-    do {
+    for (let at = 0; at < payload.length && this.brokenAt === undefined; ) {
       const expected = this.#device.payload(this.accepted);
-      if (!Buffer.from(expected).equals(payload.subarray(at, at + expected.length))) {
-        throw new Error(`${this.#device.name}: payload ${this.payloads} does not go on with frame ${this.accepted + 1}`);
-      }
+      if (Buffer.from(expected).equals(payload.subarray(at, at + expected.length))) this.accepted += 1;
+      else this.brokenAt = this.payloads;
       at += expected.length;
-      this.accepted += 1;
-    } while (at < payload.length);
+    }
   }
 }
 

@@ -44,6 +44,7 @@ export class SerialFeed implements AsyncDisposable {
   #begunBytes = 0;
   #queue: Uint8Array = new Uint8Array();
   #bytes = 0;
+  #seconds = 0;
   #payloadBytes = 0;
 
   constructor(folder: string, device: SerialDevice) {
@@ -56,11 +57,12 @@ export class SerialFeed implements AsyncDisposable {
     return this.#begun;
   }
 
-  /** Bytes that were written, and what the gateway must keep of them. */
-  get bytes(): number {
-    return this.#bytes;
+  /** What the line carried, while there was something to send. */
+  get bytesPerSecond(): number {
+    return this.#bytes / this.#seconds;
   }
 
+  /** Bytes that the gateway must keep. */
   get payloadBytes(): number {
     return this.#payloadBytes;
   }
@@ -73,10 +75,12 @@ export class SerialFeed implements AsyncDisposable {
   /** Sends frames until `isEnough` of their number, finishes the last one, and waits half a minute for the answers that are due. */
   async feed(isEnough: (frames: number) => boolean): Promise<void> {
     const pace = new Pace();
+    const start = performance.now();
     while (this.#queue.length > 0 || !isEnough(this.#begun)) {
       const piece = this.#take(await pace.due(), isEnough);
       if (piece.length > 0) await this.#send(piece);
     }
+    this.#seconds = (performance.now() - start) / 1000;
     const patience = AbortSignal.timeout(ANSWERS_WITHIN_MS);
     while (this.#unanswered.size > 0 && !patience.aborted) await this.#answer(patience);
   }

@@ -46,7 +46,6 @@ async function registerWith(gateways: GatewayFolder, signal: AbortSignal): Promi
 
 /** What was seen while the gateway ran. */
 type Run = Readonly<{
-  seconds: number;
   load: LoadResult;
   /** Resident memory each second, MB. */
   rss: readonly number[];
@@ -74,7 +73,7 @@ async function loadOn(gateways: GatewayFolder, devices: readonly Login[], feeds:
     await allArrived(gateway, feeds, signal);
     await allSealed(gateway, signal);
     const [acceptedBytes, lostBytes] = [await gateway.metric('vitalgate_serial_accepted_bytes_total'), await gateway.metric('vitalgate_serial_lost_bytes_total')];
-    return { seconds, load, rss, cpu, acceptedBytes, lostBytes };
+    return { load, rss, cpu, acceptedBytes, lostBytes };
   } finally {
     clearInterval(sampler);
   }
@@ -111,7 +110,7 @@ function findingsOf(run: Run, feeds: readonly SerialFeed[], audit: SerialAudit):
   const cases: Case[] = [
     { name: 'gateway', figures: { ...memoryFigures(run), cpu_s: run.cpu, lost_bytes: lostBytes } },
     { name: 'mqtt', figures: { frames_written: load.acks, frames_accepted: audit.mqtt, per_s: load.acks_per_s, ack_p50_ms: load.ack_p50_ms, ack_p99_ms: load.ack_p99_ms } },
-    ...feeds.map((feed) => ({ name: feed.device.name, figures: lineFigures(feed, run.seconds, audit) })),
+    ...feeds.map((feed) => ({ name: feed.device.name, figures: lineFigures(feed, audit) })),
   ];
   return {
     cases,
@@ -129,7 +128,7 @@ function findingsOf(run: Run, feeds: readonly SerialFeed[], audit: SerialAudit):
   };
 }
 
-function lineFigures(feed: SerialFeed, seconds: number, { lines }: SerialAudit): Figures {
+function lineFigures(feed: SerialFeed, { lines }: SerialAudit): Figures {
   const line = lines.get(feed.device.name);
   const latencies = feed.latencies.toSorted((a, b) => a - b);
   return {
@@ -137,7 +136,7 @@ function lineFigures(feed: SerialFeed, seconds: number, { lines }: SerialAudit):
     frames_accepted: line?.accepted,
     frames_derived: line?.derived,
     payloads: line?.payloads,
-    bytes_per_s: feed.bytes / seconds,
+    bytes_per_s: feed.bytesPerSecond,
     ...(latencies.length === 0 ? {} : { ack_p50_ms: percentile(latencies, 0.5), ack_p99_ms: percentile(latencies, 0.99) }),
   };
 }
@@ -168,8 +167,9 @@ function faultsOf({ load, acceptedBytes, lostBytes }: Run, feeds: readonly Seria
     ...(acceptedBytes === expected ? [] : [`${acceptedBytes} of ${expected} bytes of serial payloads were accepted`]),
     ...(mqtt === load.acks ? [] : [`${load.acks} MQTT readings were acknowledged, ${mqtt} are in the journal`]),
     ...feeds.flatMap(({ device, frames, unanswered }) => {
-      const { accepted = 0, derived = 0 } = lines.get(device.name) ?? {};
+      const { accepted = 0, derived = 0, brokenAt } = lines.get(device.name) ?? {};
       return [
+        ...(brokenAt === undefined ? [] : [`${device.name}: payload ${brokenAt} in the journal does not go on with frame ${accepted + 1}`]),
         ...(accepted === frames && derived === frames ? [] : [`${device.name}: ${frames} frames written, ${accepted} accepted, ${derived} derived`]),
         ...(unanswered === 0 ? [] : [`${device.name}: ${unanswered} packets without an acknowledgement`]),
       ];
