@@ -14,8 +14,8 @@ import { ConfigError, UsageError, type StoreError } from './errors.ts';
 import { systemClock, type Clock } from './ingest/clock.ts';
 import { Authenticator, type CredentialStore } from './ingest/devices.ts';
 import type { Journal } from './ingest/journal.ts';
-import { followBroker, type BridgeObserver, type BridgeOptions } from './ingest/mqtt-bridge.ts';
-import { startMqttBroker, type MqttObserver } from './ingest/mqtt-broker.ts';
+import { followBroker, type Bridge, type BridgeObserver, type BridgeOptions } from './ingest/mqtt-bridge.ts';
+import { startMqttBroker, type MqttBroker, type MqttObserver } from './ingest/mqtt-broker.ts';
 import { followSerialLine, type SerialLineOptions, type SerialObserver } from './ingest/serial-port.ts';
 import { beginChain } from './ledger/begin-chain.ts';
 import type { BlockStore, PendingEntries } from './ledger/block-store.ts';
@@ -29,6 +29,7 @@ import { GatewayMetrics } from './operations/metrics.ts';
 import { Pipeline, type PipelineObserver } from './pipeline.ts';
 import { Progress } from './progress.ts';
 import type { Frame } from './reading.ts';
+import { Rebirths } from './rebirths.ts';
 import type { RelayCursors } from './uplink/cursors.ts';
 import { systemTime } from './uplink/retry.ts';
 import { startUplink, type Uplink } from './uplink/uplink.ts';
@@ -109,13 +110,14 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
   opened.add(stores.close);
   const chain = await openChain(config, identity.key, stores.blocks, clock, log);
   const metrics = new GatewayMetrics();
-  const reached: Reached = { progress: undefined };
+  const reached: Reached = { progress: undefined, rebirths: undefined };
+  const firstOfThisStart = stores.journal.next;
   const uplink = serve ? await openUplink(config, stores, chain, log, reached) : undefined;
   if (uplink !== undefined) opened.add(() => uplink.stop());
   const progress = await openProgress(stores, chain.chain, uplink);
   reached.progress = progress;
   const storeLost = Promise.withResolvers<StoreError>();
-  const observe = observerOf({ metrics, progress, log, uplink, storeLost: storeLost.resolve });
+  const observe = observerOf({ metrics, progress, log, uplink, reached, storeLost: storeLost.resolve });
   const pipeline = await Pipeline.start({ ...stores, ...identity, chain: chain.chain, clock, seal: config.seal, observe });
   opened.add(() => pipeline.stop());
   await activate(pipeline, config);
@@ -126,7 +128,7 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
   const administration = new Administration({ reload, ...stores, ...identity, ...chain, pipeline, progress, uplink, random, clock, startedAt: clock.now() });
   const gateway = { administration, chain: chain.chain, storeLost: storeLost.promise, stop: () => opened.close() };
   if (!serve) return { ...gateway, addresses: {} };
-  return { ...gateway, addresses: await startServing({ config, stores, pipeline, metrics, progress, administration, clock, log, opened }) };
+  return { ...gateway, addresses: await startServing({ config, stores, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };
 }
 
 function openIdentity(data: string, log: Logger): Identity {
@@ -165,8 +167,8 @@ function refuseOtherParameters(begun: GenesisParameters, configured: GenesisPara
   );
 }
 
-/** Receipts may arrive before there is anything to count them. */
-type Reached = { progress: Progress | undefined };
+/** Receipts may arrive before there is anything to count them, and old frames be derived before there is anybody to ask. */
+type Reached = { progress: Progress | undefined; rebirths: Rebirths | undefined };
 
 async function openUplink(config: GatewayConfig, stores: GatewayStores, { chain, parameters }: Chain, log: Logger, reached: Reached): Promise<Uplink> {
   const uplink: Uplink = await startUplink({
@@ -209,13 +211,17 @@ type Observed = Readonly<{
   progress: Progress;
   log: Logger;
   uplink: Uplink | undefined;
+  reached: Reached;
   storeLost: (fault: StoreError) => void;
 }>;
 
-function observerOf({ metrics, progress, log, uplink, storeLost }: Observed): PipelineObserver {
+function observerOf({ metrics, progress, log, uplink, reached, storeLost }: Observed): PipelineObserver {
   return {
     accepted: (run, messages) => progress.accepted(messages, run.first + run.frames.length - 1),
-    derived: (checkpoints, before) => metrics.countDerived(before, checkpoints.at(-1)?.totals ?? before),
+    derived: (checkpoints, before) => {
+      metrics.countDerived(before, checkpoints.at(-1)?.totals ?? before);
+      for (const { resyncs } of checkpoints) reached.rebirths?.take(resyncs);
+    },
     sealed: (block) => {
       metrics.blocks.inc({ lane: block.state.lane });
       progress.sealed(block);
@@ -268,6 +274,8 @@ type Serving = Readonly<{
   clock: Clock;
   log: Logger;
   opened: Opened;
+  reached: Reached;
+  firstOfThisStart: number;
 }>;
 
 async function startServing(parts: Serving): Promise<Readonly<{ mqtt: string; web: string }>> {
@@ -294,13 +302,31 @@ async function startServing(parts: Serving): Promise<Readonly<{ mqtt: string; we
     opened.add(() => followed.close());
   }
   const bridgeHooks = { ...serialHooks, offer: (frame: Frame) => pipeline.offer(frame), observe: bridgeObserver(parts) };
+  const bridges = new Map<string, Bridge>();
   for (const bridge of config.bridges) {
     const followed = await followBroker(bridgeOf(bridge), bridgeHooks);
     opened.add(() => followed.close());
+    bridges.set(bridge.name, followed);
   }
+  parts.reached.rebirths = rebirthsOver(broker, bridges, parts);
+  opened.add(async () => void (parts.reached.rebirths = undefined));
   const addresses = { mqtt: `${broker.address.address}:${broker.address.port}`, web: web.address };
   log.info({ ...addresses, control: controlSocketOf(config.data) }, 'ready: devices may publish');
   return addresses;
+}
+
+/** Requests go back the way the messages came. */
+function rebirthsOver(broker: MqttBroker, bridges: ReadonlyMap<string, Bridge>, { metrics, clock, log, firstOfThisStart }: Serving): Rebirths {
+  return new Rebirths({
+    clock,
+    since: firstOfThisStart,
+    send: ({ source, connection }, topic, payload) => {
+      if (source !== 'bridge') broker.publish(topic, payload);
+      else if (bridges.get(connection)?.publish(topic.slice(`devices/${connection}/`.length), payload) !== true) return;
+      metrics.rebirths.inc();
+      log.info({ connection, topic }, 'asked an edge node for its births: a message of it could not be understood');
+    },
+  });
 }
 
 /** What is read when somebody asks, not followed: counting every message in a metric would cost more than its frame. */
@@ -324,7 +350,10 @@ function serialObserver({ metrics, progress, clock, log }: Serving): SerialObser
     received: (messages) => {
       for (let i = 0; i < messages; i++) progress.received();
     },
-    accepted: (waited) => metrics.ackSeconds.observe(waited / 1000),
+    accepted: (waited, bytes) => {
+      metrics.ackSeconds.observe(waited / 1000);
+      metrics.serialAccepted.inc(bytes);
+    },
     lost: (device, reason, bytes) => {
       metrics.serialLost.inc({ reason }, bytes);
       const suppressed = throttle.admit(`${reason} ${device}`);

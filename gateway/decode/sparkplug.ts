@@ -17,8 +17,8 @@
  * now. What no number can tell is an NBIRTH that is lost when the very number after the last one follows it.
  *
  * A metric that no birth names is refused as `unknown_measurement`: what it measures is not known. Whoever holds the
- * connection answers `resync` with {@link rebirthRequest}, and MUST limit how often: a birth too large for the memory is
- * as large when it is said again. With `offline` of a node, all its devices are.
+ * connection answers `resync` with {@link rebirthRequest} (../rebirths.ts), and MUST limit how often: a birth too large for
+ * the memory is as large when it is said again. With `offline` of a node, all its devices are.
  *
  * The number is not given as the sequence of what was decoded: it repeats after 256 messages and would make equal ones of
  * them one.
@@ -34,6 +34,8 @@ const MAX_METRICS = 1024;
 const MAX_NODES = 64;
 /** Metrics that are remembered of an edge node and all its devices together; a birth without any counts as one. */
 const MAX_KNOWN_METRICS = 1024;
+/** Characters of JSON after which no birth is remembered; 64 edge nodes without any and their numbers stay below 1 MiB with them. */
+const MAX_MEMORY_LENGTH = 900_000;
 const MAX_NAME_LENGTH = 128;
 const MAX_ADDRESS_LENGTH = 256;
 /** The last instant of a JavaScript date, milliseconds: whatever lies beyond is no time. */
@@ -61,12 +63,12 @@ type EdgeNode = Readonly<{
   births: readonly Birth[];
 }>;
 
-/** The edge nodes of a connection that are alive. JSON; at most 64 of them with 1,024 metrics each. */
+/** The edge nodes of a connection that are alive. JSON of at most 1 MiB; at most 64 of them with 1,024 metrics each. */
 export type SparkplugMemory = Readonly<{ nodes: readonly EdgeNode[] }>;
 
 export const sparkplug: Decoder<SparkplugMemory> = {
   name: 'sparkplug',
-  version: 1,
+  version: 2,
   decode: (input, memory = { nodes: [] }) => {
     const topic = topicOf(input.topic);
     if (topic === undefined) return { channels: [], rejected: [], notices: [] };
@@ -160,10 +162,9 @@ type Introduction = Readonly<{ node: EdgeNode; born: Born; notices: readonly Not
 function introduced(topic: Topic, payload: Payload, memory: SparkplugMemory, { node: before, born, notices }: Introduction): Outcome {
   const without = withoutBirth(before, topic.device);
   const node = { ...without, births: [...without.births, born.birth] };
-  const size = node.births.reduce((sum, { metrics }) => sum + Math.max(1, metrics.length), 0);
-  if (size > MAX_KNOWN_METRICS) {
-    return { ...refused(topic, 'too_complex', `more than ${MAX_KNOWN_METRICS} metrics of one edge node`), memory: withNode(memory, without) };
-  }
+  const grown = withNode(memory, node);
+  const excess = excessOf(node, grown);
+  if (excess !== undefined) return { ...refused(topic, 'too_complex', excess), memory: withNode(memory, without) };
   const { channels, rejected } = read(payload, (metric) => born.known.get(metric));
   return {
     address: topic.address,
@@ -171,8 +172,15 @@ function introduced(topic: Topic, payload: Payload, memory: SparkplugMemory, { n
     channels,
     rejected: [...born.rejected, ...rejected],
     notices,
-    memory: withNode(memory, node),
+    memory: grown,
   };
+}
+
+/** Why a birth is not remembered, in words. */
+function excessOf({ births }: EdgeNode, memory: SparkplugMemory): string | undefined {
+  const size = births.reduce((sum, { metrics }) => sum + Math.max(1, metrics.length), 0);
+  if (size > MAX_KNOWN_METRICS) return `more than ${MAX_KNOWN_METRICS} metrics of one edge node`;
+  return JSON.stringify(memory).length > MAX_MEMORY_LENGTH ? 'more than can be remembered of one connection' : undefined;
 }
 
 function withNode({ nodes }: SparkplugMemory, node: EdgeNode): SparkplugMemory {
@@ -569,8 +577,22 @@ function refuseTooManyMetrics(payload: Uint8Array): void {
 }
 
 /**
- * The payload of the NCMD that makes an edge node say its births again (§6.4.23): published to
- * `spBv1.0/<group>/NCMD/<edge node>` with quality of service 0, not retained. `now`: the wall clock, Unix milliseconds.
+ * Where an edge node listens for commands (§5.17), as its messages came: `topic` is that of one of them with whatever stands
+ * before `<group>`, `address` what it was decoded to, `<group>/<edge node>[/<device>]`. Undefined when they do not fit.
+ */
+export function commandTopic(topic: string, address: string): string | undefined {
+  const [levels, names] = [topic.split('/'), address.split('/')];
+  const [group, edge, device] = names;
+  // Beside the names stands the message type.
+  const before = levels.slice(0, -(names.length + 1));
+  const tail = levels.slice(before.length);
+  const fits = isGiven(group) && isGiven(edge) && tail[0] === group && tail[2] === edge && tail[3] === device && tail.length === names.length + 1;
+  return fits ? [...before, group, 'NCMD', edge].join('/') : undefined;
+}
+
+/**
+ * The payload of the NCMD that makes an edge node say its births again (§5.17, §6.4.23): published to its
+ * {@link commandTopic} with quality of service 0, not retained. `now`: the wall clock, Unix milliseconds.
  */
 export function rebirthRequest(now: UnixMillis): Uint8Array {
   const metric = { name: 'Node Control/Rebirth', timestamp: now, datatype: 11, boolean_value: true };

@@ -9,7 +9,7 @@ import { sha256 } from '../ledger/bytes.ts';
 import { Millis, type UnixMillis } from '../quantity.ts';
 import { nameOf, type AcceptedFrame, type DeviceId, type Frame, type Reading, type Subject } from '../reading.ts';
 import { bound, subjectAt, unbound, type Bindings } from './bindings.ts';
-import type { Checkpoint, DerivedState, Quarantined, Totals } from './derive-store.ts';
+import type { Checkpoint, DerivedState, Quarantined, Resync, Totals } from './derive-store.ts';
 import { DeviceBook, type SilenceChange } from './device-book.ts';
 import { aheadOf, type DeviceClock } from './device-clock.ts';
 import { Drafts } from './drafts.ts';
@@ -56,6 +56,7 @@ export class Derivation {
   #changedContexts = new Map<string, SubjectContext>();
   #changedProfiles: readonly Profile[] | undefined;
   #changedMemories = new Map<string, unknown>();
+  #resyncs = new Map<string, Resync>();
 
   constructor(secrets: SubjectSecrets, state: DerivedState) {
     this.#secrets = secrets;
@@ -111,6 +112,7 @@ export class Derivation {
     }
     this.#duplicates.add(connection, identity);
     if (meaning.memory !== undefined && meaning.decoder !== undefined) this.#keepMemory(memoryName(connection, meaning.decoder.name), meaning.memory);
+    if (meaning.notices.includes('resync')) this.#noteResync(accepted, connection, meaning);
     if (meaning.rejected.length > 0) this.#quarantine(accepted, meaning.rejected, meaning);
     if (meaning.clockInDoubt) this.#totals.implausibleDeviceClocks += 1;
     this.#noteDevice(accepted, connection, meaning);
@@ -161,6 +163,10 @@ export class Derivation {
       const measurements = [...new Set(message?.readings.map(({ measurement }) => measurement))];
       return measurements.length === 0 ? undefined : { family: decoder.name, filter: filter.replace('devices/+/', `devices/${connection}/`), measurements };
     });
+  }
+
+  #noteResync({ sequence, frame: { source, topic } }: AcceptedFrame, connection: DeviceId, { address = '' }: Meaning): void {
+    this.#resyncs.set(topic, { sequence, source, connection, topic, address });
   }
 
   #takeReading(accepted: AcceptedFrame, { device }: Meaning, { reading, subject, measuredAt }: Attributed): void {
@@ -381,6 +387,7 @@ export class Derivation {
       contexts: this.#changedContexts,
       devices: this.#book.takeChanges(),
       sightings: this.#sightings.takeChanges(),
+      resyncs: [...this.#resyncs.values()],
       ...this.#duplicates.close(last),
     };
     this.#startWindow();
@@ -396,6 +403,7 @@ export class Derivation {
     this.#changedContexts = new Map();
     this.#changedProfiles = undefined;
     this.#changedMemories = new Map();
+    this.#resyncs = new Map();
   }
 }
 

@@ -1,7 +1,7 @@
 import type { SubjectContext, ThresholdRule } from '../context/rules.ts';
 import type { Profile } from '../decode/profile.ts';
 import type { QuarantineReason } from '../errors.ts';
-import type { DeviceId, Lane, Sequence } from '../reading.ts';
+import type { DeviceId, FrameSource, Lane, Sequence } from '../reading.ts';
 import type { Bindings } from './bindings.ts';
 import type { DeviceStatus } from './device-status.ts';
 import type { Sighting } from './sightings.ts';
@@ -31,6 +31,17 @@ export type Quarantined = Readonly<{
   address?: string;
   /** The parts that were understood, as decode/operator.ts names readings. */
   taken?: readonly string[];
+}>;
+
+/** A connection whose decoder missed what it needs to understand it (decode/decoder.ts). */
+export type Resync = Readonly<{
+  /** The last frame of this topic in its window that said so. */
+  sequence: Sequence;
+  source: FrameSource;
+  connection: DeviceId;
+  topic: string;
+  /** Which device behind the connection, in the source's words. */
+  address: string;
 }>;
 
 /** How often each thing happened since the journal began. */
@@ -98,6 +109,8 @@ export type Checkpoint = Readonly<{
   /** Chunks that fell out of a device's duplicate window. */
   forgotten: readonly Readonly<{ window: Sequence; device: DeviceId }>[];
   contexts: ReadonlyMap<string, SubjectContext>;
+  /** One for each topic; not kept: what nobody answers, the next message says again. */
+  resyncs: readonly Resync[];
 }>;
 
 export interface DeriveStore {

@@ -40,7 +40,11 @@ export type BridgeObserver = Readonly<{
   link: (name: DeviceId, state: 'connected' | 'disconnected', detail: string) => void;
 }>;
 
-export type Bridge = Readonly<{ close: () => Promise<void> }>;
+export type Bridge = Readonly<{
+  /** Says something there: QoS 0, not retained. False, and nothing is said or kept, while the connection is away. */
+  publish: (topic: string, payload: Uint8Array) => boolean;
+  close: () => Promise<void>;
+}>;
 
 const RECONNECT_EVERY = Seconds(2);
 /** How long the other broker keeps what we have not acknowledged (MQTT 5 §3.1.2.11.2); 3.1.1 brokers decide for themselves. */
@@ -109,6 +113,12 @@ class Follower implements Bridge {
     client.on('connect', () => void this.#subscribe());
     client.on('error', (error) => this.#tell('disconnected', messageOf(error)));
     client.on('close', () => this.#tell('disconnected', 'the connection is closed'));
+  }
+
+  publish(topic: string, payload: Uint8Array): boolean {
+    if (this.#closed || !this.#client.connected) return false;
+    this.#client.publish(topic, Buffer.from(payload), { qos: 0 });
+    return true;
   }
 
   async close(): Promise<void> {

@@ -60,7 +60,12 @@ export type MqttObserver = Readonly<{
   refused: (reason: RefusalReason, detail: Readonly<{ device?: string; message?: string }>) => void;
 }>;
 
-export type MqttBroker = Readonly<{ address: AddressInfo; close: () => Promise<void> }>;
+export type MqttBroker = Readonly<{
+  address: AddressInfo;
+  /** What the gateway itself says, to whoever subscribed to it: QoS 0, not retained. Devices subscribe below their own prefix only. */
+  publish: (topic: string, payload: Uint8Array) => void;
+  close: () => Promise<void>;
+}>;
 
 /** MQTT's largest fixed header, topic length field and packet identifier, beside topic and payload. */
 const PACKET_OVERHEAD = 5 + 2 + 2;
@@ -126,7 +131,9 @@ export async function startMqttBroker(options: MqttBrokerOptions, hooks: MqttBro
   server.on('drop', () => hooks.observe.refused('too_many_connections', {}));
   try {
     const address = await listen(server, options.listen);
-    return { address, close: () => close(server, broker, sockets) };
+    const publish = (topic: string, payload: Uint8Array): void =>
+      broker.publish({ cmd: 'publish', topic, payload: Buffer.from(payload), qos: 0, dup: false, retain: false }, () => undefined);
+    return { address, publish, close: () => close(server, broker, sockets) };
   } catch (cause) {
     // Its timers would keep the process alive.
     await new Promise<void>((resolve) => broker.close(() => resolve()));

@@ -1,6 +1,6 @@
 import type { SerialPort } from 'serialport';
 import { messageOf } from '../errors.ts';
-import { MiB, Seconds, type Bytes, type Millis } from '../quantity.ts';
+import { KiB, MiB, Seconds, type Bytes, type Millis } from '../quantity.ts';
 import type { DeviceId, Frame, Sequence } from '../reading.ts';
 import type { Clock } from './clock.ts';
 import { encodeAck, encodeNack } from './cobs.ts';
@@ -44,8 +44,8 @@ export type SerialLoss = DropReason | 'store_fault' | 'overloaded';
 
 export type SerialObserver = Readonly<{
   received: (messages: number) => void;
-  /** `waited`: from the arrival of the last byte until it was durable. */
-  accepted: (waited: Millis) => void;
+  /** `waited`: from the arrival of the last byte until it was durable; `bytes`: of the payload. */
+  accepted: (waited: Millis, bytes: number) => void;
   lost: (device: DeviceId, reason: SerialLoss, bytes: number) => void;
   /** The line was opened, or cannot be; told once for each change. */
   line: (device: DeviceId, state: 'open' | 'closed', detail: string) => void;
@@ -72,6 +72,8 @@ const SPEEDS: Readonly<Record<FramingName, Speed>> = {
  * counted: at 115,200 bit/s that is a disk that stood still for a minute and a half.
  */
 const MAX_UNDER_WAY: Bytes = MiB(1);
+/** Answers to a device that reads none; a line without flow control takes them at once. */
+const MAX_UNREAD: Bytes = KiB(16);
 const RETRY_EVERY = Seconds(1);
 
 /**
@@ -204,8 +206,8 @@ class Connection {
     this.#settled = accept(payloads.map(({ payload }) => this.#frameOf(payload)))
       .then(
         () => {
-          for (const { sequence } of payloads) {
-            observe.accepted((clock.uptime() - arrived) as Millis);
+          for (const { sequence, payload } of payloads) {
+            observe.accepted((clock.uptime() - arrived) as Millis, payload.length);
             if (sequence !== undefined) this.#write(encodeAck(sequence));
           }
         },
@@ -224,7 +226,8 @@ class Connection {
     return { source: 'serial', device, topic, qos: 0, dup: false, payload, receivedAt: clock.now(), uptime: clock.uptime(), clockTrust: clock.trust() };
   }
 
+  /** A device that does not read is told nothing more until it does: what it hears of no packet, it sends again. */
   #write(bytes: Uint8Array): void {
-    if (this.#port.isOpen) this.#port.write(Buffer.from(bytes));
+    if (this.#port.isOpen && this.#port.writableLength < MAX_UNREAD) this.#port.write(Buffer.from(bytes));
   }
 }

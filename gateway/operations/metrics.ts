@@ -67,6 +67,11 @@ export class GatewayMetrics {
     registers: [this.registry],
   });
   readonly connections = new Gauge({ name: 'vitalgate_mqtt_connections', help: 'MQTT clients connected', registers: [this.registry] });
+  readonly serialAccepted = new Counter({
+    name: 'vitalgate_serial_accepted_bytes_total',
+    help: 'Bytes of serial lines that became messages and are durable, without what only frames them',
+    registers: [this.registry],
+  });
   readonly serialLost = new Counter<'reason'>({
     name: 'vitalgate_serial_lost_bytes_total',
     help: 'Bytes of serial lines that became no message, or a message that could not be kept, by reason',
@@ -75,6 +80,11 @@ export class GatewayMetrics {
   });
   readonly serialLines = new Gauge({ name: 'vitalgate_serial_lines_open', help: 'Serial lines that are open', registers: [this.registry] });
   readonly bridges = new Gauge({ name: 'vitalgate_bridges_connected', help: 'Other brokers the gateway is connected to', registers: [this.registry] });
+  readonly rebirths = new Counter({
+    name: 'vitalgate_rebirth_requests_total',
+    help: 'Sparkplug edge nodes that were asked to say their births again',
+    registers: [this.registry],
+  });
   readonly queue = new Gauge<'queue'>({
     name: 'vitalgate_queue_depth',
     help: 'Frames waiting: for the disk (accept), for derivation (derive)',

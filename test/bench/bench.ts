@@ -19,6 +19,8 @@ export type Findings = Readonly<{
   targets: readonly Target[];
   /** What a reader must know to read the figures right. */
   notes: readonly string[];
+  /** Promises that were broken, in words. A figure is never one; with any the program ends with 1. */
+  faults?: readonly string[];
 }>;
 
 export type BenchOptions = Readonly<{

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import type { Status } from '../../gateway/administration.ts';
 import { controlSocketOf } from '../../gateway/gateway.ts';
-import { isDeviceId } from '../../gateway/reading.ts';
+import { isDeviceId, type DeviceId } from '../../gateway/reading.ts';
 import { controlClient } from '../../gateway/web/control.ts';
 import { deviceIds, type Broker } from './broker.ts';
 import { accepts, Child, freePort } from './child.ts';
@@ -27,11 +27,12 @@ export class GatewayFolder {
     this.#ports = ports;
   }
 
-  static async create(folder: string): Promise<GatewayFolder> {
+  /** `settings`: of the gateway section, besides where it listens. */
+  static async create(folder: string, settings: Readonly<Record<string, unknown>> = {}): Promise<GatewayFolder> {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const ports = { mqtt: await freePort(), web: await freePort() };
     const created = new GatewayFolder(folder, ports);
-    const gateway = { data: created.data, mqtt: { listen: `127.0.0.1:${ports.mqtt}` }, web: { listen: `127.0.0.1:${ports.web}` } };
+    const gateway = { data: created.data, mqtt: { listen: `127.0.0.1:${ports.mqtt}` }, web: { listen: `127.0.0.1:${ports.web}` }, ...settings };
     writeFileSync(created.#config, stringify({ gateway }));
     return created;
   }
@@ -102,8 +103,20 @@ export class GatewayProcess implements Broker {
     return this;
   }
 
+  /** Binds a device without a password to the patient of its name. */
+  async bind(device: DeviceId): Promise<void> {
+    await controlClient(controlSocketOf(this.#data)).bindDevice(device, { kind: 'patient', id: device });
+  }
+
   async status(): Promise<Status> {
     return await controlClient(controlSocketOf(this.#data)).status();
+  }
+
+  /** A metric, added up over its labels; 0 when it is not there. */
+  async metric(name: string): Promise<number> {
+    const text = await (await fetch(`http://127.0.0.1:${this.web}/metrics`)).text();
+    const samples = text.split('\n').filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+    return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
   }
 
   async kill(): Promise<void> {

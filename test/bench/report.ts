@@ -9,11 +9,12 @@ const VERDICTS = { true: 'met', false: 'MISSED', undefined: 'not measured' } as 
 const presentOf = (figures: Figures): [string, number][] =>
   Object.entries(figures).flatMap(([name, value]) => (value === undefined ? [] : [[name, rounded(value)]]));
 
-/** A line for each case, with all conditions, then a line for each target. */
-export function jsonLines(bench: string, { cases, targets }: Findings, conditions: Conditions): string[] {
+/** A line for each case, with all conditions, then a line for each target and each fault. */
+export function jsonLines(bench: string, { cases, targets, faults = [] }: Findings, conditions: Conditions): string[] {
   return [
     ...cases.map(({ name, figures, sync }) => ({ bench, case: name, ...Object.fromEntries(presentOf(figures)), ...(sync === undefined ? {} : { sync }), ...conditions })),
     ...targets.map((target) => ({ bench, case: target.case, target: target.figure, bound: target.bound, value: target.value, ...verdictOf(target) })),
+    ...faults.map((fault) => ({ bench, fault })),
   ].map((line) => JSON.stringify(line));
 }
 
@@ -22,7 +23,7 @@ function verdictOf(target: Target): Readonly<{ measured: number | null; met: boo
 }
 
 /** A column for each case, a row for each figure. */
-export function tableLines(bench: string, { cases, targets, notes }: Findings, conditions: Conditions): string[] {
+export function tableLines(bench: string, { cases, targets, notes, faults = [] }: Findings, conditions: Conditions): string[] {
   return [
     '',
     `${bench}  (${inWords(conditions)})`,
@@ -33,6 +34,7 @@ export function tableLines(bench: string, { cases, targets, notes }: Findings, c
     ...notes.map((note) => `  note: ${note}`),
     ...(isInMemory(conditions) ? ['  note: this medium is memory, where a sync costs nothing: choose a folder on a disk with --folder'] : []),
     ...targets.map((target) => `  target: ${describe(target)}`),
+    ...faults.map((fault) => `  FAULT: ${fault}`),
   ];
 }
 

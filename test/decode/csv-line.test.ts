@@ -91,8 +91,10 @@ describe('a line of text', () => {
 
 describe('whatever becomes of a line', () => {
   const samples = ['spo2,97,%', 'body_temperature,36.85,Cel,1764000000123,41', 'ppg,-1.5e-03,1,,7', '# boot', 'measurement,value,unit'].map(inputOf);
-  itSurvivesMutatedFrames(csvLine, samples, ({ channels, deviceTime = UnixMillis(0) }) => {
-    const named = channels.every(({ name, unit = '', value }) => /^[\w.-]{1,128}$/.test(name) && /^[!-~]{1,32}$/.test(unit) && typeof value === 'number');
-    return channels.length <= 1 && named && Number.isInteger(deviceTime) && deviceTime >= 0 && deviceTime <= 8.64e15;
+  itSurvivesMutatedFrames(csvLine, samples, {
+    accepts: ({ channels, deviceTime = UnixMillis(0) }) => {
+      const named = channels.every(({ name, unit = '', value }) => /^[\w.-]{1,128}$/.test(name) && /^[!-~]{1,32}$/.test(unit) && typeof value === 'number');
+      return channels.length <= 1 && named && Number.isInteger(deviceTime) && deviceTime >= 0 && deviceTime <= 8.64e15;
+    },
   });
 });

@@ -212,7 +212,7 @@ describe('any bytes', () => {
   const asDigits = values.map((value) => ({ ...value, payload: Buffer.from(value.digits) }));
   const asLines = values.map((value) => ({ ...value, payload: Buffer.from(`a4:c1 ${value.characteristic} ${value.digits}`) }));
 
-  itSurvivesMutatedFrames(gatt, samplesOf(gatt), accepts);
-  itSurvivesMutatedFrames(gattHex, [...samplesOf(gattHex), ...asDigits], accepts);
-  itSurvivesMutatedFrames(gattLine, [...samplesOf(gattLine), ...asLines], accepts);
+  itSurvivesMutatedFrames(gatt, samplesOf(gatt), { accepts });
+  itSurvivesMutatedFrames(gattHex, [...samplesOf(gattHex), ...asDigits], { accepts });
+  itSurvivesMutatedFrames(gattLine, [...samplesOf(gattLine), ...asLines], { accepts });
 });

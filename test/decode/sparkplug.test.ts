@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import protobuf from 'protobufjs/light.js';
 import { describe, expect, it } from 'vitest';
 import type { Channel, Decoded, DecoderInput, Notice } from '../../gateway/decode/decoder.ts';
-import { rebirthRequest, sparkplug, type SparkplugMemory } from '../../gateway/decode/sparkplug.ts';
+import { commandTopic, rebirthRequest, sparkplug, type SparkplugMemory } from '../../gateway/decode/sparkplug.ts';
 import { DecodeError, type QuarantineReason } from '../../gateway/errors.ts';
 import { UnixMillis } from '../../gateway/quantity.ts';
 import { itSurvivesMutatedFrames } from './fuzz.ts';
+import { payloadBytes, type TestMetric } from './sparkplug-payload.ts';
 
 type RawFrame = Readonly<{ topic: string; hex: string }>;
 type Vector = RawFrame & Readonly<{
@@ -49,30 +49,6 @@ describe('a message', () => {
   });
 });
 
-// Payloads by their field numbers (Sparkplug 3.0 §6.4.1), written without the descriptor that reads them.
-
-type TestMetric = Readonly<{ name?: string; alias?: number; datatype?: number; double?: number }>;
-
-function metricBytes({ name, alias, datatype, double }: TestMetric): Uint8Array {
-  const writer = protobuf.Writer.create();
-  if (name !== undefined) writer.uint32(1 << 3 | 2).string(name);
-  if (alias !== undefined) writer.uint32(2 << 3).uint64(alias);
-  if (datatype !== undefined) writer.uint32(4 << 3).uint32(datatype);
-  if (double !== undefined) writer.uint32(13 << 3 | 1).double(double);
-  return writer.finish();
-}
-
-function payloadBytes(seq: number | undefined, metrics: readonly TestMetric[], bdSeq?: number): Uint8Array {
-  const writer = protobuf.Writer.create();
-  for (const metric of metrics) writer.uint32(2 << 3 | 2).bytes(metricBytes(metric));
-  if (bdSeq !== undefined) {
-    const metric = protobuf.Writer.create().uint32(1 << 3 | 2).string('bdSeq').uint32(4 << 3).uint32(8).uint32(11 << 3).uint64(bdSeq);
-    writer.uint32(2 << 3 | 2).bytes(metric.finish());
-  }
-  if (seq !== undefined) writer.uint32(3 << 3).uint64(seq);
-  return writer.finish();
-}
-
 const frame = (verb: string, where: string, payload: Uint8Array): DecoderInput => ({ topic: `spBv1.0/ward/${verb}/${where}`, payload, receivedAt: NOW });
 const born = (metrics: number, from = 0): TestMetric[] =>
   Array.from({ length: metrics }, (_, i) => ({ name: `metric ${from + i}`, alias: from + i, datatype: 10, double: 0 }));
@@ -113,6 +89,16 @@ describe('what is remembered', () => {
     const decoded = decodeAll([frame('NBIRTH', 'node', payloadBytes(0, [])), ...births]);
     expect(nodesOf(decoded.at(-1))[0]?.births).toHaveLength(1024);
     expect(decoded.at(-1)).toMatchObject({ rejected: [{ reason: 'too_complex' }] });
+  });
+
+  it('is at most 1 MiB of JSON, however long its names become there: a birth beyond that is refused, the others stand', () => {
+    const long = (node: number): TestMetric[] => Array.from({ length: 400 }, (_, i) => ({ name: `${node}/${i} ${'\u0001'.repeat(110)}`, alias: i, datatype: 10, double: i }));
+    const births = Array.from({ length: 64 }, (_, i) => frame('NBIRTH', `${i} ${'\u0002'.repeat(240)}`, payloadBytes(0, long(i))));
+    const decoded = decodeAll([...births, frame('NDATA', `0 ${'\u0002'.repeat(240)}`, payloadBytes(1, [{ alias: 7, double: 1 }]))]);
+    for (const each of decoded) expect(JSON.stringify(nodesOf(each)).length).toBeLessThan(1024 * 1024 - 20);
+    expect(nodesOf(decoded.at(-1))).toHaveLength(64);
+    expect(decoded[63]).toMatchObject({ channels: [], rejected: [{ reason: 'too_complex' }], notices: ['resync'] });
+    expect(decoded.at(-1)).toMatchObject({ channels: [{ value: 1 }], rejected: [], notices: [] });
   });
 
   it('is not what a payload of more than 64 KiB says', () => {
@@ -216,6 +202,18 @@ describe('a request for a rebirth', () => {
     expect(Buffer.from(request).toString('hex')).toBe('08eaf2f5a8a02b12210a144e6f646520436f6e74726f6c2f5265626972746818eaf2f5a8a02b200b7001');
   });
 
+  it.each([
+    ['devices/hub/sparkplug/spBv1.0/ward/DDATA/node/strap', 'ward/node/strap', 'devices/hub/sparkplug/spBv1.0/ward/NCMD/node'],
+    ['devices/plant/spBv1.0/ward/NDATA/node', 'ward/node', 'devices/plant/spBv1.0/ward/NCMD/node'],
+    ['devices/plant/ward/DBIRTH/NDATA/NBIRTH', 'ward/NDATA/NBIRTH', 'devices/plant/ward/NCMD/NDATA'],
+    ['devices/plant/spBv1.0/ward/NDATA/node', 'ward/other', undefined],
+    ['devices/plant/spBv1.0/ward/NDATA/node', 'ward/node/strap', undefined],
+    ['devices/plant/spBv1.0/ward/DDATA/node/strap', 'ward/node', undefined],
+    ['devices/plant/temperature', '', undefined],
+  ])('for a message of %s from "%s" goes to %s', (topic, address, want) => {
+    expect(commandTopic(topic, address)).toBe(want);
+  });
+
   it('says nothing when it comes back', () => {
     expect(sparkplug.decode(frame('NCMD', 'node', request), undefined)).toEqual({ channels: [], rejected: [], notices: [] });
   });
@@ -232,9 +230,11 @@ describe('any bytes', () => {
       return new Set(aliases).size === aliases.length && metrics.every(({ name }) => name.length <= 128);
     }));
 
-  itSurvivesMutatedFrames(sparkplug, samples, ({ address, channels, notices, memory }) =>
-    (address !== undefined || channels.length + notices.length === 0)
-    && !(notices.includes('online') && notices.includes('offline'))
-    && channels.every(({ name }) => !name.startsWith('Node Control/') && name !== 'bdSeq')
-    && (memory === undefined || isBounded(memory)));
+  itSurvivesMutatedFrames(sparkplug, samples, {
+    accepts: ({ address, channels, notices, memory }) =>
+      (address !== undefined || channels.length + notices.length === 0)
+      && !(notices.includes('online') && notices.includes('offline'))
+      && channels.every(({ name }) => !name.startsWith('Node Control/') && name !== 'bdSeq')
+      && (memory === undefined || isBounded(memory)),
+  });
 });

@@ -6,6 +6,7 @@ import { decode, type CborMap } from '../../gateway/ledger/cbor.ts';
 import { decodeEntry, type Entry } from '../../gateway/ledger/entry.ts';
 import { UnixMillis } from '../../gateway/quantity.ts';
 import type { DeviceId, Frame } from '../../gateway/reading.ts';
+import { payloadBytes } from '../decode/sparkplug-payload.ts';
 import {
   ANNA, bind, derive, deriveAndClose, deriverFrom, EMPTY_STATE, fold, HIGH_PULSE, message, operator, pulse, rules, runOf, START, tick,
   unbind,
@@ -208,5 +209,17 @@ describe('a binding', () => {
     expect(bindings.map(({ secret }) => Object.fromEntries(decode((secret as { payload: Uint8Array }).payload) as CborMap))).toEqual([
       { device: 'w', subject: 'patient/anna' }, { device: 'w', subject: 'patient/anna' }, { device: 'w', subject: null },
     ]);
+  });
+});
+
+describe('a source that must say something again', () => {
+  const data = (seq: number): Frame => message('hub', payloadBytes(seq, [{ alias: 1, double: 60 }]), { topic: 'devices/hub/sparkplug/spBv1.0/ward/DDATA/node/strap' });
+
+  it('is noted in the checkpoint of its window, once for each topic, and not in the next', () => {
+    const [first, second] = derive([data(1), data(2), tick(), data(3), message('w', pulse(70)), tick()]);
+    const resync = { source: 'mqtt', connection: 'hub', topic: data(0).topic, address: 'ward/node/strap' };
+    expect(first?.resyncs).toEqual([{ ...resync, sequence: 2 }]);
+    expect(second?.resyncs).toEqual([{ ...resync, sequence: 4 }]);
+    expect(derive([message('w', pulse(70)), tick()]).at(-1)?.resyncs).toEqual([]);
   });
 });

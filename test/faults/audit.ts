@@ -46,7 +46,7 @@ export type Audit = Readonly<{
 /** Both nodes MUST have ended. Throws when a root or a commitment is not what the journal and the payloads give. */
 export async function auditOf(site: Site): Promise<Audit> {
   const hospitalBlocks = await inStore(join(site.hospitalData, 'store'), blocksIn);
-  const frames = await inStore(join(site.gatewayData, 'journal'), framesIn);
+  const frames = await inStore(join(site.gatewayData, 'journal'), (store) => Array.fromAsync(framesIn(store)));
   return await inStore(join(site.gatewayData, 'store'), async (store) => {
     const blocks = await blocksIn(store);
     const entries = blocks.flatMap((bytes) => openBlock(bytes).entries.map(decodeEntry));
@@ -62,7 +62,8 @@ export async function auditOf(site: Site): Promise<Audit> {
   });
 }
 
-async function inStore<T>(folder: string, read: (store: KeyValueStore) => Promise<T>): Promise<T> {
+/** Opens a store of a node that has ended, for as long as `read` takes. */
+export async function inStore<T>(folder: string, read: (store: KeyValueStore) => Promise<T>): Promise<T> {
   const store = await openRocksStore(folder, { readOnly: true });
   try {
     return await read(store);
@@ -71,18 +72,20 @@ async function inStore<T>(folder: string, read: (store: KeyValueStore) => Promis
   }
 }
 
-async function framesIn(store: KeyValueStore): Promise<AcceptedFrame[]> {
+/** Every frame of a journal, in order. */
+export async function* framesIn(store: KeyValueStore): AsyncGenerator<AcceptedFrame> {
   const journal = await openJournal(store, { bootId: new Uint8Array(16) });
-  const frames: AcceptedFrame[] = [];
-  while (frames.length + 1 < journal.next) {
-    const run = await journal.read(Sequence(frames.length + 1), MiB(1));
-    if (run === undefined) throw new Error(`the journal ends at ${frames.length} and not before ${journal.next}`);
-    frames.push(...framesOf(run));
+  let last = 0;
+  while (last + 1 < journal.next) {
+    const run = await journal.read(Sequence(last + 1), MiB(1));
+    if (run === undefined) throw new Error(`the journal ends at ${last} and not before ${journal.next}`);
+    yield* framesOf(run);
+    last += run.frames.length;
   }
-  return frames;
 }
 
-async function blocksIn(store: KeyValueStore): Promise<Uint8Array[]> {
+/** The blocks of the one chain there is, lane after lane. */
+export async function blocksIn(store: KeyValueStore): Promise<Uint8Array[]> {
   const blocks = new StoredBlocks(store, { removePending: false });
   const [chain, ...others] = await blocks.chains();
   if (chain === undefined || others.length > 0 || (await blocks.forks()).length > 0) throw new Error('expected one chain without a fork');
@@ -116,15 +119,25 @@ function evidenceAgainst(frames: readonly AcceptedFrame[], secrets: SubjectSecre
 }
 
 async function summarisedBy(entries: readonly Entry[], payloads: StoredPendingEntries): Promise<number> {
-  let count = 0;
+  let total = 0;
+  for await (const { count } of summariesOf(entries, payloads)) total += count;
+  return total;
+}
+
+/** How many values of a measurement of a subject (`patient/anna`) one window had. */
+export type Summarised = Readonly<{ subject: string; measurement: string; count: number }>;
+
+/** What the summaries among the entries say. Throws when one does not fit its commitment. */
+export async function* summariesOf(entries: readonly Entry[], payloads: StoredPendingEntries): AsyncGenerator<Summarised> {
   for (const entry of entries) {
     if (entry.kind !== 'summary') continue;
     const secret = await payloads.payload(entry.sequence);
     if (secret === undefined || !matchesCommitment(entry, secret.salt, secret.payload)) throw new Error(`entry ${entry.sequence} does not fit its payload`);
-    const measurements = (decode(secret.payload, { floats: true }) as CborMap).get('measurements') as CborMap;
-    for (const statistics of measurements.values()) count += (statistics as CborMap).get('count') as number;
+    const summary = decode(secret.payload, { floats: true }) as CborMap;
+    for (const [measurement, statistics] of summary.get('measurements') as CborMap) {
+      yield { subject: summary.get('subject') as string, measurement: measurement as string, count: (statistics as CborMap).get('count') as number };
+    }
   }
-  return count;
 }
 
 async function verdictOn(blocks: readonly Uint8Array[]): Promise<string> {

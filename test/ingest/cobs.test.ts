@@ -4,6 +4,10 @@ import {
   MAX_ENCODED_PACKET, MAX_PACKET_PAYLOAD, MAX_PACKET_SEQUENCE,
   cobsDecode, cobsEncode, crc16, decodePacket, encodeAck, encodeNack, encodePacket, type Packet,
 } from '../../gateway/ingest/cobs.ts';
+import { UnixMillis } from '../../gateway/quantity.ts';
+import { mutated } from '../decode/mutations.ts';
+import { fuzzRuns, fuzzTimeout, tellFuzz } from '../fuzz-runs.ts';
+import { naiveCrc } from './naive-crc.ts';
 
 const hex = (bytes: Uint8Array | undefined): string | undefined => (bytes === undefined ? undefined : Buffer.from(bytes).toString('hex'));
 const bytesOf = (text: string): Buffer => Buffer.from(text, 'hex');
@@ -92,14 +96,7 @@ describe('the CRC', () => {
 
   it('is what bit by bit division gives', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
-      let crc = 0xffff;
-      for (const each of bytes) {
-        for (let bit = 7; bit >= 0; bit--) {
-          const out = ((crc >> 15) ^ (each >> bit)) & 1;
-          crc = ((crc << 1) & 0xffff) ^ (out * 0x1021);
-        }
-      }
-      expect(crc16(bytes)).toBe(crc);
+      expect(crc16(bytes)).toBe(naiveCrc(bytes));
     }));
   });
 });
@@ -173,5 +170,25 @@ describe('a packet', () => {
       const read = decodePacket(bytes);
       expect(typeof read === 'string' || read.payload.length <= bytes.length).toBe(true);
     }));
+  });
+});
+
+describe('a packet that was damaged', () => {
+  const textOf = ({ type, sequence, payload }: Packet): string => `${type} ${sequence} ${hex(payload)}`;
+
+  it('is refused, unless it is a good one again or another with the same CRC', { timeout: fuzzTimeout(fuzzRuns(20_000)) }, () => {
+    const payloads = ['', '{"seq":1,"measurement":"spo2","value":97,"unit":"%"}', '\0\0\0', 'x'.repeat(253), `${'y'.repeat(254)}\0`];
+    const packets = payloads.map((text, i): Packet => ({ type: 'data', sequence: 256 * i, payload: Buffer.from(text) }));
+    const good = new Set(packets.map(textOf));
+    const samples = [...packets.map(encodePacket), encodeAck(7), encodeNack(8)].map((wire) => ({ topic: '', payload: wire.subarray(0, -1), receivedAt: UnixMillis(0) }));
+    let collisions = 0;
+    fc.assert(fc.property(mutated(samples), ({ payload: encoded }) => {
+      const accepted = decodePacket(encoded);
+      if (typeof accepted === 'string' || accepted.type !== 'data' || good.has(textOf(accepted))) return;
+      expect(naiveCrc(cobsDecode(encoded) ?? [])).toBe(0);
+      collisions += 1;
+    }), { numRuns: fuzzRuns(20_000) });
+    tellFuzz(`cobs: ${fuzzRuns(20_000)} packets, ${collisions} others that keep the CRC`);
+    expect(collisions).toBeLessThanOrEqual(5 + fuzzRuns(20_000) / 1000);
   });
 });

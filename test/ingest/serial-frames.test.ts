@@ -5,6 +5,9 @@ import {
   CONTEC_9_KEEP_ALIVE, CONTEC_9_KEEP_ALIVE_EVERY, CONTEC_9_START, CONTEC_9_STOP, FRAMINGS, createFraming,
   type Dropped, type FramedPayload, type Framing, type FramingName,
 } from '../../gateway/ingest/serial-frames.ts';
+import { fuzzRuns, fuzzTimeout } from '../fuzz-runs.ts';
+import { isNonin13, isNonin25 } from '../nonin-packets.ts';
+import { naiveCrc } from './naive-crc.ts';
 
 type Outcome = Readonly<{ payloads: readonly string[]; sequences: readonly (number | undefined)[]; dropped: readonly Dropped[] }>;
 
@@ -78,13 +81,16 @@ const messy = (name: FramingName): fc.Arbitrary<Buffer> => {
   return fc.array(fc.oneof({ weight: 3, arbitrary: good }, broken, cut, garbage), { maxLength: 12 }).map((parts) => Buffer.concat(parts));
 };
 
+/** One try is a stream of up to 12 packets and what disturbs them. */
+const runsOf = (usual: number): number => fuzzRuns(usual, 1 / 6);
+
 describe.each(FRAMINGS)('the framing %s', (name) => {
-  it('gives the same payloads and losses however the stream is cut', () => {
+  it('gives the same payloads and losses however the stream is cut', { timeout: fuzzTimeout(runsOf(300)) }, () => {
     fc.assert(fc.property(messy(name), cuts, (stream, places) => {
       const whole = readAll(name, stream);
       expect(readPieces(name, pieces(stream, places))).toEqual(whole);
       expect(readPieces(name, [...stream].map((byte) => Uint8Array.of(byte)))).toEqual(whole);
-    }), { numRuns: 300 });
+    }), { numRuns: runsOf(300) });
   });
 
   it('hands on every packet of a clean stream, and drops nothing', () => {
@@ -117,11 +123,6 @@ describe.each(FRAMINGS)('the framing %s', (name) => {
 });
 
 type Judge = Readonly<{ isPacket: (packet: Uint8Array) => boolean; lengthAt: (rest: Uint8Array) => number; begins?: (byte: number) => boolean }>;
-const isNonin25 = (packet: Uint8Array, statusAt: number): boolean =>
-  packet.length === 125 && Array.from({ length: 25 }, (_, i) => [...packet.subarray(5 * i, 5 * i + 5)]).every((frame, i) => {
-    const status = frame[statusAt] as number;
-    return (statusAt === 0 || frame[0] === 1) && status >= 128 && status % 2 === (i === 0 ? 1 : 0) && sum(frame.slice(0, 4)) === frame[4];
-  });
 const contecLengths: Readonly<Record<number, number>> = {
   1: 9, 4: 9, 5: 9, 7: 8, 8: 8, 9: 6, 10: 4, 11: 4, 12: 2, 13: 3, 14: 3, 15: 8, 16: 3, 17: 9, 18: 8, 21: 9,
 };
@@ -136,11 +137,7 @@ const JUDGES: Readonly<Record<string, Judge>> = {
   'nonin-8': marked(4),
   'nonin-13': {
     lengthAt: (rest) => 8 + (rest[5] ?? 0),
-    isPacket: (packet) => {
-      const data = [...packet.subarray(6, -2)];
-      const header = hex(packet.subarray(0, 5)) === '0002000d00' && packet[5] === data.length;
-      return header && data.length >= 14 && data.length <= 64 && packet.at(-2) === sum(data) && packet.at(-1) === 3;
-    },
+    isPacket: isNonin13,
   },
   'contec-9': {
     lengthAt: (rest) => contecLengths[rest[0] ?? 0] ?? 0,
@@ -169,15 +166,15 @@ function naive(name: FramingName, stream: Uint8Array): string {
 }
 
 describe.each(WITHOUT_DELIMITER)('without delimiters, %s', (name) => {
-  it('finds what its naive twin finds in the whole stream, and counts every other byte', () => {
+  it('finds what its naive twin finds in the whole stream, and counts every other byte', { timeout: fuzzTimeout(runsOf(500)) }, () => {
     fc.assert(fc.property(messy(name), (stream) => {
       const { payloads, dropped } = readAll(name, stream);
       expect(payloads.join('')).toBe(naive(name, stream));
       expect(payloads.join('').length / 2 + dropped.reduce((all, { bytes: lost }) => all + lost, 0)).toBe(stream.length);
-    }), { numRuns: 500 });
+    }), { numRuns: runsOf(500) });
   });
 
-  it('loses no good packet to garbage, except one directly before it where the format has no checksum', () => {
+  it('loses no good packet to garbage, except one directly before it where the format has no checksum', { timeout: fuzzTimeout(runsOf(500)) }, () => {
     const confirmed = ['nonin-8', 'contec-9', 'contec-5'].includes(name);
     const stretch = fc.tuple(garbage, fc.array(PACKETS[name], { minLength: 1, maxLength: 3 }));
     fc.assert(fc.property(fc.array(stretch, { maxLength: 5 }), (stretches) => {
@@ -190,12 +187,70 @@ describe.each(WITHOUT_DELIMITER)('without delimiters, %s', (name) => {
         expect(at).toBeGreaterThanOrEqual(from);
         from = at + safe.length;
       }
-    }), { numRuns: 500 });
+    }), { numRuns: runsOf(500) });
   });
 });
 
+/** What is between two delimiters, and bytes around the longest there may be. */
+const longOnes = fc.tuple(fc.integer({ min: 4100, max: 4140 }), fc.integer({ min: 8180, max: 8200 }), fc.boolean(), fc.constantFrom('', '\r'))
+  .map(([cobs, text, short, end]) => Buffer.concat([Buffer.alloc(short ? cobs : text, 'x'), Buffer.from(end)]));
+const delimited = (name: 'line' | 'cobs'): fc.Arbitrary<Buffer> => {
+  const delimiter = fc.constantFrom(Buffer.of(name === 'line' ? 0x0a : 0), Buffer.of(0x0d, 0x0a), Buffer.of());
+  return fc.array(fc.tuple(fc.oneof({ weight: 40, arbitrary: messy(name) }, longOnes), delimiter), { maxLength: 3 }).map((parts) => Buffer.concat(parts.flat()));
+};
+
+/** What was put between delimiters: a payload and the bytes that only frame it, or nothing but a loss. */
+type Segment = Readonly<{ payload?: Uint8Array; framing: number }> | undefined;
+
+function naiveLine(segment: Uint8Array): Segment {
+  const body = segment.at(-1) === 0x0d ? segment.subarray(0, -1) : segment;
+  if (body.length > 8192) return undefined;
+  return { ...(body.length === 0 ? {} : { payload: body }), framing: segment.length - body.length };
+}
+
+/** COBS and the CRC, read once more from their definitions. */
+function naivePacket(segment: Uint8Array): Segment {
+  if (segment.length === 0) return { framing: 0 };
+  const packet: number[] = [];
+  for (let at = 0; at < segment.length; at += segment[at] as number) {
+    const code = segment[at] as number;
+    const block = segment.subarray(at + 1, at + code);
+    if (block.length < code - 1) return undefined;
+    packet.push(...block, ...(code < 255 && at + code < segment.length ? [0] : []));
+  }
+  if (packet.length < 5 || packet.length > 4101 || packet[0] !== 1 || naiveCrc(packet) !== 0) return undefined;
+  const payload = Uint8Array.from(packet.slice(3, -2));
+  return { payload, framing: segment.length - payload.length };
+}
+
+function naiveDelimited(name: 'line' | 'cobs', stream: Uint8Array): Readonly<{ payloads: readonly string[]; framing: number; lost: number }> {
+  const delimiter = name === 'line' ? 0x0a : 0;
+  const payloads: string[] = [];
+  let [framing, lost, from] = [0, 0, 0];
+  for (let end = stream.indexOf(delimiter); end >= 0; end = stream.indexOf(delimiter, from)) {
+    const between = stream.subarray(from, end);
+    const segment = name === 'line' ? naiveLine(between) : naivePacket(between);
+    if (segment?.payload !== undefined) payloads.push(hex(segment.payload));
+    if (segment === undefined) lost += between.length;
+    framing += 1 + (segment?.framing ?? 0);
+    from = end + 1;
+  }
+  return { payloads, framing, lost: lost + stream.length - from };
+}
+
 describe.each(['line', 'cobs'] as const)('with delimiters, %s', (name) => {
-  it('loses no good frame to garbage that ends with a delimiter', () => {
+  it('finds what its naive twin finds, and every byte is in a payload, around one, or counted as lost', { timeout: fuzzTimeout(runsOf(500)) }, () => {
+    fc.assert(fc.property(delimited(name), cuts, (stream, places) => {
+      const { payloads, dropped } = readPieces(name, pieces(stream, places));
+      const naively = naiveDelimited(name, stream);
+      const lost = dropped.reduce((all, { bytes: some }) => all + some, 0);
+      expect(payloads).toEqual(naively.payloads);
+      expect(lost).toBe(naively.lost);
+      expect(payloads.join('').length / 2 + naively.framing + lost).toBe(stream.length);
+    }), { numRuns: runsOf(500) });
+  });
+
+  it('loses no good frame to garbage that ends with a delimiter', { timeout: fuzzTimeout(runsOf(500)) }, () => {
     const delimiter = name === 'line' ? 0x0a : 0x00;
     fc.assert(fc.property(fc.array(fc.tuple(garbage, PACKETS[name]), { maxLength: 6 }), (parts) => {
       const { payloads } = readAll(name, Buffer.concat(parts.flatMap(([noise, packet]) => [noise, Buffer.of(delimiter), packet])));
@@ -205,7 +260,7 @@ describe.each(['line', 'cobs'] as const)('with delimiters, %s', (name) => {
         expect(at).toBeGreaterThanOrEqual(from);
         from = at + 1;
       }
-    }), { numRuns: 500 });
+    }), { numRuns: runsOf(500) });
   });
 });
 

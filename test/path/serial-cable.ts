@@ -10,11 +10,14 @@ export class SerialCable implements AsyncDisposable {
   /** The end the gateway opens. */
   readonly path: string;
   readonly #deviceEnd: string;
+  readonly #hears: (chunk: Buffer) => void;
   #socat: ChildProcess | undefined;
   #device: SerialPort | undefined;
   #heard = Buffer.alloc(0);
 
-  constructor(folder: string, name: string) {
+  /** `hears`: called with every piece of what the gateway sends. */
+  constructor(folder: string, name: string, hears: (chunk: Buffer) => void = () => undefined) {
+    this.#hears = hears;
     this.path = join(folder, `${name}-gateway`);
     this.#deviceEnd = join(folder, `${name}-device`);
   }
@@ -33,6 +36,7 @@ export class SerialCable implements AsyncDisposable {
     await new Promise<void>((resolve, reject) => device.open((error) => (error === null ? resolve() : reject(error))));
     device.on('data', (chunk: Buffer) => {
       this.#heard = Buffer.concat([this.#heard, chunk]);
+      this.#hears(chunk);
     });
     // The other end may go first.
     device.on('error', () => undefined);
