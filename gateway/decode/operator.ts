@@ -8,6 +8,11 @@ import { isDeviceId, isSubjectId, type DeviceId, type Subject } from '../reading
 export type OperatorAction =
   | Readonly<{ type: 'bind'; device: DeviceId; subject: Subject }>
   | Readonly<{ type: 'unbind'; device: DeviceId }>
+  /** The device proves itself by this from now on; `fingerprint` is the SHA-256 of its certificate, hexadecimal. */
+  | Readonly<{ type: 'enrol'; device: DeviceId; credential: 'password' }>
+  | Readonly<{ type: 'enrol'; device: DeviceId; credential: 'certificate'; fingerprint: string }>
+  /** The device proves itself by nothing any more, and is nobody's. */
+  | Readonly<{ type: 'revoke'; device: DeviceId }>
   | Readonly<{ type: 'rules'; rules: readonly unknown[] }>
   | Readonly<{ type: 'profiles'; profiles: readonly unknown[] }>;
 
@@ -21,6 +26,10 @@ export function decodeOperatorAction(payload: Uint8Array): OperatorAction {
       return { type: 'bind', device: deviceOf(action), subject: subjectOf(action['subject']) };
     case 'unbind':
       return { type: 'unbind', device: deviceOf(action) };
+    case 'enrol':
+      return { type: 'enrol', device: deviceOf(action), ...credentialOf(action) };
+    case 'revoke':
+      return { type: 'revoke', device: deviceOf(action) };
     case 'rules':
       if (!Array.isArray(action['rules'])) throw new DecodeError('wrong_shape', '"rules" must be an array');
       return { type: 'rules', rules: action['rules'] };
@@ -46,6 +55,12 @@ function deviceOf(action: Readonly<Record<string, unknown>>): DeviceId {
   const { device } = action;
   if (typeof device !== 'string' || !isDeviceId(device)) throw new DecodeError('wrong_shape', '"device" must be a device id');
   return device;
+}
+
+function credentialOf({ credential, fingerprint }: Readonly<Record<string, unknown>>): { credential: 'password' } | { credential: 'certificate'; fingerprint: string } {
+  if (credential === 'password' && fingerprint === undefined) return { credential };
+  if (credential === 'certificate' && typeof fingerprint === 'string' && /^[0-9a-f]{64}$/.test(fingerprint)) return { credential, fingerprint };
+  throw new DecodeError('wrong_shape', '"credential" must be "password", or "certificate" with "fingerprint" of 64 hexadecimal digits');
 }
 
 function subjectOf(value: unknown): Subject {

@@ -173,6 +173,19 @@ export class Derivation {
       this.#draft({ lane: 'record', kind: 'device', time, fields: { action: 'profiles', pack, profiles: this.#changedProfiles.length } });
       return;
     }
+    if (action.type === 'enrol' || action.type === 'revoke') return this.#takeCredential(action, time);
+    this.#takeBinding(action, time);
+  }
+
+  #takeCredential(action: Extract<OperatorAction, { type: 'enrol' | 'revoke' }>, time: UnixMillis): void {
+    const { type, device } = action;
+    const fields = { action: type, ...(type === 'enrol' ? { credential: action.credential } : {}) };
+    const fingerprint = type === 'enrol' && action.credential === 'certificate' ? action.fingerprint : null;
+    this.#draft({ lane: 'record', kind: 'device', time, fields, payload: { device, fingerprint } });
+    if (type === 'revoke' && this.#bindings.has(device)) this.#takeBinding({ type: 'unbind', device }, time);
+  }
+
+  #takeBinding(action: Extract<OperatorAction, { type: 'bind' | 'unbind' }>, time: UnixMillis): void {
     const subject = action.type === 'bind' ? action.subject : this.#bindings.get(action.device);
     if (action.type === 'bind') this.#bindings.set(action.device, action.subject);
     else this.#bindings.delete(action.device);

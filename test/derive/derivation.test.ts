@@ -8,7 +8,7 @@ import { UnixMillis } from '../../gateway/quantity.ts';
 import type { Frame } from '../../gateway/reading.ts';
 import {
   ANNA, bind, derive, deriveAndClose, deriverFrom, EMPTY_STATE, fold, HIGH_PULSE, message, operator, pulse, rules, runOf, START, tick,
-  unbind,
+  enrol, revoke, unbind,
 } from './story.ts';
 
 const kindsOf = (checkpoints: readonly Checkpoint[]): string[] => entriesOf(checkpoints).map(({ kind }) => kind);
@@ -209,5 +209,36 @@ describe('a binding', () => {
     expect(bindings.map(({ secret }) => Object.fromEntries(decode((secret as { payload: Uint8Array }).payload) as CborMap))).toEqual([
       { device: 'w', subject: 'patient/anna' }, { device: 'w', subject: 'patient/anna' }, { device: 'w', subject: null },
     ]);
+  });
+});
+
+describe('a credential', () => {
+  const told = (...frames: readonly Frame[]): unknown[] =>
+    deriveAndClose(...frames)
+      .flatMap(({ entries }) => entries)
+      .map(({ bytes, lane, secret }) => ({ ...decodeEntry(bytes), lane, secret }))
+      .filter(({ kind }) => kind === 'device' || kind === 'binding')
+      .map(({ kind, lane, fields, secret }) => [kind, lane, Object.fromEntries(fields), Object.fromEntries(decode((secret as { payload: Uint8Array }).payload) as CborMap)]);
+
+  it('is told when a device gets one, with the fingerprint of a certificate in the payload', () => {
+    const fingerprint = '5a'.repeat(32);
+    expect(told(enrol('w'), enrol('w', fingerprint))).toEqual([
+      ['device', 'record', { action: 'enrol', credential: 'password' }, { device: 'w', fingerprint: null }],
+      ['device', 'record', { action: 'enrol', credential: 'certificate' }, { device: 'w', fingerprint }],
+    ]);
+  });
+
+  it('is told when it is taken away, and the binding with it', () => {
+    expect(told(bind('w', ANNA), revoke('w'), revoke('w'))).toEqual([
+      ['binding', 'record', { action: 'bind' }, { device: 'w', subject: 'patient/anna' }],
+      ['device', 'record', { action: 'revoke' }, { device: 'w', fingerprint: null }],
+      ['binding', 'record', { action: 'unbind' }, { device: 'w', subject: 'patient/anna' }],
+      ['device', 'record', { action: 'revoke' }, { device: 'w', fingerprint: null }],
+    ]);
+  });
+
+  it('that was taken away leaves the device to nobody', () => {
+    const state = fold(deriveAndClose(bind('w'), bind('x'), revoke('w')));
+    expect([...state.bindings.keys()]).toEqual(['x']);
   });
 });

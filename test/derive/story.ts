@@ -53,6 +53,10 @@ export const bind = (device: string, subject: Subject = ANNA): Frame => operator
   encodeOperatorAction({ type: 'bind', device: device as DeviceId, subject })
 );
 export const unbind = (device: string): Frame => operator(encodeOperatorAction({ type: 'unbind', device: device as DeviceId }));
+export const enrol = (device: string, fingerprint?: string): Frame => operator(
+  encodeOperatorAction({ type: 'enrol', device: device as DeviceId, ...(fingerprint === undefined ? { credential: 'password' } : { credential: 'certificate', fingerprint }) })
+);
+export const revoke = (device: string): Frame => operator(encodeOperatorAction({ type: 'revoke', device: device as DeviceId }));
 const profiles = (...all: readonly unknown[]): Frame => operator(encodeOperatorAction({ type: 'profiles', profiles: all }));
 export const rules = (...all: readonly unknown[]): Frame => operator(encodeOperatorAction({ type: 'rules', rules: all }));
 
@@ -208,6 +212,8 @@ const scene: fc.Arbitrary<Scene> = fc.oneof(
       fc.constant(tick()),
       fc.tuple(device, subject).map(([name, whom]) => bind(name, whom)),
       device.map(unbind),
+      device.map((name) => enrol(name)),
+      device.map(revoke),
       rulePack.map((all) => rules(...all)),
       profilePack.map((all) => profiles(...all)),
       otherFamily,
