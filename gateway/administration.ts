@@ -1,11 +1,12 @@
 /** What people and commands may ask of a gateway and have it do. It knows no HTTP and no terminal. */
 
-import { encodeOperatorAction } from './decode/operator.ts';
+import { encodeOperatorAction, type OperatorAction } from './decode/operator.ts';
 import type { DeriveStore, Totals } from './derive/derive-store.ts';
 import { discovered, listDevices, type Discovered, type ListedDevice } from './device-views.ts';
 import { UsageError, type StoreError } from './errors.ts';
 import type { Clock } from './ingest/clock.ts';
-import { generatePassword, makeCredential, type CredentialStore } from './ingest/devices.ts';
+import type { DeviceCa } from './ingest/device-ca.ts';
+import { generatePassword, makeCredential, type Credential, type CredentialStore } from './ingest/devices.ts';
 import type { Journal } from './ingest/journal.ts';
 import type { BlockStore, PendingEntries } from './ledger/block-store.ts';
 import { toHex } from './ledger/bytes.ts';
@@ -22,7 +23,26 @@ import { traceMessage, type Trace } from './trace.ts';
 import type { RelayStatus } from './uplink/relay.ts';
 import type { Uplink } from './uplink/uplink.ts';
 
-export type AddedDevice = Readonly<{ device: DeviceId; password: string; subject: Subject; topic: string }>;
+/** A device to be registered. Without a subject its binding stays as it is; without a password, or a certificate request (PEM), one is made. */
+export type DeviceOrder = Readonly<{
+  device: DeviceId;
+  subject?: Subject | undefined;
+  credential: Readonly<{ kind: 'password'; password?: string | undefined }> | Readonly<{ kind: 'certificate'; csr?: string | undefined }>;
+}>;
+
+/** What a device needs, told once. Certificates and keys are PEM. */
+export type AddedDevice = Readonly<{
+  device: DeviceId;
+  subject: Subject | null;
+  topic: string;
+  /** Where it connects, the most private way first. */
+  urls: readonly string[];
+  password?: string;
+  /** The private key is there when it was made here; it is kept nowhere. */
+  certificate?: Readonly<{ certificate: string; privateKey?: string; ca: string }>;
+  /** By which it recognises this gateway, where TLS is spoken. */
+  ca?: string;
+}>;
 export type LaneStatus = Readonly<{ lane: Lane; height: number; hash: string; entries: number }>;
 
 export type Status = Readonly<{
@@ -55,6 +75,11 @@ export type AdministrationOptions = Readonly<{
   pipeline: Pipeline;
   progress: Progress;
   uplink: Uplink | undefined;
+  ca: DeviceCa;
+  /** See MqttBroker.disconnect; 0 while there is no broker. */
+  disconnect: (device: DeviceId) => number;
+  /** Where devices connect, and whether TLS is spoken anywhere. */
+  reach: () => Readonly<{ urls: readonly string[]; tls: boolean }>;
   chain: Uint8Array;
   parameters: GenesisParameters;
   subjectKey: Uint8Array;
@@ -65,21 +90,49 @@ export type AdministrationOptions = Readonly<{
 
 export class Administration {
   readonly #options: AdministrationOptions;
+  #lastChange: Promise<unknown> = Promise.resolve();
 
   constructor(options: AdministrationOptions) {
     this.#options = options;
   }
 
   /**
-   * Registers a device and binds it to a patient or room; of one that exists, the password is replaced and the binding
-   * changed. The password is returned once and kept nowhere. Without one, a strong one is made.
+   * Registers a device and, when the order says so, binds it to a patient or room. Of one that exists the credential is
+   * replaced, and its connections are closed. Password and private key are returned once and kept nowhere. The credential is
+   * durable before the journal says so.
    */
-  async addDevice(device: DeviceId, subject: Subject, chosen?: string): Promise<AddedDevice> {
-    const { credentials, pipeline, random } = this.#options;
-    const password = chosen ?? generatePassword(random);
-    await credentials.put(await makeCredential(device, password, random));
-    await pipeline.decide(encodeOperatorAction({ type: 'bind', device, subject }));
-    return { device, password, subject, topic: `devices/${device}/readings` };
+  async addDevice(order: DeviceOrder): Promise<AddedDevice> {
+    return await this.#inTurn(() => this.#add(order));
+  }
+
+  /** One credential after the other, so that the journal tells them in the order in which they took effect. */
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const changed = this.#lastChange.then(change);
+    this.#lastChange = changed.catch(() => undefined);
+    return changed;
+  }
+
+  async #add(order: DeviceOrder): Promise<AddedDevice> {
+    const { ca, clock, credentials, disconnect, pipeline, reach } = this.#options;
+    const { device, subject } = order;
+    const { credential, given } = await this.#makeCredential(order);
+    await credentials.put(credential);
+    disconnect(device);
+    await pipeline.decide(encodeOperatorAction(enrolment(credential)));
+    if (subject !== undefined) await this.bindDevice(device, subject);
+    const { urls, tls } = reach();
+    const bound = subject ?? pipeline.derived.subjectAt(device, clock.now()) ?? null;
+    return { device, subject: bound, topic: `devices/${device}/readings`, urls, ...given, ...(tls ? { ca: await ca.certificate() } : {}) };
+  }
+
+  async #makeCredential({ device, credential }: DeviceOrder): Promise<Readonly<{ credential: Credential; given: Pick<AddedDevice, 'password' | 'certificate'> }>> {
+    const { ca, random } = this.#options;
+    if (credential.kind === 'certificate') {
+      const { fingerprint, ...certificate } = await ca.issue(device, credential.csr);
+      return { credential: { kind: 'certificate', device, fingerprint }, given: { certificate } };
+    }
+    const password = credential.password ?? generatePassword(random);
+    return { credential: await makeCredential(device, password, random), given: { password } };
   }
 
   /**
@@ -95,11 +148,19 @@ export class Administration {
     await this.#options.pipeline.decide(encodeOperatorAction({ type: 'bind', device, subject, ...period }));
   }
 
-  /** Takes a device's credential and binding away. Its past messages stay. */
-  async removeDevice(device: DeviceId): Promise<void> {
-    const { credentials, pipeline } = this.#options;
-    if (!(await credentials.remove(device)) && !pipeline.derived.bindings.has(device)) throw new UsageError(`there is no device ${device}`);
-    await this.#options.pipeline.decide(encodeOperatorAction({ type: 'unbind', device }));
+  /**
+   * Takes a device's credential and binding away and closes its connections at once. Its past messages stay. Throws
+   * {@link UsageError} when there is no such device.
+   */
+  async revokeDevice(device: DeviceId): Promise<void> {
+    await this.#inTurn(() => this.#revoke(device));
+  }
+
+  async #revoke(device: DeviceId): Promise<void> {
+    const { clock, credentials, disconnect, pipeline } = this.#options;
+    if (!(await credentials.remove(device)) && pipeline.derived.subjectAt(device, clock.now()) === undefined) throw new UsageError(`there is no device ${device}`);
+    disconnect(device);
+    await pipeline.decide(encodeOperatorAction({ type: 'revoke', device }));
   }
 
   /** Those that can log in, are bound, or have sent something, by name. */
@@ -189,6 +250,11 @@ export class Administration {
     const secret = entry === undefined ? undefined : await pending.payload(decodeEntry(entry).sequence);
     return secret === undefined ? null : inWords(decode(secret.payload, { floats: true }) as CborMap);
   }
+}
+
+function enrolment(credential: Credential): OperatorAction {
+  const { device, kind } = credential;
+  return kind === 'password' ? { type: 'enrol', device, credential: kind } : { type: 'enrol', device, credential: kind, fingerprint: toHex(credential.fingerprint) };
 }
 
 function inWords(event: CborMap): string {

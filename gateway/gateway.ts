@@ -10,19 +10,21 @@ import type { GatewayConfig } from './config/schema.ts';
 import { encodeOperatorAction } from './decode/operator.ts';
 import { readProfiles } from './decode/profile-table.ts';
 import type { DeriveStore } from './derive/derive-store.ts';
+import { addressesOf, reachOf, startDeviceBroker, type MqttAddresses, type Served } from './device-broker.ts';
 import { ConfigError, UsageError, type StoreError } from './errors.ts';
 import { systemClock, type Clock } from './ingest/clock.ts';
-import { Authenticator, type CredentialStore } from './ingest/devices.ts';
+import { DeviceCa } from './ingest/device-ca.ts';
+import type { CredentialStore } from './ingest/devices.ts';
 import type { Journal } from './ingest/journal.ts';
 import { followBroker, type Bridge, type BridgeObserver, type BridgeOptions } from './ingest/mqtt-bridge.ts';
-import { startMqttBroker, type MqttBroker, type MqttObserver } from './ingest/mqtt-broker.ts';
+import type { MqttBroker } from './ingest/mqtt-broker.ts';
 import { followSerialLine, type SerialLineOptions, type SerialObserver } from './ingest/serial-port.ts';
 import { beginChain } from './ledger/begin-chain.ts';
 import type { BlockStore, PendingEntries } from './ledger/block-store.ts';
 import { equalBytes, sha256, toHex } from './ledger/bytes.ts';
 import { generateSecret, signingKeyFrom, type SigningKey } from './ledger/es256k.ts';
 import { GENESIS_NONCE_BYTES, type GenesisParameters } from './ledger/genesis.ts';
-import { openDataFolder, secretIn } from './operations/data-folder.ts';
+import { FolderFiles, openDataFolder, secretIn } from './operations/data-folder.ts';
 import type { Logger } from './operations/log.ts';
 import { LogThrottle } from './operations/log-throttle.ts';
 import { GatewayMetrics } from './operations/metrics.ts';
@@ -60,13 +62,16 @@ export type GatewayOptions = Readonly<{
 export type Gateway = Readonly<{
   administration: Administration;
   chain: Uint8Array;
-  /** Where it listens: `mqtt` as host:port, `web` as an address for a browser. Empty when it does not serve. */
-  addresses: Readonly<{ mqtt?: string; web?: string }>;
+  /** Where it listens. Empty when it does not serve. */
+  addresses: GatewayAddresses;
   /** Resolves when the store takes nothing any more until it is opened anew: then stop, and start again. */
   storeLost: Promise<StoreError>;
   /** Refuses new messages, finishes what is under way, and closes everything. */
   stop: () => Promise<void>;
 }>;
+
+/** `web` as an address for a browser. */
+export type GatewayAddresses = MqttAddresses & Readonly<{ web?: string }>;
 
 /** Where commands reach the gateway that runs on a data folder. */
 export const controlSocketOf = (data: string): string => join(data, 'control.sock');
@@ -125,10 +130,12 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
     if (rereadConfig === undefined) throw new UsageError('this gateway was started without a configuration file');
     return await reloadFrom(rereadConfig(), { config, pipeline, log });
   };
-  const administration = new Administration({ reload, ...stores, ...identity, ...chain, pipeline, progress, uplink, random, clock, startedAt: clock.now() });
+  const ca = new DeviceCa(new FolderFiles(config.data), random);
+  const serving: Served = { broker: undefined };
+  const administration = new Administration({ reload, ...stores, ...identity, ...chain, ...reachOf(config.mqtt, serving), ca, pipeline, progress, uplink, random, clock, startedAt: clock.now() });
   const gateway = { administration, chain: chain.chain, storeLost: storeLost.promise, stop: () => opened.close() };
   if (!serve) return { ...gateway, addresses: {} };
-  return { ...gateway, addresses: await startServing({ config, stores, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };
+  return { ...gateway, addresses: await startServing({ config, stores, ca, serving, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };
 }
 
 function openIdentity(data: string, log: Logger): Identity {
@@ -267,6 +274,8 @@ async function reloadFrom(changed: GatewayConfig, { config, pipeline, log }: Rea
 type Serving = Readonly<{
   config: GatewayConfig;
   stores: GatewayStores;
+  ca: DeviceCa;
+  serving: Served;
   pipeline: Pipeline;
   metrics: GatewayMetrics;
   progress: Progress;
@@ -278,23 +287,13 @@ type Serving = Readonly<{
   firstOfThisStart: number;
 }>;
 
-async function startServing(parts: Serving): Promise<Readonly<{ mqtt: string; web: string }>> {
+async function startServing(parts: Serving): Promise<GatewayAddresses> {
   const { config, stores, pipeline, metrics, administration, clock, log, opened } = parts;
   const control = await startControl(controlSocketOf(config.data), administration);
   opened.add(control.close);
   const web = await startWeb({ listen: config.web.listen, blocks: stores.blocks, registry: metrics.registry, administration, refresh: () => refresh(parts), log });
   opened.add(web.close);
-  const authenticator = new Authenticator({ credentials: stores.credentials });
-  const broker = await startMqttBroker(
-    { ...config.mqtt },
-    {
-      authenticate: (device, password) => authenticator.authenticate(device, password),
-      accept: (frames) => pipeline.acceptAll(frames),
-      offer: (frame) => pipeline.offer(frame),
-      clock,
-      observe: mqttObserver(parts),
-    },
-  );
+  const broker = await startDeviceBroker(parts);
   opened.add(broker.close);
   const serialHooks = { accept: (frames: readonly Frame[]) => pipeline.acceptAll(frames), clock, observe: serialObserver(parts) };
   for (const line of config.serial) {
@@ -310,7 +309,7 @@ async function startServing(parts: Serving): Promise<Readonly<{ mqtt: string; we
   }
   parts.reached.rebirths = rebirthsOver(broker, bridges, parts);
   opened.add(async () => void (parts.reached.rebirths = undefined));
-  const addresses = { mqtt: `${broker.address.address}:${broker.address.port}`, web: web.address };
+  const addresses = { ...addressesOf(broker), web: web.address };
   log.info({ ...addresses, control: controlSocketOf(config.data) }, 'ready: devices may publish');
   return addresses;
 }
@@ -393,20 +392,6 @@ function bridgeObserver({ metrics, progress, clock, log }: Serving): BridgeObser
       else connected.delete(bridge);
       metrics.bridges.set(connected.size);
       log[state === 'connected' ? 'info' : 'warn']({ bridge, state, detail }, 'a bridge to another broker');
-    },
-  };
-}
-
-function mqttObserver({ metrics, progress, clock, log }: Serving): MqttObserver {
-  const throttle = new LogThrottle({ uptime: clock.uptime });
-  return {
-    connected: (delta) => metrics.connections.inc(delta),
-    received: () => progress.received(),
-    accepted: (waited) => metrics.ackSeconds.observe(waited / 1000),
-    refused: (reason, detail) => {
-      metrics.refused.inc({ reason });
-      const suppressed = throttle.admit(`${reason} ${detail.device ?? ''}`);
-      if (suppressed !== undefined) log.warn({ reason, ...detail, suppressed }, 'refused');
     },
   };
 }

@@ -91,8 +91,9 @@ const checkStore: Check = async ({ data }, { openBlocks, countJournal }) => {
 
 const checkPorts: Check = async (config) => {
   if (await controlAnswers(controlSocketOf(config.data))) return [finding('ok', 'ports', 'a gateway runs on this data folder')];
-  const places = [['MQTT', config.mqtt.listen], ['web', config.web.listen]] as const;
-  return await Promise.all(places.map(([name, address]) => checkPort(name, address)));
+  const { listen, tls, webSocket } = config.mqtt;
+  const places = [['MQTT', listen], ['MQTT over TLS', tls?.listen ?? 'none'], ['MQTT over WebSocket', webSocket?.listen ?? 'none'], ['web', config.web.listen]] as const;
+  return await Promise.all(places.flatMap(([name, address]) => (address === 'none' ? [] : [checkPort(name, address)])));
 };
 
 function checkPort(name: string, { host, port }: Readonly<{ host: string; port: number }>): Promise<Finding> {

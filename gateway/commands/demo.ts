@@ -116,7 +116,8 @@ async function registerFleet(api: AdministrationApi, places: Places, patients: n
   const known = existsSync(places.credentials) ? (JSON.parse(readFileSync(places.credentials, 'utf8')) as Record<string, string>) : {};
   for (const { id, subject } of fleetFor({ patients, seed: SEED })) {
     if (known[id] !== undefined || !isDeviceId(id)) continue;
-    known[id] = (await api.addDevice(id, subject)).password;
+    const { password } = await api.addDevice({ device: id, subject, credential: { kind: 'password' } });
+    known[id] = password ?? '';
   }
   writeFileSync(places.credentials, JSON.stringify(known, null, 2), { mode: 0o600 });
 }

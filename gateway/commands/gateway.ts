@@ -19,12 +19,17 @@ export const gatewayCommand: Command = {
     const log = createLog(config.log.level, 'gateway');
     const gateway = await startGateway({ config, openStores: openGatewayStores, log, serve: true, ...rereading(args) });
     process.on('SIGHUP', () => void reloadOnSignal(gateway, log));
-    out(`vitalgate gateway: MQTT ${gateway.addresses.mqtt}, web ${gateway.addresses.web}, chain ${toHex(gateway.chain)}, data ${config.data}`);
+    out(`vitalgate gateway: ${listenersOf(gateway)}, web ${gateway.addresses.web}, chain ${toHex(gateway.chain)}, data ${config.data}`);
     const lost = await untilStoppedOrLost(signal, gateway.storeLost, log);
     await gateway.stop();
     return lost ? START_AGAIN : 0;
   },
 };
+
+function listenersOf({ addresses: { mqtt, mqtts, webSocket } }: Gateway): string {
+  const listeners = [['MQTT', mqtt], ['MQTT over TLS', mqtts], ['MQTT over WebSocket', webSocket]] as const;
+  return listeners.filter(([, address]) => address !== undefined).map(([name, address]) => `${name} ${address}`).join(', ');
+}
 
 function rereading(args: Arguments): Pick<GatewayOptions, 'rereadConfig'> {
   return configPath(args) === undefined ? {} : { rereadConfig: () => gatewayConfig(args) };

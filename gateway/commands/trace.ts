@@ -3,7 +3,7 @@ import { READING_STATES, Sequence } from '../reading.ts';
 import type { Trace } from '../trace.ts';
 import { administer } from './administer.ts';
 import { numberOf, type Command } from './command.ts';
-import { deviceIn } from './device.ts';
+import { deviceIn } from './device-words.ts';
 import { CONFIG_OPTIONS } from './settings.ts';
 
 export const traceCommand: Command = {

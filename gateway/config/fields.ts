@@ -75,10 +75,25 @@ function parseAddress(value: string): Address {
   return { host, port: within(Number(digits), 0, 65_535) };
 }
 
+const ADDRESS = String.raw`(\[[^\]]+\]|[^:\[\]]+):\d{1,5}`;
+const ADDRESS_EXPECTED = 'host:port such as "127.0.0.1:1883" or "[::1]:1883", with a port from 0 (take a free one) to 65535';
+
 export function address(): z.ZodType<Address, string> {
-  const expected = 'host:port such as "127.0.0.1:1883" or "[::1]:1883", with a port from 0 (take a free one) to 65535';
-  const hints = { pattern: String.raw`^(\[[^\]]+\]|[^:\[\]]+):\d{1,5}$`, examples: ['127.0.0.1:1883', '[::1]:1883'] };
-  return text(expected, hints, parseAddress);
+  return text(ADDRESS_EXPECTED, { pattern: `^${ADDRESS}$`, examples: ['127.0.0.1:1883', '[::1]:1883'] }, parseAddress);
+}
+
+/** Where to listen, or the word none. */
+export function addressOrNone(): z.ZodType<Address | 'none', string> {
+  const hints = { pattern: `^(${ADDRESS}|none)$`, examples: ['127.0.0.1:1883', 'none'] };
+  return text(`${ADDRESS_EXPECTED}, or the word none`, hints, (value) => (value === 'none' ? value : parseAddress(value)));
+}
+
+/** A DNS name or an IP address, without a port. */
+export function hostOrAddress(): z.ZodType<string, string> {
+  return text('a host name such as "gateway.local" or an IP address', { examples: ['gateway.local', '192.168.1.20'] }, (value) => {
+    if (!isHost(value) && !isIPv6(value)) throw new RangeError('');
+    return value;
+  });
 }
 
 function parsePublicKey(value: string): string {

@@ -29,6 +29,22 @@ function reportRepeats(to: Report, values: readonly unknown[], path: (index: num
   }
 }
 
+/** Somewhere devices must get in; and one message must not be more than a device may send in a second. */
+export function checkMqtt(mqtt: unknown, to: Report): void {
+  const { listen, tls, webSocket, maxPayload, maxRateBytes } = fieldsOf(mqtt);
+  if (listen === 'none' && webSocket === undefined && (tls === undefined || fieldsOf(tls)['listen'] === 'none')) {
+    report(to, ['listen'], "expected an address, because nothing else listens: neither 'tls' nor 'webSocket' has one");
+  }
+  if (fieldsOf(webSocket)['tls'] === true && tls === undefined) {
+    report(to, ['webSocket', 'tls'], "expected the section 'tls' too, which the certificate comes from; its 'listen' may be none");
+  }
+  if (isNumber(maxPayload) && isNumber(maxRateBytes) && maxRateBytes < maxPayload) report(to, ['maxRateBytes'], "expected a size not below 'maxPayload'");
+}
+
+export function checkNames(names: unknown, to: Report): void {
+  if (Array.isArray(names)) reportRepeats(to, names, (index) => [index], 'name');
+}
+
 /** Exactly one limit, and clearing on the quiet side of it: otherwise an event would be raised and cleared by the same value. */
 export function checkRule(rule: unknown, to: Report): void {
   const { above, below, clearAt } = fieldsOf(rule);

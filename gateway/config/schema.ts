@@ -8,8 +8,8 @@ import type { ThresholdRule } from '../context/rules.ts';
 import type { Mapping, Profile } from '../decode/profile.ts';
 import { Bytes, KiB, Millis, MiB, Minutes, Seconds } from '../quantity.ts';
 import { DEFAULT_RULES } from './default-rules.ts';
-import { address, brokerAddress, count, deviceId, duration, line, name, number, publicKey, serialPath, size, timeZone, topicFilter, usbNumber, webAddress, word } from './fields.ts';
-import { checkBridges, checkHospitals, checkProfiles, checkPublicKeys, checkRelay, checkRule, checkRuleIds, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
+import { address, addressOrNone, brokerAddress, count, deviceId, duration, hostOrAddress, line, name, number, publicKey, serialPath, size, timeZone, topicFilter, usbNumber, webAddress, word } from './fields.ts';
+import { checkBridges, checkHospitals, checkMqtt, checkNames, checkProfiles, checkPublicKeys, checkRelay, checkRule, checkRuleIds, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
 
 /** A relation between settings is judged even while one of them is wrong, so that a file's problems are all told at once. */
 const ALWAYS = { when: () => true };
@@ -39,24 +39,59 @@ const logSection = z
   .prefault({})
   .describe('Log lines (JSON, standard error).');
 
+const mqttTls = z
+  .strictObject({
+    listen: addressOrNone().describe('Where devices connect over TLS (1.2 or 1.3), host:port, usually port 8883; or none, when only WebSocket uses TLS.'),
+    names: z
+      .array(hostOrAddress(), { error: 'expected a list of host names and IP addresses' })
+      .min(1, { error: 'expected at least one host name or IP address' })
+      .max(100, { error: 'expected at most 100 host names and IP addresses' })
+      .superRefine(checkNames, ALWAYS)
+      .optional()
+      .describe(
+        'What devices call this machine; the server certificate is for these names. The first is told to devices. ' +
+          'Default: its host name, that with .local, localhost, and its addresses.',
+      ),
+    requireCertificate: z.boolean({ error: 'expected true or false' }).prefault(false).describe('Whether nobody gets in over TLS by a password. Default false.'),
+  })
+  .optional()
+  .describe('MQTT over TLS. The gateway makes its own certificate authority (ca.crt in the data folder). Default: none.');
+
+const mqttWebSocket = z
+  .strictObject({
+    listen: address().describe('Where browsers and others connect, host:port; the path is /mqtt.'),
+    tls: z.boolean({ error: 'expected true or false' }).prefault(false).describe('Whether it is wss, with the certificate of the section tls. Default false.'),
+  })
+  .optional()
+  .describe('MQTT over WebSocket, subprotocol mqtt. Default: none.');
+
 const mqttSection = z
   .strictObject({
-    listen: setting(address(), '127.0.0.1:1883', 'Where devices connect (MQTT 3.1.1 over TCP), host:port; port 0 takes a free one.'),
+    listen: setting(addressOrNone(), '127.0.0.1:1883', 'Where devices connect (MQTT 3.1.1 over TCP), host:port or none; port 0 takes a free one.'),
+    tls: mqttTls,
+    webSocket: mqttWebSocket,
     maxPayload: setting(size(Bytes(64), MiB(16)), '64KiB', 'Largest payload of one PUBLISH, a size; a larger one closes the connection.'),
-    maxConnections: setting(count('connections', 1, 100_000), 200, 'Devices connected at a time; further ones are closed at once.'),
+    maxConnections: setting(count('connections', 1, 100_000), 200, 'Connections at a time, over all listeners; further ones are closed at once.'),
     maxInFlight: setting(
       count('messages', 1, 65_535),
       100,
       'QoS 2 messages one device may have between PUBREC and PUBREL; one more closes its connection.',
     ),
+    maxRate: setting(
+      count('messages', 1, 1_000_000),
+      500,
+      'Messages a second of one device, on average over a few seconds; a faster one is read more slowly and loses nothing.',
+    ),
+    maxRateBytes: setting(size(KiB(1), MiB(1024)), '1MiB', 'The same in bytes a second, a size; no less than maxPayload.'),
     maxTopicLevels: setting(count('levels', 2, 128), 8, 'Levels of a topic, separated by "/"; a deeper one closes the connection.'),
     keepAliveLimit: setting(
       duration(Seconds(1), Seconds(65_535)),
       '30min',
       'Longest keep-alive a device may ask for, a duration; a longer one, or none, is refused on connecting.',
     ),
-    connectTimeout: setting(duration(Millis(100), Minutes(5)), '10s', 'How long a connection may be silent before CONNECT, a duration.'),
+    connectTimeout: setting(duration(Millis(100), Minutes(5)), '10s', 'How long a connection may take for TLS or WebSocket, and then for CONNECT, a duration.'),
   })
+  .superRefine(checkMqtt, ALWAYS)
   .prefault({})
   .describe('The MQTT broker for devices.');
 

@@ -12,6 +12,11 @@ export type OperatorAction =
   | Readonly<{ type: 'unbind'; device: DeviceId }>
   /** Decodes a frame of the journal again, whose readings named in `taken` (see {@link readingName}) were taken before. */
   | Readonly<{ type: 'retry'; sequence: Sequence; frame: Uint8Array; taken: readonly string[] }>
+  /** The device proves itself by this from now on; `fingerprint` is the SHA-256 of its certificate, hexadecimal. */
+  | Readonly<{ type: 'enrol'; device: DeviceId; credential: 'password' }>
+  | Readonly<{ type: 'enrol'; device: DeviceId; credential: 'certificate'; fingerprint: string }>
+  /** The device proves itself by nothing any more, and is nobody's. */
+  | Readonly<{ type: 'revoke'; device: DeviceId }>
   | Readonly<{ type: 'rules'; rules: readonly unknown[] }>
   | Readonly<{ type: 'profiles'; profiles: readonly unknown[] }>;
 
@@ -33,6 +38,10 @@ export function decodeOperatorAction(payload: Uint8Array): OperatorAction {
       return { type: 'unbind', device: deviceOf(action) };
     case 'retry':
       return { type: 'retry', sequence: sequenceIn(action), frame: bytesIn(action), taken: takenIn(action) };
+    case 'enrol':
+      return { type: 'enrol', device: deviceOf(action), ...credentialOf(action) };
+    case 'revoke':
+      return { type: 'revoke', device: deviceOf(action) };
     case 'rules':
       if (!Array.isArray(action['rules'])) throw new DecodeError('wrong_shape', '"rules" must be an array');
       return { type: 'rules', rules: action['rules'] };
@@ -80,6 +89,12 @@ function deviceOf(action: Readonly<Record<string, unknown>>): DeviceId {
   const { device } = action;
   if (typeof device !== 'string' || !isDeviceId(device)) throw new DecodeError('wrong_shape', '"device" must be a device id');
   return device;
+}
+
+function credentialOf({ credential, fingerprint }: Readonly<Record<string, unknown>>): { credential: 'password' } | { credential: 'certificate'; fingerprint: string } {
+  if (credential === 'password' && fingerprint === undefined) return { credential };
+  if (credential === 'certificate' && typeof fingerprint === 'string' && /^[0-9a-f]{64}$/.test(fingerprint)) return { credential, fingerprint };
+  throw new DecodeError('wrong_shape', '"credential" must be "password", or "certificate" with "fingerprint" of 64 hexadecimal digits');
 }
 
 function subjectOf(value: unknown): Subject {

@@ -266,11 +266,11 @@ export class Derivation {
       case 'bind':
         this.#setBindings(action.device, bound(this.#bindings.get(action.device) ?? [], action, { at: this.#steady.now, wall: time }));
         return this.#draftBinding(action, action.subject, time);
-      case 'unbind': {
-        const before = this.#bindings.get(action.device) ?? [];
-        this.#setBindings(action.device, unbound(before, this.#steady.now));
-        return this.#draftBinding(action, subjectAt(before, this.#steady.now), time);
-      }
+      case 'unbind':
+        return this.#unbind(action, time);
+      case 'enrol':
+      case 'revoke':
+        return this.#takeCredential(action, time);
     }
   }
 
@@ -291,6 +291,20 @@ export class Derivation {
   #setBindings(device: DeviceId, bindings: Bindings): void {
     this.#bindings.set(device, bindings);
     this.#changedBindings.set(device, bindings);
+  }
+
+  #takeCredential(action: Extract<OperatorAction, { type: 'enrol' | 'revoke' }>, time: UnixMillis): void {
+    const { type, device } = action;
+    const fields = { action: type, ...(type === 'enrol' ? { credential: action.credential } : {}) };
+    const fingerprint = type === 'enrol' && action.credential === 'certificate' ? action.fingerprint : null;
+    this.#drafts.add({ lane: 'record', kind: 'device', time, fields, payload: { device, fingerprint } });
+    if (type === 'revoke' && subjectAt(this.#bindings.get(device), this.#steady.now) !== undefined) this.#unbind({ type: 'unbind', device }, time);
+  }
+
+  #unbind(action: Extract<OperatorAction, { type: 'unbind' }>, time: UnixMillis): void {
+    const before = this.#bindings.get(action.device) ?? [];
+    this.#setBindings(action.device, unbound(before, this.#steady.now));
+    this.#draftBinding(action, subjectAt(before, this.#steady.now), time);
   }
 
   #draftBinding(action: Extract<OperatorAction, { type: 'bind' | 'unbind' }>, subject: Subject | undefined, time: UnixMillis): void {

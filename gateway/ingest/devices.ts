@@ -2,8 +2,9 @@ import { argon2, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { DeviceId } from '../reading.ts';
 
-/** What proves a device's identity: an argon2id hash (RFC 9106) of its password, never the password. */
-export type Credential = Readonly<{
+/** An argon2id hash (RFC 9106) of a device's password, never the password. */
+export type PasswordCredential = Readonly<{
+  kind: 'password';
   device: DeviceId;
   salt: Uint8Array;
   hash: Uint8Array;
@@ -12,6 +13,15 @@ export type Credential = Readonly<{
   passes: number;
   parallelism: number;
 }>;
+
+/** The certificate a device shows: the SHA-256 of its DER bytes. */
+export type CertificateCredential = Readonly<{ kind: 'certificate'; device: DeviceId; fingerprint: Uint8Array }>;
+
+/** What proves a device's identity. A device has one: another one takes its place. */
+export type Credential = PasswordCredential | CertificateCredential;
+
+/** What a device shows to prove its identity. */
+export type Proof = Readonly<{ kind: 'password'; password: Uint8Array }> | Readonly<{ kind: 'certificate'; fingerprint: Uint8Array }>;
 
 /** Where credentials are kept. */
 export interface CredentialStore {
@@ -34,12 +44,12 @@ export function generatePassword(random: (size: number) => Uint8Array): string {
 }
 
 /** Hashes a password for storage. */
-export async function makeCredential(device: DeviceId, password: string, random: (size: number) => Uint8Array): Promise<Credential> {
+export async function makeCredential(device: DeviceId, password: string, random: (size: number) => Uint8Array): Promise<PasswordCredential> {
   const salt = random(16);
-  return { device, salt, hash: await digest(Buffer.from(password, 'utf8'), { salt, ...COST }), ...COST };
+  return { kind: 'password', device, salt, hash: await digest(Buffer.from(password, 'utf8'), { salt, ...COST }), ...COST };
 }
 
-async function digest(password: Uint8Array, cost: Pick<Credential, 'salt' | 'memory' | 'passes' | 'parallelism'>): Promise<Uint8Array> {
+async function digest(password: Uint8Array, cost: Pick<PasswordCredential, 'salt' | 'memory' | 'passes' | 'parallelism'>): Promise<Uint8Array> {
   return await argon2id('argon2id', {
     message: password,
     nonce: cost.salt,
@@ -50,7 +60,7 @@ async function digest(password: Uint8Array, cost: Pick<Credential, 'salt' | 'mem
   });
 }
 
-export type AuthenticationOutcome = 'accepted' | 'wrong_credentials' | 'overloaded';
+export type AuthenticationOutcome = 'accepted' | 'wrong_credentials' | 'wrong_certificate' | 'overloaded';
 
 export type AuthenticatorOptions = Readonly<{
   credentials: CredentialStore;
@@ -61,7 +71,7 @@ export type AuthenticatorOptions = Readonly<{
 }>;
 
 /**
- * Checks passwords. A device that was proven once is recognised by a keyed digest held in memory only, so that hundreds
+ * Checks passwords and certificates. A device that was proven once is recognised by a keyed digest held in memory only, so that hundreds
  * of devices reconnecting after an outage do not each cost an argon2id.
  */
 export class Authenticator {
@@ -79,8 +89,14 @@ export class Authenticator {
     this.#maxWaiting = options.maxWaiting ?? 500;
   }
 
-  async authenticate(device: DeviceId, password: Uint8Array): Promise<AuthenticationOutcome> {
+  /** Judges by what is registered for the device now: a certificate it had before is worth nothing. */
+  async authenticate(device: DeviceId, proof: Proof): Promise<AuthenticationOutcome> {
     const credential = await this.#credentials.find(device);
+    if (proof.kind === 'password') return await this.#checkPassword(device, credential?.kind === 'password' ? credential : undefined, proof.password);
+    return credential?.kind === 'certificate' && timingSafeEqual(credential.fingerprint, proof.fingerprint) ? 'accepted' : 'wrong_certificate';
+  }
+
+  async #checkPassword(device: DeviceId, credential: PasswordCredential | undefined, password: Uint8Array): Promise<AuthenticationOutcome> {
     const quick = createHmac('sha256', this.#memoryKey).update(device).update('\0').update(password).digest();
     const proven = this.#proven.get(device);
     // Comparing the stored hash makes a changed or removed credential effective at once.
@@ -96,7 +112,7 @@ export class Authenticator {
     }
   }
 
-  async #prove(credential: Credential | undefined, password: Uint8Array, device: DeviceId, quick: Buffer): Promise<AuthenticationOutcome> {
+  async #prove(credential: PasswordCredential | undefined, password: Uint8Array, device: DeviceId, quick: Buffer): Promise<AuthenticationOutcome> {
     // An unknown device costs the same time as a wrong password, so names cannot be probed.
     const cost = credential ?? { salt: this.#memoryKey.subarray(0, 16), ...COST };
     const hash = await digest(password, cost);

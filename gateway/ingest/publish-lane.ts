@@ -1,10 +1,11 @@
 import type { Bytes } from '../quantity.ts';
+import { UNLIMITED, type Allowance } from './pace.ts';
 
 /** One QoS 1 PUBLISH (MQTT 3.1.1 §3.3). `payload` is a view into the bytes it was read from. */
 export type Publish = Readonly<{ topic: string; dup: boolean; messageId: number; payload: Buffer }>;
 
-/** The head of a stream: QoS 1 PUBLISH packets and nothing else, and how many bytes they take. */
-export type PublishRun = Readonly<{ publishes: readonly Publish[]; length: number }>;
+/** The head of a stream: QoS 1 PUBLISH packets and nothing else, how many bytes they take, and whether more of them were too many. */
+export type PublishRun = Readonly<{ publishes: readonly Publish[]; length: number; cut: boolean }>;
 
 /** MQTT 3.1.1 §3.3.1: PUBLISH, DUP in bit 3, QoS 1 in bits 2-1, RETAIN in bit 0. */
 const isPublish = (byte: number): boolean => (byte & 0b1111_0110) === 0b0011_0010;
@@ -20,15 +21,18 @@ export const PUBACK_LENGTH = 4;
 const PLAIN_TOPIC = /^[ !"$-*,-~]+$/;
 
 /**
- * Reads the complete QoS 1 PUBLISH packets at the head of `bytes`, up to one that is not complete yet. Returns undefined when
+ * Reads the complete QoS 1 PUBLISH packets at the head of `bytes`, `most` of them, up to one that is not complete yet. Returns undefined when
  * there is none, or when anything else is among them: a packet of another kind, one larger than `limit` bytes (MQTT 3.1.1
  * §2.2.3 remaining length), or one that is not beyond doubt. Whoever has all of MQTT to go by then judges the same bytes.
  */
-export function readPublishes(bytes: Buffer, limit: Bytes): PublishRun | undefined {
+export function readPublishes(bytes: Buffer, limit: Bytes, most: Allowance = UNLIMITED): PublishRun | undefined {
   const publishes: Publish[] = [];
   let start = 0;
   let topic: string | undefined;
+  let cut = false;
   while (start < bytes.length) {
+    cut = publishes.length >= most.messages || start >= most.bytes;
+    if (cut) break;
     const flags = bytes[start] as number;
     if (!isPublish(flags)) return undefined;
     const body = lengthAt(bytes, start + 1);
@@ -46,7 +50,7 @@ export function readPublishes(bytes: Buffer, limit: Bytes): PublishRun | undefin
     publishes.push({ topic, dup: (flags & DUP) !== 0, messageId, payload: bytes.subarray(topicEnd + 2, end) });
     start = end;
   }
-  return publishes.length === 0 ? undefined : { publishes, length: start };
+  return publishes.length === 0 ? undefined : { publishes, length: start, cut };
 }
 
 /** MQTT 3.1.1 §2.2.3: seven bits a byte, the lowest first. Undefined when it is not complete, or longer than four bytes. */

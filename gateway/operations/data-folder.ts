@@ -49,7 +49,33 @@ export function secretIn(
   return { secret, path, created: true };
 }
 
-/** A crash leaves either no file or the whole file. */
+/** Text files of a data folder that are for its owner alone. */
+export class FolderFiles {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  pathOf(name: string): string {
+    return join(this.#folder, name);
+  }
+
+  /** Undefined when there is no such file. One with wider permissions than 0600 is refused. */
+  read(name: string): string | undefined {
+    const path = this.pathOf(name);
+    if (!existsSync(path)) return undefined;
+    refuseWideMode(path, 0o600, name.endsWith('.key') ? 'key file' : 'file');
+    return readFileSync(path, 'utf8');
+  }
+
+  /** Writes or replaces it with mode 0600, synced together with its folder. */
+  write(name: string, text: string): void {
+    writeDurably(this.pathOf(name), text);
+  }
+}
+
+/** A crash leaves either no file, or the old one, or the whole new one. */
 function writeDurably(path: string, text: string): void {
   const temporary = `${path}.new`;
   const file = openSync(temporary, 'w', 0o600);

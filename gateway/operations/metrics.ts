@@ -72,6 +72,11 @@ export class GatewayMetrics {
     help: 'Bytes of serial lines that became messages and are durable, without what only frames them',
     registers: [this.registry],
   });
+  readonly throttled = new Counter({
+    name: 'vitalgate_throttled_seconds_total',
+    help: 'Seconds for which connections were left unread because their device sends faster than maxRate or maxRateBytes',
+    registers: [this.registry],
+  });
   readonly serialLost = new Counter<'reason'>({
     name: 'vitalgate_serial_lost_bytes_total',
     help: 'Bytes of serial lines that became no message, or a message that could not be kept, by reason',

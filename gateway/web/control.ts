@@ -6,7 +6,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import fastify, { type FastifyInstance } from 'fastify';
-import type { AddedDevice, Administration, Period, Reloaded, Status } from '../administration.ts';
+import type { AddedDevice, Administration, DeviceOrder, Period, Reloaded, Status } from '../administration.ts';
 import type { Discovered, ListedDevice } from '../device-views.ts';
 import { ConfigError, PeerError, QUARANTINE_REASONS, UsageError, VitalgateError, messageOf } from '../errors.ts';
 import type { QuarantineFilter, QuarantinePage, QuarantinedFrame, RetryPage } from '../quarantine.ts';
@@ -16,9 +16,9 @@ import type { Trace } from '../trace.ts';
 
 /** What a command may do, whether the gateway runs or the command opened the data folder itself. */
 export type AdministrationApi = Readonly<{
-  addDevice: (device: DeviceId, subject: Subject, password?: string) => Promise<AddedDevice>;
+  addDevice: (order: DeviceOrder) => Promise<AddedDevice>;
   bindDevice: (device: DeviceId, subject: Subject, period?: Period) => Promise<void>;
-  removeDevice: (device: DeviceId) => Promise<void>;
+  revokeDevice: (device: DeviceId) => Promise<void>;
   devices: () => Promise<readonly ListedDevice[]>;
   discover: () => Promise<readonly Discovered[]>;
   quarantine: (from: Sequence, filter?: QuarantineFilter) => Promise<QuarantinePage>;
@@ -47,21 +47,21 @@ export async function startControl(path: string, administration: Administration)
   return { close: () => app.close() };
 }
 
-type DeviceBody = Readonly<{ device: string; subject?: Partial<Subject>; password?: string }>;
+type DeviceBody = Readonly<{ device: string; subject?: Partial<Subject>; credential?: Readonly<Record<string, unknown>> }>;
 type DeviceParams = Readonly<{ device: string }>;
 
 function addRoutes(app: FastifyInstance, administration: Administration): void {
   app.get('/status', () => administration.status());
   app.post('/reload', () => administration.reload());
   app.get('/devices', () => administration.devices());
-  app.post<{ Body: DeviceBody }>('/devices', ({ body }) => administration.addDevice(deviceIn(body.device), subjectIn(body.subject), body.password));
+  app.post<{ Body: DeviceBody }>('/devices', ({ body }) => administration.addDevice(orderIn(body)));
   app.put<{ Params: DeviceParams; Body: Pick<DeviceBody, 'subject'> & Partial<Record<'from' | 'until', unknown>> }>('/devices/:device/subject', async ({ params, body }) => {
     await administration.bindDevice(deviceIn(params.device), subjectIn(body.subject), { ...instantIn(body, 'from'), ...instantIn(body, 'until') });
     return {};
   });
   app.get('/discover', () => administration.discover());
   app.delete<{ Params: DeviceParams }>('/devices/:device', async ({ params }) => {
-    await administration.removeDevice(deviceIn(params.device));
+    await administration.revokeDevice(deviceIn(params.device));
     return {};
   });
   app.get<{ Params: DeviceParams; Querystring: { sequence?: string } }>('/devices/:device/trace', ({ params, query }) =>
@@ -101,6 +101,18 @@ function deviceIn(text: string): DeviceId {
   return text;
 }
 
+function orderIn({ device, subject, credential }: DeviceBody): DeviceOrder {
+  return { device: deviceIn(device), credential: credentialIn(credential ?? {}), ...(subject === undefined ? {} : { subject: subjectIn(subject) }) };
+}
+
+function credentialIn({ kind, password, csr }: Readonly<Record<string, unknown>>): DeviceOrder['credential'] {
+  if (kind === 'password' && isTextOrAbsent(password)) return { kind, password };
+  if (kind === 'certificate' && isTextOrAbsent(csr)) return { kind, csr };
+  throw new UsageError('"credential" must be {"kind": "password", "password": text or absent} or {"kind": "certificate", "csr": text or absent}');
+}
+
+const isTextOrAbsent = (value: unknown): value is string | undefined => value === undefined || typeof value === 'string';
+
 function subjectIn(subject: Partial<Subject> | undefined): Subject {
   const { kind, id } = subject ?? {};
   if ((kind === 'patient' || kind === 'room') && typeof id === 'string' && isSubjectId(id)) return { kind, id };
@@ -116,11 +128,11 @@ function sequenceIn(text: string): Sequence {
 /** The gateway behind a control socket. Its methods throw {@link UsageError} for what the gateway refused, {@link PeerError} without one. */
 export function controlClient(path: string): AdministrationApi {
   return {
-    addDevice: async (device, subject, password) => (await call(path, 'POST', '/devices', { device, subject, password })) as AddedDevice,
+    addDevice: async (order) => (await call(path, 'POST', '/devices', order)) as AddedDevice,
     bindDevice: async (device, subject, period = {}) => {
       await call(path, 'PUT', `/devices/${device}/subject`, { subject, ...period });
     },
-    removeDevice: async (device) => {
+    revokeDevice: async (device) => {
       await call(path, 'DELETE', `/devices/${device}`);
     },
     devices: async () => (await call(path, 'GET', '/devices')) as readonly ListedDevice[],

@@ -11,6 +11,9 @@ import type { Login } from './raw-device.ts';
 
 const LAUNCHER = resolve(import.meta.dirname, '../../gateway/vitalgate');
 
+/** What is measured is how fast the gateway is, not how fast a device may be. */
+const UNLIMITED = { maxRate: 1_000_000, maxRateBytes: '1GiB' };
+
 type Ports = Readonly<{ mqtt: number; web: number }>;
 
 /** A data folder with a configuration: gateways are started on it, one after the other. */
@@ -32,7 +35,7 @@ export class GatewayFolder {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const ports = { mqtt: await freePort(), web: await freePort() };
     const created = new GatewayFolder(folder, ports);
-    const gateway = { data: created.data, mqtt: { listen: `127.0.0.1:${ports.mqtt}` }, web: { listen: `127.0.0.1:${ports.web}` }, ...settings };
+    const gateway = { data: created.data, mqtt: { listen: `127.0.0.1:${ports.mqtt}`, ...UNLIMITED }, web: { listen: `127.0.0.1:${ports.web}` }, ...settings };
     writeFileSync(created.#config, stringify({ gateway }));
     return created;
   }
@@ -90,7 +93,7 @@ export class GatewayProcess implements Broker {
     const api = controlClient(controlSocketOf(this.#data));
     const added: Login[] = [];
     for (const id of deviceIds(count).filter(isDeviceId)) {
-      const { password } = await api.addDevice(id, { kind: 'patient', id });
+      const { password = '' } = await api.addDevice({ device: id, subject: { kind: 'patient', id }, credential: { kind: 'password' } });
       added.push({ id, password });
     }
     this.#devices = added;

@@ -9,7 +9,7 @@ import { FaultyStore } from './faulty-store.ts';
 
 const idOf = (text: string): DeviceId => text as DeviceId;
 const credentialOf = (device: string, fill = 1): Credential => ({
-  device: idOf(device), salt: Buffer.alloc(16, fill), hash: Buffer.alloc(32, fill + 1), memory: 19_456, passes: 2, parallelism: 1,
+  kind: 'password', device: idOf(device), salt: Buffer.alloc(16, fill), hash: Buffer.alloc(32, fill + 1), memory: 19_456, passes: 2, parallelism: 1,
 });
 const found = async (store: CredentialStore, device: string): Promise<Credential | undefined> => await store.find(idOf(device));
 
@@ -40,14 +40,29 @@ describe.each(ENGINES)('a credential store, $name', ({ open }) => {
     expect(await new StoredCredentials(await engine.reopen()).list()).toEqual([]);
   });
 
+  it('replaces a password by a certificate, and that by a password', async () => {
+    await using engine = await open();
+    const store = new StoredCredentials(engine.store);
+    const certificate: Credential = { kind: 'certificate', device: idOf('watch'), fingerprint: Buffer.alloc(32, 3) };
+    for (const credential of [credentialOf('watch'), certificate, credentialOf('watch')]) {
+      await store.put(credential);
+      expect(await found(store, 'watch')).toEqual(credential);
+    }
+    expect(await store.list()).toEqual(['watch']);
+  });
+
   it('keeps any bytes and costs', async () => {
     await using engine = await open();
     const store = new StoredCredentials(engine.store);
-    const credential = fc.record({
-      device: fc.stringMatching(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/).map(idOf),
-      salt: fc.uint8Array().map((bytes) => Buffer.from(bytes)), hash: fc.uint8Array().map((bytes) => Buffer.from(bytes)),
-      memory: fc.nat(), passes: fc.nat(), parallelism: fc.nat(),
-    });
+    const bytes = fc.uint8Array().map((each) => Buffer.from(each));
+    const name = fc.stringMatching(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/).map(idOf);
+    const credential = fc.oneof(
+      fc.record({
+        kind: fc.constant('password' as const), device: name, salt: bytes, hash: bytes,
+        memory: fc.nat(), passes: fc.nat(), parallelism: fc.nat(),
+      }),
+      fc.record({ kind: fc.constant('certificate' as const), device: name, fingerprint: bytes }),
+    );
     await fc.assert(fc.asyncProperty(credential, async (each) => {
       await store.put(each);
       expect(await store.find(each.device)).toEqual(each);
@@ -64,6 +79,9 @@ describe.each(ENGINES)('a credential store, $name', ({ open }) => {
     expect(JSON.parse(Buffer.from(await engine.store.get(credentialKey('watch')) as Uint8Array).toString())).toEqual({
       salt: expect.any(String) as string, hash: expect.any(String) as string, memory: 19_456, passes: 2, parallelism: 1,
     });
+    const fingerprint = Buffer.alloc(32, 5);
+    await store.put({ kind: 'certificate', device: idOf('band'), fingerprint });
+    expect(JSON.parse(Buffer.from(await engine.store.get(credentialKey('band')) as Uint8Array).toString())).toEqual({ fingerprint: fingerprint.toString('base64') });
     faulty.readFaults = 1;
     await expect(found(store, 'watch')).rejects.toMatchObject({ code: 'VG_STORE_READ' });
     await engine.alter(credentialKey('watch'));

@@ -20,12 +20,20 @@ const action: fc.Arbitrary<OperatorAction> = fc.oneof(
     taken: fc.array(fc.string()),
   }),
   fc.record({ type: fc.constant('unbind' as const), device }),
+  fc.record({ type: fc.constant('enrol' as const), device, credential: fc.constant('password' as const) }),
+  fc.record({
+    type: fc.constant('enrol' as const), device, credential: fc.constant('certificate' as const),
+    fingerprint: fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString('hex')),
+  }),
+  fc.record({ type: fc.constant('revoke' as const), device }),
   fc.record({ type: fc.constant('rules' as const), rules: fc.array(fc.record({ id: fc.string(), above: fc.integer() })) }),
 );
 
 const bind = (change: object): Uint8Array => Buffer.from(
   JSON.stringify({ type: 'bind', device: 'watch-1', subject: { kind: 'patient', id: 'anna' }, ...change })
 );
+
+const enrol = (change: object): Uint8Array => Buffer.from(JSON.stringify({ type: 'enrol', device: 'watch-1', credential: 'certificate', fingerprint: 'ab'.repeat(32), ...change }));
 
 describe('an operator action', () => {
   it('is read back as it was written', () => {
@@ -66,6 +74,13 @@ describe('an operator action', () => {
     ['a retry of no frame', Buffer.from('{"type":"retry","sequence":1,"taken":[]}'), 'wrong_shape'],
     ['a retry without a sequence', Buffer.from('{"type":"retry","frame":"","taken":[]}'), 'wrong_shape'],
     ['a retry of which nobody knows what was taken', Buffer.from('{"type":"retry","sequence":1,"frame":"","taken":[1]}'), 'wrong_shape'],
+    ['no credential', enrol({ credential: undefined }), 'wrong_shape'],
+    ['a credential of another kind', enrol({ credential: 'face' }), 'wrong_shape'],
+    ['a certificate without its fingerprint', enrol({ fingerprint: undefined }), 'wrong_shape'],
+    ['a fingerprint that is none', enrol({ fingerprint: 'ab' }), 'wrong_shape'],
+    ['a fingerprint in capitals', enrol({ fingerprint: 'AB'.repeat(32) }), 'wrong_shape'],
+    ['a password with a fingerprint', enrol({ credential: 'password' }), 'wrong_shape'],
+    ['a revocation of nobody', Buffer.from('{"type":"revoke"}'), 'wrong_shape'],
     ['rules that are no array', Buffer.from('{"type":"rules","rules":{}}'), 'wrong_shape'],
   ];
   for (const [name, payload, reason] of refused) {
@@ -83,7 +98,7 @@ describe('an operator action', () => {
     );
     fc.assert(fc.property(payload, (bytes) => {
       try {
-        expect(['bind', 'unbind', 'retry', 'rules']).toContain(decodeOperatorAction(bytes).type);
+        expect(['bind', 'unbind', 'retry', 'revoke', 'rules']).toContain(decodeOperatorAction(bytes).type);
       } catch (error) {
         if (!(error instanceof DecodeError)) throw error;
       }

@@ -9,7 +9,7 @@ import type { DeviceId, Frame } from '../../gateway/reading.ts';
 import { payloadBytes } from '../decode/sparkplug-payload.ts';
 import {
   ANNA, bind, derive, deriveAndClose, deriverFrom, EMPTY_STATE, fold, HIGH_PULSE, message, operator, pulse, rules, runOf, START, tick,
-  unbind,
+  enrol, revoke, unbind,
 } from './story.ts';
 
 const kindsOf = (checkpoints: readonly Checkpoint[]): string[] => entriesOf(checkpoints).map(({ kind }) => kind);
@@ -221,5 +221,36 @@ describe('a source that must say something again', () => {
     expect(first?.resyncs).toEqual([{ ...resync, sequence: 2 }]);
     expect(second?.resyncs).toEqual([{ ...resync, sequence: 4 }]);
     expect(derive([message('w', pulse(70)), tick()]).at(-1)?.resyncs).toEqual([]);
+  });
+});
+
+describe('a credential', () => {
+  const told = (...frames: readonly Frame[]): unknown[] =>
+    deriveAndClose(...frames)
+      .flatMap(({ entries }) => entries)
+      .map(({ bytes, lane, secret }) => ({ ...decodeEntry(bytes), lane, secret }))
+      .filter(({ kind }) => kind === 'device' || kind === 'binding')
+      .map(({ kind, lane, fields, secret }) => [kind, lane, Object.fromEntries(fields), Object.fromEntries(decode((secret as { payload: Uint8Array }).payload) as CborMap)]);
+
+  it('is told when a device gets one, with the fingerprint of a certificate in the payload', () => {
+    const fingerprint = '5a'.repeat(32);
+    expect(told(enrol('w'), enrol('w', fingerprint))).toEqual([
+      ['device', 'record', { action: 'enrol', credential: 'password' }, { device: 'w', fingerprint: null }],
+      ['device', 'record', { action: 'enrol', credential: 'certificate' }, { device: 'w', fingerprint }],
+    ]);
+  });
+
+  it('is told when it is taken away, and the binding with it', () => {
+    expect(told(bind('w', ANNA), revoke('w'), revoke('w'))).toEqual([
+      ['binding', 'record', { action: 'bind' }, { device: 'w', subject: 'patient/anna' }],
+      ['device', 'record', { action: 'revoke' }, { device: 'w', fingerprint: null }],
+      ['binding', 'record', { action: 'unbind' }, { device: 'w', subject: 'patient/anna' }],
+      ['device', 'record', { action: 'revoke' }, { device: 'w', fingerprint: null }],
+    ]);
+  });
+
+  it('that was taken away leaves the device to nobody', () => {
+    const state = fold(deriveAndClose(bind('w'), bind('x'), revoke('w'), message('w', pulse(70)), message('x', pulse(71))));
+    expect(state.totals).toMatchObject({ readings: 1, quarantined: { unbound_device: 1 } });
   });
 });

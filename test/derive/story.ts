@@ -56,6 +56,10 @@ export const bind = (device: string, subject: Subject = ANNA): Frame => operator
   encodeOperatorAction({ type: 'bind', device: device as DeviceId, subject })
 );
 export const unbind = (device: string): Frame => operator(encodeOperatorAction({ type: 'unbind', device: device as DeviceId }));
+export const enrol = (device: string, fingerprint?: string): Frame => operator(
+  encodeOperatorAction({ type: 'enrol', device: device as DeviceId, ...(fingerprint === undefined ? { credential: 'password' } : { credential: 'certificate', fingerprint }) })
+);
+export const revoke = (device: string): Frame => operator(encodeOperatorAction({ type: 'revoke', device: device as DeviceId }));
 export const profiles = (...all: readonly unknown[]): Frame => operator(encodeOperatorAction({ type: 'profiles', profiles: all }));
 export const rules = (...all: readonly unknown[]): Frame => operator(encodeOperatorAction({ type: 'rules', rules: all }));
 
@@ -224,6 +228,8 @@ const scene: fc.Arbitrary<Scene> = fc.oneof(
         { type: 'bind', device: name as DeviceId, subject: whom, from: UnixMillis(START + from), until: UnixMillis(START + from + long) },
       ))),
       device.map(unbind),
+      device.map((name) => enrol(name)),
+      device.map(revoke),
       rulePack.map((all) => rules(...all)),
       profilePack.map((all) => profiles(...all)),
       otherFamily,

@@ -15,7 +15,7 @@ const ROUND_MS = 20_000;
 describe(`kill -9 of the gateway (seed ${SEED})`, () => {
   it(`loses nothing acknowledged and doubles nothing in ${ROUNDS} rounds, and the hospital has the same chain`, async () => {
     const chance = moments('gateway');
-    await using site = await Site.running({ gateway: { seal: { age: '20ms' } } });
+    await using site = await Site.running({ mqtt: { maxRate: 1_000_000, maxRateBytes: '1GiB' }, gateway: { seal: { age: '20ms' } } });
     using load = await Load.start(site, { eager: true });
     for (let round = 1; round <= ROUNDS; round++) {
       if (round % EVERY_START === 0) await pause(chance.between(0, LONGEST_START_MS));

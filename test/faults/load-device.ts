@@ -1,10 +1,10 @@
 import { connect, type Socket } from 'node:net';
-import type { AddedDevice } from '../../gateway/administration.ts';
 import { CONNACK, connectPacket, DISCONNECT, PUBACK, publishPacket, readPackets } from '../ingest/mqtt-wire.ts';
+import type { DeviceWithPassword } from '../path/site.ts';
 
 export type LoadDeviceOptions = Readonly<{
   port: number;
-  device: AddedDevice;
+  device: DeviceWithPassword;
   /** Messages sent and not acknowledged at a time. Default 4. */
   window?: number;
   /** Make the next message as soon as one is acknowledged, so that at every moment some are being written. Default: every 5 ms. */

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { argon2id } from '@noble/hashes/argon2.js';
 import { describe, expect, it } from 'vitest';
-import { Authenticator, generatePassword, makeCredential, type Credential, type CredentialStore } from '../../gateway/ingest/devices.ts';
+import { Authenticator, generatePassword, makeCredential, type Credential, type CredentialStore, type Proof } from '../../gateway/ingest/devices.ts';
 import type { DeviceId } from '../../gateway/reading.ts';
 
 const CLIP = 'clip' as DeviceId;
 const GHOST = 'ghost' as DeviceId;
-const secret = (text: string): Buffer => Buffer.from(text, 'utf8');
+const secret = (text: string): Proof => ({ kind: 'password', password: Buffer.from(text, 'utf8') });
+const certificate = (fill: number): Proof => ({ kind: 'certificate', fingerprint: new Uint8Array(32).fill(fill) });
 
 class Credentials implements CredentialStore {
   readonly #kept = new Map<DeviceId, Credential>();
@@ -44,7 +45,7 @@ describe('a credential', () => {
 
   it('is the argon2id that another implementation computes', async () => {
     const { hash, salt, memory, passes, parallelism } = await makeCredential(CLIP, 'pässwörd', randomBytes);
-    expect(Buffer.from(hash)).toEqual(Buffer.from(argon2id(secret('pässwörd'), salt, { t: passes, m: memory, p: parallelism, dkLen: 32 })));
+    expect(Buffer.from(hash)).toEqual(Buffer.from(argon2id(Buffer.from('pässwörd'), salt, { t: passes, m: memory, p: parallelism, dkLen: 32 })));
   });
 
   it('has a password of 144 bits when none is chosen', () => {
@@ -68,7 +69,7 @@ describe('authentication', () => {
   it('computes a hash for an unknown device too, so that names cannot be probed', async () => {
     const authenticator = new Authenticator({ credentials: await Credentials.with(CLIP, 'right'), concurrency: 1, maxWaiting: 1 });
     // One is computed and one waits: only who needs no hash would get another answer than the third.
-    const outcomes = ['a', 'b', 'c'].map((password) => authenticator.authenticate(GHOST, secret(password)));
+    const outcomes = ['a', 'b', 'c'].map((guess) => authenticator.authenticate(GHOST, secret(guess)));
     expect(await Promise.all(outcomes)).toEqual(['wrong_credentials', 'wrong_credentials', 'overloaded']);
   });
 
@@ -107,5 +108,27 @@ describe('authentication', () => {
     const authenticator = new Authenticator({ credentials: await Credentials.with(CLIP, 'right') });
     expect(await authenticator.authenticate(CLIP, secret('right'))).toBe('accepted');
     expect(await authenticator.authenticate(GHOST, secret('right'))).toBe('wrong_credentials');
+  });
+
+  it('lets a device in by the certificate that is registered now, and by no other', async () => {
+    const credentials = new Credentials();
+    const authenticator = new Authenticator({ credentials });
+    expect(await authenticator.authenticate(CLIP, certificate(1))).toBe('wrong_certificate');
+    await credentials.put({ kind: 'certificate', device: CLIP, fingerprint: new Uint8Array(32).fill(1) });
+    expect(await authenticator.authenticate(CLIP, certificate(1))).toBe('accepted');
+    expect(await authenticator.authenticate(CLIP, certificate(2))).toBe('wrong_certificate');
+    expect(await authenticator.authenticate(GHOST, certificate(1))).toBe('wrong_certificate');
+    await credentials.put({ kind: 'certificate', device: CLIP, fingerprint: new Uint8Array(32).fill(2) });
+    expect(await authenticator.authenticate(CLIP, certificate(1))).toBe('wrong_certificate');
+    await credentials.remove(CLIP);
+    expect(await authenticator.authenticate(CLIP, certificate(2))).toBe('wrong_certificate');
+  });
+
+  it('takes no password for a certificate, and no certificate for a password', async () => {
+    const credentials = await Credentials.with(CLIP, 'right');
+    const authenticator = new Authenticator({ credentials });
+    expect(await authenticator.authenticate(CLIP, certificate(1))).toBe('wrong_certificate');
+    await credentials.put({ kind: 'certificate', device: CLIP, fingerprint: new Uint8Array(32).fill(1) });
+    for (const guess of ['right', '', '\x01'.repeat(32)]) expect(await authenticator.authenticate(CLIP, secret(guess))).toBe('wrong_credentials');
   });
 });

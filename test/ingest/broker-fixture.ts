@@ -1,9 +1,9 @@
 /** A broker on a free port over hooks that a test holds in its hand. */
 
 import { StoreError } from '../../gateway/errors.ts';
-import type { AuthenticationOutcome } from '../../gateway/ingest/devices.ts';
-import { startMqttBroker, type MqttBrokerOptions, type MqttObserver, type RefusalReason } from '../../gateway/ingest/mqtt-broker.ts';
-import { Bytes, Millis, Seconds, UnixMillis } from '../../gateway/quantity.ts';
+import type { AuthenticationOutcome, Proof } from '../../gateway/ingest/devices.ts';
+import { startMqttBroker, type MqttBroker, type MqttBrokerOptions, type MqttObserver, type RefusalReason } from '../../gateway/ingest/mqtt-broker.ts';
+import { Bytes, MiB, Millis, Seconds, UnixMillis } from '../../gateway/quantity.ts';
 import { Sequence, type Frame } from '../../gateway/reading.ts';
 import { RawClient, type ConnectFields } from './mqtt-wire.ts';
 
@@ -18,11 +18,13 @@ class Observations implements MqttObserver {
   connections = 0;
   receivedCount = 0;
   acceptedCount = 0;
+  throttledMs = 0;
   #watchers: { holds: () => boolean; resolve: () => void }[] = [];
 
   connected = (delta: 1 | -1): void => this.#note(() => (this.connections += delta));
   received = (): void => this.#note(() => (this.receivedCount += 1));
   accepted = (): void => this.#note(() => (this.acceptedCount += 1));
+  throttled = (_device: string, duration: Millis): void => this.#note(() => (this.throttledMs += duration));
   refused = (reason: RefusalReason, detail: object): void => this.#note(() => this.refusals.push({ reason, ...detail }));
 
   /** Resolves as soon as `holds` does, asked after every observation. */
@@ -61,7 +63,9 @@ export class BrokerUnderTest implements AsyncDisposable {
   /** When given, called for every password, and no password is ever judged. */
   authenticating: (() => void) | undefined;
   outcome: AuthenticationOutcome | 'fault' | undefined;
-  port = 0;
+  broker: MqttBroker | undefined;
+  /** Fingerprints of the certificates that are registered, hexadecimal, by device. */
+  readonly certificates = new Map<string, string>();
   #close: () => Promise<void> = () => Promise.resolve();
   #heldWaiters: (() => void)[] = [];
 
@@ -74,12 +78,14 @@ export class BrokerUnderTest implements AsyncDisposable {
         maxConnections: 20,
         maxInFlight: 10,
         maxTopicLevels: 8,
+        maxRate: 100_000,
+        maxRateBytes: MiB(1024),
         keepAliveLimit: Seconds(1800),
         connectTimeout: Seconds(10),
         ...options,
       },
       {
-        authenticate: async (_device, password) => under.#authenticate(password),
+        authenticate: async (device, proof) => under.#authenticate(device, proof),
         accept: (frames) => under.#acceptAll(frames),
         offer: (frame) => {
           if (under.takesOffers) under.offered.push(frame);
@@ -89,9 +95,22 @@ export class BrokerUnderTest implements AsyncDisposable {
         observe: under.observed,
       },
     );
-    under.port = broker.address.port;
+    under.broker = broker;
     under.#close = broker.close;
     return under;
+  }
+
+  /** Where plain TCP listens. */
+  get port(): number {
+    return this.broker?.addresses.tcp?.port ?? 0;
+  }
+
+  get tlsPort(): number {
+    return this.broker?.addresses.tls?.port ?? 0;
+  }
+
+  get webSocketPort(): number {
+    return this.broker?.addresses.webSocket?.port ?? 0;
   }
 
   /** Ends the broker; the hooks stay as they are. */
@@ -114,11 +133,12 @@ export class BrokerUnderTest implements AsyncDisposable {
     await this.#close();
   }
 
-  async #authenticate(password: Uint8Array): Promise<AuthenticationOutcome> {
+  async #authenticate(device: string, proof: Proof): Promise<AuthenticationOutcome> {
+    if (proof.kind === 'certificate') return this.certificates.get(device) === Buffer.from(proof.fingerprint).toString('hex') ? 'accepted' : 'wrong_certificate';
     this.authenticating?.();
     if (this.authenticating !== undefined) await new Promise(() => undefined);
     if (this.outcome === 'fault') throw new StoreError('VG_STORE_READ', 'the credentials cannot be read');
-    return this.outcome ?? (Buffer.from(password).equals(Buffer.from(PASSWORD)) ? 'accepted' : 'wrong_credentials');
+    return this.outcome ?? (Buffer.from(proof.password).equals(Buffer.from(PASSWORD)) ? 'accepted' : 'wrong_credentials');
   }
 
   async #acceptAll(frames: readonly Frame[]): Promise<Sequence> {

@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AddedDevice } from '../../gateway/administration.ts';
 import { readBlocks } from '../../gateway/ledger/chain-file.ts';
 import { openBlock } from '../../gateway/ledger/block.ts';
 import { decodeEntry } from '../../gateway/ledger/entry.ts';
 import { RawClient } from '../ingest/mqtt-wire.ts';
 import { until, vitalgate, type Program } from './program.ts';
-import { Site } from './site.ts';
+import { Site, type DeviceWithPassword } from './site.ts';
 
 const DEVICE = 'oximeter-of-mrs-example';
 const PATIENT = 'Mrs Example, room 12';
@@ -14,7 +13,7 @@ describe('an oxygen saturation of 70.25 %', () => {
   let site: Site;
   let gateway: Program;
   let hospital: Program;
-  let device: AddedDevice;
+  let device: DeviceWithPassword;
   beforeAll(async () => {
     site = await Site.prepare();
     hospital = await site.startHospital();

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AddedDevice } from '../../gateway/administration.ts';
+import type { DeviceId } from '../../gateway/reading.ts';
 import { RawClient } from '../ingest/mqtt-wire.ts';
 import { until } from './program.ts';
-import { Site } from './site.ts';
+import { Site, withPassword, type DeviceWithPassword } from './site.ts';
 
 const NOW = Date.now();
 const reading = (fields: object): string => JSON.stringify({ measurement: 'spo2', value: 97, unit: '%', ...fields });
@@ -28,8 +28,8 @@ const BAD: readonly (readonly [string, string | Uint8Array, string])[] = [
 
 describe('bad input on its whole way', () => {
   let site: Site;
-  let good: AddedDevice;
-  let bad: AddedDevice;
+  let good: DeviceWithPassword;
+  let bad: DeviceWithPassword;
   beforeAll(async () => {
     site = await Site.running();
     good = await site.addDevice('good');
@@ -37,7 +37,7 @@ describe('bad input on its whole way', () => {
   });
   afterAll(() => site[Symbol.asyncDispose]());
 
-  const login = (device: AddedDevice): Promise<RawClient> =>
+  const login = (device: DeviceWithPassword): Promise<RawClient> =>
     RawClient.login(site.ports.mqtt, { clientId: device.device, username: device.device, password: device.password });
   const counted = async (metric: string, reason: string): Promise<number> => (await site.metric(`vitalgate_${metric}_total{reason="${reason}"}`)) ?? 0;
 
@@ -66,9 +66,8 @@ describe('bad input on its whole way', () => {
   });
 
   it('of a device that is bound to nobody is kept and counted', async () => {
-    const ghost = await site.addDevice('ghost');
+    const ghost = withPassword(await site.api.addDevice({ device: 'ghost' as DeviceId, credential: { kind: 'password' } }));
     await using client = await login(ghost);
-    await site.api.removeDevice(ghost.device);
     await beside(async () => {
       expect(await client.publish({ topic: ghost.topic, payload: reading({}) })).toBe(true);
     });

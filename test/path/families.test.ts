@@ -1,10 +1,9 @@
 import { connectAsync } from 'mqtt';
 import { encode } from 'cborg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AddedDevice } from '../../gateway/administration.ts';
 import type { Totals } from '../../gateway/derive/derive-store.ts';
 import { vitalgate } from './program.ts';
-import { Site } from './site.ts';
+import { Site, type DeviceWithPassword } from './site.ts';
 
 /** A profile as its user writes it: two straps behind one Bluetooth hub. */
 const STRAPS = {
@@ -40,7 +39,7 @@ const DATA = Buffer.from('08eaf2f5a8a02b120e100718eaf2f5a8a02b650000803f1801', '
 
 describe('devices of many families', () => {
   let site: Site;
-  let hub: AddedDevice;
+  let hub: DeviceWithPassword;
   let before: Totals;
 
   beforeAll(async () => {

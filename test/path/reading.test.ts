@@ -2,12 +2,11 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AddedDevice } from '../../gateway/administration.ts';
 import { verifyInclusion } from '../../gateway/ledger/merkle-proof.ts';
 import type { Trace } from '../../gateway/trace.ts';
 import { needs } from '../debian-packages.ts';
 import { run, until, vitalgate, type Ended } from './program.ts';
-import { Site } from './site.ts';
+import { Site, type DeviceWithPassword } from './site.ts';
 
 const needed = needs('mosquitto-clients');
 const bytes = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, 'hex'));
@@ -16,17 +15,17 @@ const bytes = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, 'hex
 describe.skipIf(needed.missing)(`a reading published by a foreign client${needed.note}`, () => {
   const PAYLOAD = '{"seq":1,"time":1800000000000,"measurement":"spo2","value":97,"unit":"%"}';
   let site: Site;
-  let clip: AddedDevice;
+  let clip: DeviceWithPassword;
   let file: string;
 
-  const publish = (device: AddedDevice, ...more: string[]): Promise<Ended> =>
+  const publish = (device: DeviceWithPassword, ...more: string[]): Promise<Ended> =>
     run('mosquitto_pub', '-h', '127.0.0.1', '-p', String(site.ports.mqtt), '-u', device.device, '-P', device.password, '-t', device.topic, ...more);
   const verify = (target: string): Promise<Ended> => vitalgate('verify', 'chain', target);
 
   beforeAll(async () => {
     site = await Site.running();
     const added = await vitalgate('device', 'add', 'clip', '--patient', 'anna', '--config', site.config, '--json');
-    clip = JSON.parse(added.stdout) as AddedDevice;
+    clip = JSON.parse(added.stdout) as DeviceWithPassword;
   });
   afterAll(() => site[Symbol.asyncDispose]());
 

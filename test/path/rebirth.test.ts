@@ -3,14 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AddedDevice } from '../../gateway/administration.ts';
 import type { DeviceId } from '../../gateway/reading.ts';
 import type { Broker } from '../bench/broker.ts';
 import { startMosquitto } from '../bench/mosquitto.ts';
 import { needs } from '../debian-packages.ts';
 import { payloadBytes, type TestMetric } from '../decode/sparkplug-payload.ts';
 import { until } from './program.ts';
-import { Site } from './site.ts';
+import { Site, type DeviceWithPassword } from './site.ts';
 
 const needed = needs('mosquitto');
 const FLOAT = 9;
@@ -74,7 +73,7 @@ describe.skipIf(needed.missing)(`an edge node whose births were missed${needed.n
   let folder: string;
   let broker: Broker;
   let site: Site;
-  let hub: AddedDevice;
+  let hub: DeviceWithPassword;
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'vitalgate-rebirth-'));

@@ -2,15 +2,14 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectAsync } from 'mqtt';
 import { parse } from 'yaml';
-import type { AddedDevice } from '../../gateway/administration.ts';
 import { until, vitalgate } from './program.ts';
-import { Site } from './site.ts';
+import { Site, type DeviceWithPassword } from './site.ts';
 
 type Sections = Readonly<{ gateway: Readonly<Record<string, unknown>>; upstream: unknown }>;
 
 describe('a configuration that changes while the gateway runs', () => {
   let site: Site;
-  let meter: AddedDevice;
+  let meter: DeviceWithPassword;
 
   const change = (changed: Readonly<Record<string, unknown>>): void => {
     const sections = parse(readFileSync(site.config, 'utf8')) as Sections;

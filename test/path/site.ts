@@ -15,11 +15,19 @@ export type SiteOptions = Readonly<{
   gatewayData?: string;
   /** Port the gateway finds its hospital at. Default: the hospital's own. */
   hospitalBehind?: number;
+  /** Settings of its mqtt section, beside where TCP listens. */
+  mqtt?: Readonly<Record<string, unknown>>;
   /** Settings of the gateway section that replace those of the site. */
   gateway?: Readonly<Record<string, unknown>>;
 }>;
 
 type Ports = Readonly<{ mqtt: number; web: number; hospital: number }>;
+export type DeviceWithPassword = AddedDevice & Readonly<{ password: string }>;
+
+export function withPassword(added: AddedDevice): DeviceWithPassword {
+  if (added.password === undefined) throw new Error(`${added.device} has no password`);
+  return { ...added, password: added.password };
+}
 
 export class Site implements AsyncDisposable {
   readonly folder: string;
@@ -55,12 +63,12 @@ export class Site implements AsyncDisposable {
     this.ports = ports;
   }
 
-  sections(hospitalKey: string, { hospitalBehind, gateway = {} }: SiteOptions = {}): Record<'gateway' | 'upstream', Record<string, unknown>> {
+  sections(hospitalKey: string, { hospitalBehind, mqtt = {}, gateway = {} }: SiteOptions = {}): Record<'gateway' | 'upstream', Record<string, unknown>> {
     const { ports, gatewayData, hospitalData } = this;
     return {
       gateway: {
         data: gatewayData,
-        mqtt: { listen: `127.0.0.1:${ports.mqtt}` },
+        mqtt: { listen: `127.0.0.1:${ports.mqtt}`, ...mqtt },
         web: { listen: `127.0.0.1:${ports.web}` },
         seal: { age: '200ms' },
         relay: { retryBase: '20ms', retryCap: '200ms', timeout: '5s' },
@@ -132,8 +140,9 @@ export class Site implements AsyncDisposable {
     return controlClient(join(this.gatewayData, 'control.sock'));
   }
 
-  async addDevice(device: string, patient = `patient-of-${device}`): Promise<AddedDevice> {
-    return await this.api.addDevice(device as DeviceId, { kind: 'patient', id: patient });
+  /** A device with a password, bound to a patient. */
+  async addDevice(device: string, patient = `patient-of-${device}`): Promise<DeviceWithPassword> {
+    return withPassword(await this.api.addDevice({ device: device as DeviceId, subject: { kind: 'patient', id: patient }, credential: { kind: 'password' } }));
   }
 
   /** The value of a metric of the gateway, labels and all as it is written; undefined when it is not there. */

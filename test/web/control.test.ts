@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Administration } from '../../gateway/administration.ts';
+import type { Administration, DeviceOrder } from '../../gateway/administration.ts';
 import { PeerError, StoreError, UsageError } from '../../gateway/errors.ts';
 import { UnixMillis } from '../../gateway/quantity.ts';
 import { Sequence, type DeviceId } from '../../gateway/reading.ts';
@@ -11,6 +11,7 @@ import { controlAnswers, controlClient, startControl, type Control } from '../..
 type Call = readonly [string, ...unknown[]];
 const CLIP = 'clip' as DeviceId;
 const ANNA = { kind: 'patient', id: 'anna' } as const;
+const ORDER = { device: CLIP, subject: ANNA, credential: { kind: 'password' } } as const;
 
 /** Notes what it was asked to do. */
 class AdministrationDouble {
@@ -21,8 +22,8 @@ class AdministrationDouble {
     return this.#note('addDevice', args, { device: CLIP, password: 'p', subject: ANNA, topic: 't' });
   }
 
-  removeDevice(...args: unknown[]): Promise<object> {
-    return this.#note('removeDevice', args, {});
+  revokeDevice(...args: unknown[]): Promise<object> {
+    return this.#note('revokeDevice', args, {});
   }
 
   bindDevice(...args: unknown[]): Promise<object> {
@@ -94,17 +95,17 @@ describe('the control socket', () => {
     const api = controlClient(path);
     expect(await api.status()).toEqual({ chain: 'aa' });
     expect(await api.devices()).toEqual([{ device: CLIP, subject: ANNA }]);
-    expect(await api.addDevice(CLIP, ANNA, 'a password of mine')).toMatchObject({ password: 'p' });
-    await api.addDevice(CLIP, ANNA);
-    await api.removeDevice(CLIP);
+    expect(await api.addDevice({ ...ORDER, credential: { kind: 'password', password: 'a password of mine' } })).toMatchObject({ password: 'p' });
+    await api.addDevice({ device: CLIP, credential: { kind: 'certificate', csr: 'a request' } });
+    await api.revokeDevice(CLIP);
     expect(await api.trace(CLIP)).toEqual({ state: 'sealed' });
     await api.trace(CLIP, Sequence(41));
     expect(double.calls).toEqual([
       ['status'],
       ['devices'],
-      ['addDevice', CLIP, ANNA, 'a password of mine'],
-      ['addDevice', CLIP, ANNA, undefined],
-      ['removeDevice', CLIP],
+      ['addDevice', { device: CLIP, subject: ANNA, credential: { kind: 'password', password: 'a password of mine' } }],
+      ['addDevice', { device: CLIP, credential: { kind: 'certificate', csr: 'a request' } }],
+      ['revokeDevice', CLIP],
       ['trace', CLIP, undefined],
       ['trace', CLIP, 41],
     ]);
@@ -137,10 +138,13 @@ describe('the control socket', () => {
   it('tells a wrong request from a gateway that cannot', async () => {
     const api = controlClient(path);
     double.failure = new UsageError('there is no device clip');
-    await expect(api.removeDevice(CLIP)).rejects.toMatchObject({ code: 'VG_USAGE', message: 'there is no device clip' });
+    await expect(api.revokeDevice(CLIP)).rejects.toMatchObject({ code: 'VG_USAGE', message: 'there is no device clip' });
     double.failure = new StoreError('VG_STORE_WRITE', 'the disk is full');
-    await expect(api.addDevice(CLIP, ANNA)).rejects.toMatchObject({ code: 'VG_PEER_REFUSED', message: expect.stringContaining('VG_STORE_WRITE') });
-    await expect(api.addDevice('.hidden' as DeviceId, ANNA)).rejects.toMatchObject({ code: 'VG_USAGE' });
+    await expect(api.addDevice(ORDER)).rejects.toMatchObject({ code: 'VG_PEER_REFUSED', message: expect.stringContaining('VG_STORE_WRITE') });
+    await expect(api.addDevice({ ...ORDER, device: '.hidden' as DeviceId })).rejects.toMatchObject({ code: 'VG_USAGE' });
+    for (const credential of [undefined, { kind: 'face' }, { kind: 'password', password: 7 }, { kind: 'certificate', csr: {} }]) {
+      await expect(api.addDevice({ device: CLIP, credential } as unknown as DeviceOrder)).rejects.toMatchObject({ code: 'VG_USAGE', message: expect.stringContaining('"credential"') });
+    }
     for (const sequence of [NaN, 0, -1, 1.5]) await expect(api.trace(CLIP, Sequence(sequence))).rejects.toMatchObject({ code: 'VG_USAGE' });
   });
 

@@ -1,0 +1,41 @@
+/** What a device needs to connect, as a QR code holds it; commands/README.md has the schema. */
+
+import type { AddedDevice } from '../administration.ts';
+
+export type DeviceDocument = Readonly<{
+  v: 1;
+  id: string;
+  /** The most private address; absent when nothing listens that the device could use. */
+  url?: string;
+  topic: string;
+  password?: string;
+  /** Base64 of DER: certificate (RFC 5280), private key (PKCS#8), the authority's certificate. */
+  cert?: string;
+  key?: string;
+  ca?: string;
+}>;
+
+export function deviceDocument({ device, topic, urls, password, certificate, ca }: AddedDevice): DeviceDocument {
+  const [url] = certificate === undefined ? urls : urls.filter((each) => /^(mqtts|wss):/.test(each));
+  return {
+    v: 1,
+    id: device,
+    ...(url === undefined ? {} : { url }),
+    topic,
+    ...(password === undefined ? {} : { password }),
+    ...(certificate === undefined ? {} : { cert: derOf(certificate.certificate) }),
+    ...(certificate?.privateKey === undefined ? {} : { key: derOf(certificate.privateKey) }),
+    ...(ca === undefined ? {} : { ca: derOf(ca) }),
+  };
+}
+
+/** RFC 7468: what stands between the lines with dashes. */
+const derOf = (pem: string): string => pem.replace(/-----[^-]+-----|\s/g, '');
+
+/** ISO/IEC 18004: a version 40 code of level L holds so many bytes. */
+export const LARGEST_DOCUMENT = 2953;
+/** Up to here a code of level M is still easy to scan. */
+const MEDIUM = 600;
+
+/** The more there is, the less of it can be spared for correcting errors: modules must stay large enough for a camera. */
+export const errorCorrectionFor = (text: string): 'L' | 'M' => (Buffer.byteLength(text) > MEDIUM ? 'L' : 'M');
