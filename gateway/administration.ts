@@ -2,12 +2,13 @@
 
 import { encodeOperatorAction, type OperatorAction } from './decode/operator.ts';
 import type { DeriveStore, Totals } from './derive/derive-store.ts';
-import { discovered, listDevices, type Discovered, type ListedDevice } from './device-views.ts';
+import { discovery, listDevices, type Discovery, type ListedDevice } from './device-views.ts';
 import { UsageError, type StoreError } from './errors.ts';
 import type { Clock } from './ingest/clock.ts';
 import type { DeviceCa } from './ingest/device-ca.ts';
 import { generatePassword, makeCredential, type Credential, type CredentialStore } from './ingest/devices.ts';
 import type { Journal } from './ingest/journal.ts';
+import type { UsbPort } from './ingest/usb-ports.ts';
 import type { BlockStore, PendingEntries } from './ledger/block-store.ts';
 import { toHex } from './ledger/bytes.ts';
 import { decode, type CborMap } from './ledger/cbor.ts';
@@ -19,6 +20,7 @@ import type { Progress, StateProgress } from './progress.ts';
 import type { UnixMillis } from './quantity.ts';
 import { quarantinePage, quarantinedFrame, retryOne, retryPage, type QuarantineFilter, type QuarantinePage, type QuarantinedFrame, type QuarantineSources, type RetryPage } from './quarantine.ts';
 import { LANES, type DeviceId, type Lane, type ReadingState, type Sequence, type Subject } from './reading.ts';
+import type { RefusedLogins } from './refused-logins.ts';
 import { traceMessage, type Trace } from './trace.ts';
 import type { RelayStatus } from './uplink/relay.ts';
 import type { Uplink } from './uplink/uplink.ts';
@@ -85,6 +87,9 @@ export type AdministrationOptions = Readonly<{
   subjectKey: Uint8Array;
   random: (size: number) => Uint8Array;
   clock: Clock;
+  refusedLogins: RefusedLogins;
+  /** Serial ports with something plugged in that the configuration does not mean. */
+  unusedPorts: () => readonly UsbPort[];
   startedAt: UnixMillis;
 }>;
 
@@ -170,8 +175,9 @@ export class Administration {
   }
 
   /** Who is seen and reaches nobody. */
-  async discover(): Promise<readonly Discovered[]> {
-    return discovered(this.#options.pipeline.derived);
+  async discover(): Promise<Discovery> {
+    const { pipeline, refusedLogins, unusedPorts } = this.#options;
+    return discovery(pipeline.derived, refusedLogins.all, unusedPorts());
   }
 
   /** A page of what could not be understood, in the order it came. */

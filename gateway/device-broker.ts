@@ -15,6 +15,7 @@ import { LogThrottle } from './operations/log-throttle.ts';
 import type { GatewayMetrics } from './operations/metrics.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Progress } from './progress.ts';
+import type { RefusedLogins } from './refused-logins.ts';
 
 type MqttConfig = GatewayConfig['mqtt'];
 
@@ -26,6 +27,7 @@ export type DeviceBrokerParts = Readonly<{
   pipeline: Pipeline;
   metrics: GatewayMetrics;
   progress: Progress;
+  refusedLogins: RefusedLogins;
   clock: Clock;
   log: Logger;
 }>;
@@ -79,7 +81,7 @@ export function addressesOf({ addresses: { tcp, tls, webSocket } }: MqttBroker):
   };
 }
 
-function mqttObserver({ metrics, progress, clock, log }: DeviceBrokerParts): MqttObserver {
+function mqttObserver({ metrics, progress, refusedLogins, clock, log }: DeviceBrokerParts): MqttObserver {
   const throttle = new LogThrottle({ uptime: clock.uptime });
   return {
     connected: (delta) => metrics.connections.inc(delta),
@@ -87,6 +89,7 @@ function mqttObserver({ metrics, progress, clock, log }: DeviceBrokerParts): Mqt
     accepted: (waited) => metrics.ackSeconds.observe(waited / 1000),
     refused: (reason, detail) => {
       metrics.refused.inc({ reason });
+      refusedLogins.note(detail.device ?? '', reason, clock.now());
       const suppressed = throttle.admit(`${reason} ${detail.device ?? ''}`);
       if (suppressed !== undefined) log.warn({ reason, ...detail, suppressed }, 'refused');
     },

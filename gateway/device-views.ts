@@ -4,8 +4,10 @@ import { suggestedMeasurement, type Announced } from './decode/home-assistant.ts
 import type { DerivationOverview } from './derive/overview.ts';
 import type { DeviceStatus } from './derive/device-status.ts';
 import type { Sighting } from './derive/sightings.ts';
+import type { UsbPort } from './ingest/usb-ports.ts';
 import type { Millis, UnixMillis } from './quantity.ts';
 import type { DeviceId, Subject } from './reading.ts';
+import type { RefusedLogin } from './refused-logins.ts';
 
 /** Instants are ISO 8601 in UTC; null where nothing is known. */
 export type ListedDevice = Readonly<{
@@ -86,8 +88,25 @@ export type Discovered = Omit<Sighting, 'first' | 'last' | 'announced'> &
 /** `bind`: a command. `profile`: lines for the configuration file, and after a reload the command. */
 export type Suggestion = Readonly<{ profile?: readonly string[]; bind: string }>;
 
+/** A serial port with something plugged in that no serial line of the configuration means. USB numbers are hexadecimal. */
+export type PluggedIn = Readonly<{ path: string; vendor: string; product: string; serial: string | null; name: string | null }>;
+
+/** Somebody without the right credential. */
+export type TriedToLogIn = Omit<RefusedLogin, 'last'> & Readonly<{ last: string | null }>;
+
+/** Everything that is seen and not approved. */
+export type Discovery = Readonly<{ strangers: readonly Discovered[]; logins: readonly TriedToLogIn[]; ports: readonly PluggedIn[] }>;
+
+export function discovery(derived: DerivationOverview, logins: readonly RefusedLogin[], ports: readonly UsbPort[]): Discovery {
+  return {
+    strangers: discovered(derived),
+    logins: logins.map((login) => ({ ...login, last: isoOf(login.last) })),
+    ports: ports.map(({ path, vendor, product, serial = null, name = null }) => ({ path, vendor, product, serial, name })),
+  };
+}
+
 /** Who was seen last comes first. */
-export function discovered(derived: DerivationOverview): readonly Discovered[] {
+function discovered(derived: DerivationOverview): readonly Discovered[] {
   const strangers = derived.sightings.toSorted((a, b) => b.last - a.last);
   return strangers.map(({ announced, ...sighting }) => ({
     ...sighting,

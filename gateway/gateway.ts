@@ -19,6 +19,7 @@ import type { Journal } from './ingest/journal.ts';
 import { followBroker, type Bridge, type BridgeObserver, type BridgeOptions } from './ingest/mqtt-bridge.ts';
 import type { MqttBroker } from './ingest/mqtt-broker.ts';
 import { followSerialLine, type SerialLineOptions, type SerialObserver } from './ingest/serial-port.ts';
+import { means, usbPorts, type UsbPort } from './ingest/usb-ports.ts';
 import { beginChain } from './ledger/begin-chain.ts';
 import type { BlockStore, PendingEntries } from './ledger/block-store.ts';
 import { equalBytes, sha256, toHex } from './ledger/bytes.ts';
@@ -32,6 +33,7 @@ import { Pipeline, type PipelineObserver } from './pipeline.ts';
 import { Progress } from './progress.ts';
 import type { Frame } from './reading.ts';
 import { Rebirths } from './rebirths.ts';
+import { RefusedLogins } from './refused-logins.ts';
 import type { RelayCursors } from './uplink/cursors.ts';
 import { systemTime } from './uplink/retry.ts';
 import { startUplink, type Uplink } from './uplink/uplink.ts';
@@ -132,10 +134,12 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
   };
   const ca = new DeviceCa(new FolderFiles(config.data), random);
   const serving: Served = { broker: undefined };
-  const administration = new Administration({ reload, ...stores, ...identity, ...chain, ...reachOf(config.mqtt, serving), ca, pipeline, progress, uplink, random, clock, startedAt: clock.now() });
+  const refusedLogins = new RefusedLogins();
+  const unusedPorts = (): readonly UsbPort[] => usbPorts().filter((port) => !config.serial.some((line) => means(serialLineOf(line).port, port)));
+  const administration = new Administration({ reload, ...stores, ...identity, ...chain, ...reachOf(config.mqtt, serving), ca, pipeline, progress, uplink, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
   const gateway = { administration, chain: chain.chain, storeLost: storeLost.promise, stop: () => opened.close() };
   if (!serve) return { ...gateway, addresses: {} };
-  return { ...gateway, addresses: await startServing({ config, stores, ca, serving, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };
+  return { ...gateway, addresses: await startServing({ config, stores, ca, serving, refusedLogins, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };
 }
 
 function openIdentity(data: string, log: Logger): Identity {
@@ -283,6 +287,7 @@ type Serving = Readonly<{
   clock: Clock;
   log: Logger;
   opened: Opened;
+  refusedLogins: RefusedLogins;
   reached: Reached;
   firstOfThisStart: number;
 }>;

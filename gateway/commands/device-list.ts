@@ -1,4 +1,4 @@
-import type { Discovered, ListedDevice } from '../device-views.ts';
+import type { Discovered, Discovery, ListedDevice } from '../device-views.ts';
 import { formatDuration, Millis } from '../quantity.ts';
 import { nameOf } from '../reading.ts';
 
@@ -49,10 +49,29 @@ const WHY: Readonly<Record<Discovered['why'], string>> = {
   announced: 'it is announced by Home Assistant discovery',
 };
 
-/** A few lines for every stranger: who, why, what it looks like, and what would make it ours. */
-export function strangers(all: readonly Discovered[]): string[] {
-  if (all.length === 0) return ['nothing is seen that is not approved'];
-  return all.flatMap((each) => [...describe(each), '']);
+/** A few lines for everything that is seen: who, why, what it looks like, and what would make it ours. */
+export function discoveryLines({ strangers, logins, ports }: Discovery): string[] {
+  const all = [...strangers.map(describe), ...logins.map(loginLines), ...ports.map(portLines)];
+  return all.length === 0 ? ['nothing is seen that is not approved'] : all.flatMap((lines) => [...lines, '']);
+}
+
+function loginLines({ device, reason, times, last }: Discovery['logins'][number]): string[] {
+  return [
+    `${device}   (tried to log in and was refused: ${reason})`,
+    `  seen        ${times} times since the gateway started, the last ${last ?? 'at an unknown time'}`,
+    `  to use it   vitalgate device add ${device} (--patient ID | --room ID)`,
+  ];
+}
+
+function portLines({ path, vendor, product, serial, name }: Discovery['ports'][number]): string[] {
+  const number = serial === null ? '' : `, serial: ${JSON.stringify(serial)}`;
+  return [
+    `${path}   (something is plugged in that no serial line of the configuration means)`,
+    `  it says     ${name ?? 'nothing of itself'}, USB ${vendor}:${product}`,
+    '  to use it, add to "gateway" in the configuration, with what it speaks, and start the gateway again:',
+    '      serial:',
+    `        - { device: …, usb: { vendor: "${vendor}", product: "${product}"${number} }, decoder: … }`,
+  ];
 }
 
 function describe(stranger: Discovered): string[] {

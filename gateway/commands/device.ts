@@ -4,7 +4,7 @@ import type { AdministrationApi } from '../web/control.ts';
 import { administer } from './administer.ts';
 import { textOf, type Arguments, type Command, type Environment } from './command.ts';
 import { ADD_OPTIONS, ADD_USAGE, addDevice, revokeDevice } from './device-add.ts';
-import { deviceTable, strangers } from './device-list.ts';
+import { deviceTable, discoveryLines } from './device-list.ts';
 import { deviceIn, subjectOf } from './device-words.ts';
 import { CONFIG_OPTIONS } from './settings.ts';
 
@@ -36,7 +36,7 @@ export const deviceCommand: Command = {
       case 'list':
         return await show(args, environment, (api) => api.devices(), (devices) => deviceTable(devices, Date.now()));
       case 'discover':
-        return await show(args, environment, (api) => api.discover(), strangers);
+        return await show(args, environment, (api) => api.discover(), discoveryLines);
       case 'revoke':
         return await revokeDevice(args, environment, deviceIn(id));
       case undefined:

@@ -19,15 +19,38 @@ export function locate(selector: PortSelector, { classes, devices }: Readonly<{ 
   if ('path' in selector) return selector;
   const { vendor, product, serial } = selector.usb;
   const wanted = `USB device ${vendor}:${product}${serial === undefined ? '' : ` with serial number ${serial}`}`;
-  const found = portsIn(classes).filter((port) => {
-    const usb = usbOf(join(classes, port));
-    return usb?.vendor === vendor.toLowerCase() && usb.product === product.toLowerCase() && (serial === undefined || usb.serial === serial);
-  });
+  const found = usbPorts({ classes, devices }).filter((port) => means(selector, port));
   const [port] = found;
   if (port === undefined) return { missing: `no ${wanted} is plugged in` };
   // Taking either could give one patient's readings to another.
   if (found.length > 1) return { missing: `${found.length} ports belong to a ${wanted}: give the serial number, or the path below /dev/serial/by-id` };
-  return { path: join(devices, port) };
+  return { path: port.path };
+}
+
+/** A serial port of a USB device, with what the device says of itself. */
+export type UsbPort = Usb & Readonly<{ path: string }>;
+
+/** Every one that is plugged in. */
+export function usbPorts({ classes, devices }: Readonly<{ classes: string; devices: string }> = SYSTEM): readonly UsbPort[] {
+  return portsIn(classes).flatMap((port) => {
+    const usb = usbOf(join(classes, port));
+    return usb === undefined ? [] : [{ ...usb, path: join(devices, port) }];
+  });
+}
+
+/** Whether a selector means this port. */
+export function means(selector: PortSelector, { path, vendor, product, serial }: UsbPort): boolean {
+  if ('path' in selector) return selector.path === path || realPath(selector.path) === path;
+  const { usb } = selector;
+  return usb.vendor.toLowerCase() === vendor && usb.product.toLowerCase() === product && (usb.serial === undefined || usb.serial === serial);
+}
+
+function realPath(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 function portsIn(classes: string): readonly string[] {
@@ -38,7 +61,8 @@ function portsIn(classes: string): readonly string[] {
   }
 }
 
-type Usb = Readonly<{ vendor: string; product: string; serial: string | undefined }>;
+/** USB numbers in lower case, as the kernel writes them; `name`: maker and product in the maker's words. */
+type Usb = Readonly<{ vendor: string; product: string; serial: string | undefined; name: string | undefined }>;
 
 /** Climbs from a port to the USB device it belongs to. Undefined for others, and for one that was unplugged meanwhile. */
 function usbOf(port: string): Usb | undefined {
@@ -47,13 +71,18 @@ function usbOf(port: string): Usb | undefined {
     for (let level = 0; level < LEVELS_TO_DEVICE; level++) {
       const vendor = attribute(folder, 'idVendor');
       const product = attribute(folder, 'idProduct');
-      if (vendor !== undefined && product !== undefined) return { vendor, product, serial: attribute(folder, 'serial') };
+      if (vendor !== undefined && product !== undefined) return { vendor, product, serial: attribute(folder, 'serial'), name: nameOf(folder) };
       folder = dirname(folder);
     }
   } catch {
     // Gone between listing and looking.
   }
   return undefined;
+}
+
+function nameOf(folder: string): string | undefined {
+  const words = [attribute(folder, 'manufacturer'), attribute(folder, 'product')].filter((word) => word !== undefined && word !== '');
+  return words.length === 0 ? undefined : words.join(' ');
 }
 
 function attribute(folder: string, name: string): string | undefined {

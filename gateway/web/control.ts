@@ -7,7 +7,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { AddedDevice, Administration, DeviceOrder, Period, Reloaded, Status } from '../administration.ts';
-import type { Discovered, ListedDevice } from '../device-views.ts';
+import type { Discovery, ListedDevice } from '../device-views.ts';
 import { ConfigError, PeerError, QUARANTINE_REASONS, UsageError, VitalgateError, messageOf } from '../errors.ts';
 import type { QuarantineFilter, QuarantinePage, QuarantinedFrame, RetryPage } from '../quarantine.ts';
 import type { UnixMillis } from '../quantity.ts';
@@ -20,7 +20,7 @@ export type AdministrationApi = Readonly<{
   bindDevice: (device: DeviceId, subject: Subject, period?: Period) => Promise<void>;
   revokeDevice: (device: DeviceId) => Promise<void>;
   devices: () => Promise<readonly ListedDevice[]>;
-  discover: () => Promise<readonly Discovered[]>;
+  discover: () => Promise<Discovery>;
   quarantine: (from: Sequence, filter?: QuarantineFilter) => Promise<QuarantinePage>;
   quarantined: (sequence: Sequence) => Promise<QuarantinedFrame>;
   retryQuarantine: (from: Sequence, filter?: QuarantineFilter) => Promise<RetryPage>;
@@ -136,7 +136,7 @@ export function controlClient(path: string): AdministrationApi {
       await call(path, 'DELETE', `/devices/${device}`);
     },
     devices: async () => (await call(path, 'GET', '/devices')) as readonly ListedDevice[],
-    discover: async () => (await call(path, 'GET', '/discover')) as readonly Discovered[],
+    discover: async () => (await call(path, 'GET', '/discover')) as Discovery,
     quarantine: async (from, filter) => (await call(path, 'GET', `/quarantine?${queryOf(from, filter)}`)) as QuarantinePage,
     quarantined: async (sequence) => (await call(path, 'GET', `/quarantine/${sequence}`)) as QuarantinedFrame,
     retryQuarantine: async (from, filter) => (await call(path, 'POST', `/quarantine/retry?${queryOf(from, filter)}`)) as RetryPage,

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { locate } from '../../gateway/ingest/usb-ports.ts';
+import { locate, means, usbPorts, type UsbPort } from '../../gateway/ingest/usb-ports.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'vitalgate-usb-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -39,6 +39,16 @@ describe('a serial port', () => {
     expect(locate({ usb: { vendor: '10c4', product: 'ea60' } }, system)).toEqual({ missing: expect.stringMatching(/^2 ports belong to .*give the serial number/) as string });
     expect(locate({ usb: { vendor: '10c4', product: 'ea60', serial: '0002' } }, system)).toEqual({ path: '/dev/ttyUSB0' });
     expect(locate({ usb: { vendor: '10c4', product: 'ea60', serial: '0003' } }, system)).toMatchObject({ missing: expect.stringContaining('0003') as string });
+  });
+
+  it('is listed with what its device says of itself, and known to be the one a selector means', () => {
+    writeFileSync(join(folder, 'devices/ttyACM0/manufacturer'), 'Arduino LLC\n');
+    const ports = usbPorts(system);
+    expect(ports).toContainEqual({ path: '/dev/ttyACM0', vendor: '2341', product: '0043', serial: undefined, name: 'Arduino LLC' });
+    expect(ports).toHaveLength(3);
+    const [one] = ports.filter(({ serial }) => serial === '0002');
+    const selected = [{ path: '/dev/ttyUSB0' }, { path: '/dev/ttyUSB9' }, { usb: { vendor: '10C4', product: 'ea60' } }, { usb: { vendor: '10c4', product: 'ea60', serial: '0001' } }];
+    expect(selected.map((selector) => means(selector, one as UsbPort))).toEqual([true, false, true, false]);
   });
 
   it('on a machine without any is not there', () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import type { Discovered, ListedDevice } from '../../gateway/device-views.ts';
+import type { Discovered, Discovery, ListedDevice } from '../../gateway/device-views.ts';
 import type { QuarantinedFrame } from '../../gateway/quarantine.ts';
 import type { Broker } from '../bench/broker.ts';
 import { startMosquitto } from '../bench/mosquitto.ts';
@@ -13,6 +13,17 @@ import { run, until, vitalgate } from './program.ts';
 import { Site } from './site.ts';
 
 type Sections = Readonly<{ gateway: Readonly<Record<string, unknown>>; upstream: unknown }>;
+
+describe('somebody who cannot log in', () => {
+  it('is discovered by the name it tried, with the command that lets it in', async () => {
+    await using site = await Site.running();
+    const connecting = connectAsync(`mqtt://127.0.0.1:${site.ports.mqtt}`, { username: 'new-watch', password: 'guessed', reconnectPeriod: 0 });
+    await expect(connecting).rejects.toThrow(/Not authorized/);
+    const { stdout } = await vitalgate('device', 'discover', '--config', site.config);
+    expect(stdout).toContain('new-watch   (tried to log in and was refused: wrong_credentials)');
+    expect(stdout).toContain('vitalgate device add new-watch (--patient ID | --room ID)');
+  });
+});
 
 describe('messages in quarantine', () => {
   let site: Site;
@@ -93,7 +104,7 @@ describe.skipIf(needed.missing)(`a stranger on a broker somebody has already${ne
     expect(code).toBe(0);
   };
   const own = async (...words: readonly string[]): Promise<string> => (await vitalgate(...words, '--config', site.config)).stdout;
-  const discover = async (): Promise<Discovered[]> => JSON.parse(await own('device', 'discover', '--json')) as Discovered[];
+  const discover = async (): Promise<readonly Discovered[]> => (JSON.parse(await own('device', 'discover', '--json')) as Discovery).strangers;
   const listed = async (device: string): Promise<ListedDevice | undefined> => (JSON.parse(await own('device', 'list', '--json')) as ListedDevice[]).find((each) => each.device === device);
 
   beforeAll(async () => {

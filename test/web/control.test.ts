@@ -31,7 +31,7 @@ class AdministrationDouble {
   }
 
   discover(): Promise<object> {
-    return this.#note('discover', [], []);
+    return this.#note('discover', [], { strangers: [] });
   }
 
   quarantine(...args: unknown[]): Promise<object> {
@@ -115,7 +115,7 @@ describe('the control socket', () => {
     const api = controlClient(path);
     await api.bindDevice(CLIP, ANNA, { from: UnixMillis(1), until: UnixMillis(2) });
     await api.bindDevice(CLIP, ANNA);
-    expect(await api.discover()).toEqual([]);
+    expect(await api.discover()).toEqual({ strangers: [] });
     expect(await api.quarantine(Sequence(1))).toEqual({ quarantined: [], next: null });
     await api.quarantine(Sequence(9), { device: 'clip', reason: 'wrong_unit' });
     expect(await api.quarantined(Sequence(7))).toEqual({ sequence: 7 });
