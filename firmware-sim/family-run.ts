@@ -77,13 +77,13 @@ class FamilyRun {
   }
 
   async toItsEnd(random: Random, every: Millis): Promise<FamilyCounts> {
-    const { family, signal } = this.#options;
+    const { family } = this.#options;
     const link = await this.#link(random);
     try {
       await this.#speak(link, every);
       await link.drained();
     } finally {
-      await link.close(signal.aborted ? [] : (this.#speaker.farewell?.() ?? []));
+      await link.close(this.#speaker.farewell?.() ?? []);
     }
     return { family: family.name, snapshots: this.#snapshots, ...link.counts, faults: this.#faults.counts };
   }
@@ -104,24 +104,24 @@ class FamilyRun {
   async #speak(link: Link, every: Millis): Promise<void> {
     const { count = Infinity, signal } = this.#options;
     let greeted = 0;
-    let stormAt = this.#stormAfter();
-    for (let due = this.#time.uptime() as number; this.#snapshots < count; due = Math.max(due + every, this.#time.uptime())) {
+    let stormAt = Infinity;
+    for (let due = 0; this.#snapshots < count; due += every) {
       await this.#time.sleep(Millis(Math.max(0, due - this.#time.uptime())), signal);
+      // Late once, it is late from then on: a device does not hurry to catch up.
+      due = Math.max(due, this.#time.uptime());
       const connection = await link.ready();
       if (connection === undefined) return;
       const snapshot = this.#look();
-      if (connection !== greeted) for (const message of this.#speaker.greet?.(snapshot) ?? []) link.send(message, true);
-      greeted = connection;
+      if (connection !== greeted) {
+        for (const message of this.#speaker.greet?.(snapshot) ?? []) link.send(message, true);
+        stormAt = this.#time.uptime() + (this.#faults.calm() ?? Infinity);
+        greeted = connection;
+      }
       for (const message of this.#speaker.say(snapshot)) link.send(message);
       if (this.#time.uptime() < stormAt) continue;
       link.cut();
       this.#faults.struck();
-      stormAt = this.#stormAfter();
     }
-  }
-
-  #stormAfter(): number {
-    return this.#time.uptime() + (this.#faults.calm() ?? Infinity);
   }
 
   /** No two snapshots have the same time: it is a part of what tells messages apart. */

@@ -4,7 +4,7 @@
  */
 
 import { connect, type MqttClient } from 'mqtt';
-import { Millis } from '../gateway/quantity.ts';
+import { Millis, Seconds } from '../gateway/quantity.ts';
 import { type Message, type Speaker, topicOf } from './families/family.ts';
 import type { Faults, Transmission } from './faults.ts';
 import { Bell, type Link, type LinkCounts, Tally } from './link.ts';
@@ -31,6 +31,8 @@ export type MqttLinkOptions = Readonly<{
 
 const SHORTEST_PAUSE = Millis(100);
 const LONGEST_PAUSE = Millis(300);
+/** How long an orderly end may take. */
+const GRACE = Seconds(1);
 
 /** A message on its way, and whether it was on its way before. */
 type Pending = Readonly<{ message: Message; bytes: Uint8Array }> & { sentBefore: boolean };
@@ -42,6 +44,8 @@ export class MqttLink implements Link {
   readonly #unacknowledged = new Set<Pending>();
   #client: MqttClient;
   #isOpen = false;
+  /** Between two connections. */
+  #isGone = false;
   #isEnding = false;
   #pause: NodeJS.Timeout | undefined;
 
@@ -82,12 +86,17 @@ export class MqttLink implements Link {
     for (const message of farewell) if (this.#isOpen) this.send(message, true);
     this.#isEnding = true;
     clearTimeout(this.#pause);
-    await this.#client.endAsync(!this.#isOpen);
+    // Its own end waits for ever when what is in flight is never acknowledged.
+    const impatience = setTimeout(() => this.#client.stream.destroy(), GRACE);
+    this.#client.end(!this.#isOpen);
+    await this.#bell.until(() => this.#isGone || undefined);
+    clearTimeout(impatience);
   }
 
   #connect(): MqttClient {
     const { brokerUrl, device, password, speaker, base } = this.#options;
     const will = speaker.will?.();
+    this.#isGone = false;
     const client = connect(brokerUrl, {
       clientId: device,
       protocolVersion: 4,
@@ -122,6 +131,8 @@ export class MqttLink implements Link {
   #closed(): void {
     const { random, device, log } = this.#options;
     this.#isOpen = false;
+    this.#isGone = true;
+    this.#bell.ring();
     if (this.#isEnding) return;
     log(`${device}: disconnected`);
     this.#pause = setTimeout(() => (this.#client = this.#connect()), random.between(SHORTEST_PAUSE, LONGEST_PAUSE));

@@ -95,7 +95,7 @@ const FEEDBACK = Uint8Array.of(0x0c, 0x80);
 /** The host is to say every 5 s that it listens. How long the device waits is not documented: two of these. */
 const PATIENCE = Seconds(10);
 
-/** `7D 81 <command> 80 80 80 80 80 80`, found among whatever else comes. */
+/** `7D 81 <command> 80 80 80 80 80 80`, bit 7 clear in the first byte only: found among whatever else comes. */
 class ContecConversation implements Conversation {
   #heard: readonly number[] = [];
   #lastAlive: Millis | undefined;
@@ -105,7 +105,8 @@ class ContecConversation implements Conversation {
     for (const byte of bytes) {
       this.#heard = [...this.#heard, byte].slice(-COMMAND_LENGTH);
       const [head, high, command] = this.#heard;
-      if (this.#heard.length === COMMAND_LENGTH && head === 0x7d && high === 0x81) answers.push(this.#obey(command, now));
+      const isWhole = this.#heard.length === COMMAND_LENGTH && this.#heard.slice(1).every((each) => each >= 0x80);
+      if (isWhole && head === 0x7d && high === 0x81) answers.push(this.#obey(command, now));
     }
     return Buffer.concat(answers);
   }

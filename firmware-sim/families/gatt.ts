@@ -145,10 +145,14 @@ function scale({ body, sensorOff }: Snapshot, clock: WallClock): Value {
   return { bytes: weight({ steps, clock, user: 1, bmi: [245, 1700] }), tells: [told('body_weight', steps / 200)] };
 }
 
+const KILOGRAMS_PER_POUND = 0.45359237;
+
 function poundScale({ body, sensorOff }: Snapshot): Value {
   if (sensorOff) return { bytes: weight({ steps: NO_WEIGHT, pounds: true }), tells: [] };
-  const steps = Math.round((body.weight / 0.45359237) * 100);
-  return { bytes: weight({ steps, pounds: true }), tells: [told('body_weight', (steps / 100) * 0.45359237)] };
+  const steps = Math.round((body.weight / KILOGRAMS_PER_POUND) * 100);
+  // 655.34 lb is the most that it can say.
+  if (steps >= NO_WEIGHT) return { bytes: weight({ steps: NO_WEIGHT, pounds: true }), tells: [] };
+  return { bytes: weight({ steps, pounds: true }), tells: [told('body_weight', (steps / 100) * KILOGRAMS_PER_POUND)] };
 }
 
 /** Capillary whole blood of a finger. */
