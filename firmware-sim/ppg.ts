@@ -23,7 +23,12 @@ export class Ppg {
 
   /** The next second of samples, continuing the last block's beat; amplitude swings a little with breathing. */
   nextSecond(heartRate: number, respiratoryRate: number): number[] {
-    return Array.from({ length: this.#rate }, () => {
+    return this.next(this.#rate, heartRate, respiratoryRate);
+  }
+
+  /** The next `count` samples. */
+  next(count: number, heartRate: number, respiratoryRate: number): number[] {
+    return Array.from({ length: count }, () => {
       this.#beatPhase = (this.#beatPhase + heartRate / 60 / this.#rate) % 1;
       this.#breathPhase = (this.#breathPhase + respiratoryRate / 60 / this.#rate) % 1;
       const swing = 1 + 0.08 * Math.sin(2 * Math.PI * this.#breathPhase);

@@ -1,17 +1,26 @@
 import { readCredentials } from '../../firmware-sim/credentials.ts';
 import { Counters } from '../../firmware-sim/counters.ts';
 import { parseEpisodes } from '../../firmware-sim/episodes.ts';
+import { FAMILY_OPTIONS, familyLines, familyRunOf } from '../../firmware-sim/family-options.ts';
+import { runFamily } from '../../firmware-sim/family-run.ts';
 import { runLoad } from '../../firmware-sim/load.ts';
 import { runFleet } from '../../firmware-sim/run.ts';
 import { UsageError } from '../errors.ts';
 import { parseDuration } from '../quantity.ts';
-import { numberOf, textOf, type Arguments, type Command } from './command.ts';
+import { numberOf, textOf, type Arguments, type Command, type Environment } from './command.ts';
 
 export const simCommand: Command = {
   name: 'sim',
-  summary: 'Simulates patients in their rooms: wearables and room sensors that publish over real MQTT.',
-  usage: ['sim --credentials FILE [--broker URL] [--patients N] [--speed N] [--episodes LIST]', 'sim --credentials FILE --load READINGS_PER_SECOND [--total N]'],
-  details: 'The credentials file is JSON: {"<device id>": "<password>", …}, as "vitalgate device add --json" printed them.',
+  summary: 'Simulates patients in their rooms: wearables and room sensors of every family, over real MQTT and serial lines.',
+  usage: [
+    'sim --credentials FILE [--broker URL] [--patients N] [--speed N] [--episodes LIST]',
+    'sim --credentials FILE --load READINGS_PER_SECOND [--total N]',
+    'sim --family NAME --device ID --password-file FILE [--broker URL] [--prefix TOPIC] [--every 1s] [--count N] [--faults LIST]',
+    'sim --family NAME --serial PATH [--framing line|cobs] [--every 1s] [--count N] [--faults LIST]',
+    'sim --families',
+  ],
+  details: 'The credentials file is JSON: {"<device id>": "<password>", …}, as "vitalgate device add --json" printed them.\n' +
+    'The last line is JSON: what was sent and acknowledged, and with --family the values told and the faults that happened.',
   options: {
     credentials: { type: 'string', value: 'FILE', help: 'Device ids and passwords' },
     broker: { type: 'string', value: 'URL', help: 'Where to publish (default mqtt://127.0.0.1:1883)' },
@@ -23,8 +32,16 @@ export const simCommand: Command = {
     counters: { type: 'string', value: 'FILE', help: 'Where message counters survive a restart' },
     load: { type: 'string', value: 'N', help: 'Readings per second from all devices together, instead of patients' },
     total: { type: 'string', value: 'N', help: 'With --load: end after this many' },
+    families: { type: 'boolean', help: 'List the device families and end' },
+    ...FAMILY_OPTIONS,
   },
-  run: async (args, { signal, out, err }) => {
+  run: async (args, environment) => {
+    const { signal, out, err } = environment;
+    if (args.values['families'] === true) {
+      for (const line of familyLines()) out(line);
+      return 0;
+    }
+    if (textOf(args, 'family') !== undefined) return await simulateDevice(args, environment);
     const credentials = textOf(args, 'credentials');
     if (credentials === undefined) throw new UsageError('which devices? Give --credentials FILE');
     const common = {
@@ -41,6 +58,14 @@ export const simCommand: Command = {
     return 0;
   },
 };
+
+/** One device of a family. */
+async function simulateDevice(args: Arguments, { signal, out, err }: Environment): Promise<number> {
+  const run = familyRunOf((word) => textOf(args, word));
+  out(`vitalgate sim: ${run.who.device} speaks ${run.family.name} ${'path' in run.place ? `on ${run.place.path}` : `to ${run.place.brokerUrl}`}`);
+  out(JSON.stringify(await runFamily({ ...run, signal, log: err })));
+  return 0;
+}
 
 function fleetOptions(args: Arguments): Omit<Parameters<typeof runFleet>[0], 'brokerUrl' | 'credentials' | 'seed' | 'signal'> {
   return {

@@ -9,7 +9,8 @@ import { until } from './program.ts';
 export class SerialCable implements AsyncDisposable {
   /** The end the gateway opens. */
   readonly path: string;
-  readonly #deviceEnd: string;
+  /** The end a device opens. */
+  readonly deviceEnd: string;
   readonly #hears: (chunk: Buffer) => void;
   #socat: ChildProcess | undefined;
   #device: SerialPort | undefined;
@@ -19,7 +20,7 @@ export class SerialCable implements AsyncDisposable {
   constructor(folder: string, name: string, hears: (chunk: Buffer) => void = () => undefined) {
     this.#hears = hears;
     this.path = join(folder, `${name}-gateway`);
-    this.#deviceEnd = join(folder, `${name}-device`);
+    this.deviceEnd = join(folder, `${name}-device`);
   }
 
   /** Everything the gateway sent since the cable was plugged in. */
@@ -27,12 +28,18 @@ export class SerialCable implements AsyncDisposable {
     return this.#heard;
   }
 
-  async plugIn(): Promise<void> {
-    const socat = spawn('socat', [`pty,raw,echo=0,link=${this.path}`, `pty,raw,echo=0,link=${this.#deviceEnd}`], { stdio: 'ignore' });
+  /** Lays the cable; its device end is left to a device of another process. */
+  async lay(): Promise<void> {
+    const socat = spawn('socat', [`pty,raw,echo=0,link=${this.path}`, `pty,raw,echo=0,link=${this.deviceEnd}`], { stdio: 'ignore' });
     this.#socat = socat;
-    await until('both ends of the cable are there', () => Promise.resolve(existsSync(this.path) && existsSync(this.#deviceEnd)));
+    await until('both ends of the cable are there', () => Promise.resolve(existsSync(this.path) && existsSync(this.deviceEnd)));
+  }
+
+  /** Lays the cable and opens its device end. */
+  async plugIn(): Promise<void> {
+    await this.lay();
     this.#heard = Buffer.alloc(0);
-    const device = new SerialPort({ path: this.#deviceEnd, baudRate: 115_200, autoOpen: false });
+    const device = new SerialPort({ path: this.deviceEnd, baudRate: 115_200, autoOpen: false });
     await new Promise<void>((resolve, reject) => device.open((error) => (error === null ? resolve() : reject(error))));
     device.on('data', (chunk: Buffer) => {
       this.#heard = Buffer.concat([this.#heard, chunk]);
