@@ -93,7 +93,8 @@ class FamilyRun {
     const common = { faults: this.#faults, random, signal, log };
     if ('brokerUrl' in place) {
       // Commands come only after the link was made.
-      const link: Link = new MqttLink({ ...common, ...place, device: who.device, base: who.base, speaker: this.#speaker, onCommand: (payload) => this.#obey(payload, link) });
+      const onCommand = (payload: Uint8Array): void => this.#obey(payload, link);
+      const link: Link = new MqttLink({ ...common, ...place, device: who.device, base: who.base, speaker: this.#speaker, onCommand });
       return link;
     }
     if (serial === undefined) throw new ConfigError(`${this.#options.family.name} does not run over serial lines`);

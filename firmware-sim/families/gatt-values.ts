@@ -98,9 +98,16 @@ export function bloodPressure({ systolic, diastolic, mean, kilopascals, clock, p
 /** 0xFFFF: measurement unsuccessful (Weight Scale Service 1.0 §3.2). */
 export const NO_WEIGHT = 0xffff;
 
+export type Weight = Readonly<{
+  steps: number;
+  pounds?: boolean;
+  clock?: WallClock;
+  user?: number;
+  bmi?: readonly [index: number, height: number];
+}>;
+
 /** 2A9D: steps of 0.005 kg, or 0.01 lb with bit 0; 1 time stamp, 2 user, 3 body mass index (0.1) and height (mm). */
-export function weight(measured: Readonly<{ steps: number; pounds?: boolean; clock?: WallClock; user?: number; bmi?: readonly [index: number, height: number] }>): Uint8Array {
-  const { steps, pounds, clock, user, bmi } = measured;
+export function weight({ steps, pounds, clock, user, bmi }: Weight): Uint8Array {
   const fields = [field(0x02, clock, dateTime), field(0x04, user, (each) => [each]), field(0x08, bmi, (both) => both.flatMap(uint16))];
   return valueOf(uint16(steps), fields, set(0x01, pounds));
 }

@@ -179,7 +179,8 @@ const MOLAR_MASS = 180.156;
 function moleMeter({ sequence, body }: Snapshot, clock: WallClock): Value {
   const tenths = Math.round((body.glucose / MOLAR_MASS) * 100);
   const amount = sfloat(tenths, -4);
-  return { bytes: glucose({ sequence: sequence & 0xffff, base: clock, concentration: { amount, ...CAPILLARY }, moles: true }), tells: [told('glucose', (tenths * MOLAR_MASS) / 100)] };
+  const bytes = glucose({ sequence: sequence & 0xffff, base: clock, concentration: { amount, ...CAPILLARY }, moles: true });
+  return { bytes, tells: [told('glucose', (tenths * MOLAR_MASS) / 100)] };
 }
 
 function battery({ battery: charge }: Snapshot): Value {

@@ -137,7 +137,8 @@ export const nonin13: Family = {
   speaker: ({ variant, timeZone }) => ({
     say: (snapshot) => {
       const { heartRate, spo2, tells } = numbersOf(snapshot);
-      const status = (snapshot.sensorOff ? NO_MEASUREMENT : SMART_POINT) | (variant === 'memory' ? FROM_MEMORY : 0) | (snapshot.battery <= LOW_BATTERY ? BATTERY_IS_LOW : 0);
+      const low = snapshot.battery <= LOW_BATTERY ? BATTERY_IS_LOW : 0;
+      const status = (snapshot.sensorOff ? NO_MEASUREMENT : SMART_POINT) | (variant === 'memory' ? FROM_MEMORY : 0) | low;
       const data = [...bcdTime(snapshot, timeZone), status >> 8, status & 0xff, heartRate >> 8, heartRate & 0xff, 0, spo2];
       return [messageOf('', Uint8Array.of(0x00, 0x02, 0x00, 0x0d, 0x00, data.length, ...data, sumOf(data), ETX), tells)];
     },

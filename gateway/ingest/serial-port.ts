@@ -151,6 +151,7 @@ class Connection {
   readonly #silence: NodeJS.Timeout;
   readonly #keepAlive: NodeJS.Timeout | undefined;
   readonly #ended = Promise.withResolvers<void>();
+  #heard = false;
   #underWay = 0;
   #settled: Promise<unknown> = Promise.resolve();
 
@@ -163,14 +164,21 @@ class Connection {
     this.#silence = setTimeout(() => this.#take(this.#framing.flush()), SERIAL_SILENCE);
     if (framing === 'contec-9') {
       this.#write(CONTEC_9_START);
-      this.#keepAlive = setInterval(() => this.#write(CONTEC_9_KEEP_ALIVE), CONTEC_9_KEEP_ALIVE_EVERY);
+      this.#keepAlive = setInterval(() => this.#keepTalking(), CONTEC_9_KEEP_ALIVE_EVERY);
     }
     port.on('data', (chunk: Buffer) => {
+      this.#heard = true;
       this.#silence.refresh();
       this.#take(this.#framing.push(chunk));
     });
     port.on('error', (error) => this.#end(messageOf(error), onEnd));
     port.on('close', (error: Error | null) => this.#end(error === null ? 'closed' : messageOf(error), onEnd));
+  }
+
+  /** One that was switched on after its cable was plugged in, or off and on again, waits to be started. */
+  #keepTalking(): void {
+    this.#write(this.#heard ? CONTEC_9_KEEP_ALIVE : CONTEC_9_START);
+    this.#heard = false;
   }
 
   /** Closes the port, and waits for what is on its way to the disk. */

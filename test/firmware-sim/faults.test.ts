@@ -20,12 +20,12 @@ describe('an order of faults', () => {
     expect(parseFaults('')).toEqual({});
   });
 
-  it.each([['noise=1', 'expected one of garbage'], ['half=2', 'from 0 to 1'], ['half', 'from 0 to 1'], ['clock=tomorrow', '1970, jump, local'], ['battery=full', 'low'], ['storm=10', 'duration']])(
-    'is refused when it says %s',
-    (text, why) => {
-      expect(() => parseFaults(text)).toThrow(why);
-    },
-  );
+  it.each([
+    ['noise=1', 'expected one of garbage'], ['half=2', 'from 0 to 1'], ['half', 'from 0 to 1'],
+    ['clock=tomorrow', '1970, jump, local'], ['battery=full', 'low'], ['storm=10', 'duration'],
+  ])('is refused when it says %s', (text, why) => {
+    expect(() => parseFaults(text)).toThrow(why);
+  });
 });
 
 describe('faults', () => {

@@ -71,14 +71,27 @@ describe.skipIf(needed.missing)(`devices on serial lines${needed.note}`, () => {
     expect(cables.csv.heard).toHaveLength(0);
   });
 
+  it('are asked again when they say nothing: an oximeter may be switched on later than its cable was plugged in', async () => {
+    const starts = (): number => cables.oximeter.heard.toString('hex').split('7d81a1808080808080').length - 1;
+    await until('the oximeter was started twice', () => Promise.resolve(starts() >= 2));
+    // A device that talks is kept talking.
+    const keepAlives = (): number => cables.oximeter.heard.toString('hex').split('7d81af808080808080').length - 1;
+    expect(keepAlives()).toBe(0);
+    const before = await site.totals();
+    await cables.oximeter.send(...Array.from({ length: 60 }, () => CONTEC));
+    await site.untilReadings(before.readings + 1);
+    await until('it is kept alive', () => Promise.resolve(keepAlives() >= 1));
+  });
+
   it('are understood: an oximeter, a text line, a Bluetooth bridge', async () => {
+    const before = await site.totals();
     // A second of the oximeter in two pieces: pulse, saturation, 60 samples of the waveform.
     await cables.oximeter.send(...Array.from({ length: 25 }, () => CONTEC), CONTEC.subarray(0, 4));
     await cables.oximeter.send(CONTEC.subarray(4), ...Array.from({ length: 34 }, () => CONTEC));
     await cables.csv.send(Buffer.from('# thermometer\r\nbody_temperature,37.2,Cel\r\nskin_temperature,90.5,[degF]\n'));
     await cables.ble.send(Buffer.from('AA:BB:CC:DD:EE:FF 2a37 00 50\n'));
-    const { quarantined, readings } = await site.untilReadings(5);
-    expect(readings).toBe(5);
+    const { quarantined, readings } = await site.untilReadings(before.readings + 5);
+    expect(readings).toBe(before.readings + 5);
     // The bridge names an address, and no profile says which device that is.
     expect(quarantined).toEqual({ unapproved_device: 1 });
   });

@@ -38,7 +38,9 @@ describe('numbers of personal health devices', () => {
     expect(sfloat(mantissa, exponent).toString(16).padStart(4, '0')).toBe(expected);
   });
 
-  it.each([[20, -1, 'ff000014'], [200, -2, 'fe0000c8'], [2, 1, '01000002'], [-1234, 0, '00fffb2e']])('FLOAT %d × 10^%d is %s (HL7 PHD IG, Floats)', (mantissa, exponent, expected) => {
+  it.each([
+    [20, -1, 'ff000014'], [200, -2, 'fe0000c8'], [2, 1, '01000002'], [-1234, 0, '00fffb2e'],
+  ])('FLOAT %d × 10^%d is %s (HL7 PHD IG, Floats)', (mantissa, exponent, expected) => {
     expect(float(mantissa, exponent).toString(16).padStart(8, '0')).toBe(expected);
   });
 
@@ -62,10 +64,13 @@ describe('characteristics as they were published', () => {
     ['neither', plxContinuous({ spo2: SFLOAT.nan, pulse: SFLOAT.nan }), '00ff07ff07'],
     ['37.1 °C', temperature({ degrees: float(371, -1) }), '00730100ff'],
     ['no temperature', temperature({ degrees: FLOAT.nan }), '00ffff7f00'],
-    ['84.1 kg on 1 July 2017 at 18:50:33', weight({ steps: 16_820, clock: { year: 2017, month: 7, day: 1, hour: 10, minute: 18, second: 50 }, }), '02b441e10707010a1232'],
+    ['84.1 kg on 10 January 2017 at 18:50:33', weight({ steps: 16_820, clock: { year: 2017, month: 1, day: 10, hour: 18, minute: 50, second: 33 } }), '02b441e107010a123221'],
     [
       'glucose 99 mg/dL, an hour back',
-      glucose({ sequence: 41, base: { year: 2017, month: 7, day: 15, hour: 10, minute: 15, second: 50 }, offset: -60, concentration: { amount: sfloat(99, -5), type: 1, location: 1 } }),
+      glucose({
+        sequence: 41, base: { year: 2017, month: 7, day: 15, hour: 10, minute: 15, second: 50 }, offset: -60,
+        concentration: { amount: sfloat(99, -5), type: 1, location: 1 },
+      }),
       '032900e107070f0a0f32c4ff63b011',
     ],
   ])('%s', (_what, got, expected) => {

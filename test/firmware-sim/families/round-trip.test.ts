@@ -43,7 +43,8 @@ function expectSame(readings: readonly Reading[], tells: readonly Told[]): void 
   const left = [...readings];
   for (const { measurement, value } of tells) {
     const at = left.findIndex((reading) => reading.measurement === measurement && isNear(reading.value, value));
-    if (at < 0) expect.fail(`${measurement} ${JSON.stringify(value)} was put in, and came out as ${JSON.stringify(left.filter((each) => each.measurement === measurement))}`);
+    const others = left.filter((reading) => reading.measurement === measurement);
+    if (at < 0) expect.fail(`${measurement} ${JSON.stringify(value)} was put in, and came out as ${JSON.stringify(others)}`);
     left.splice(at, 1);
   }
 }
@@ -126,7 +127,9 @@ describe('what a simulated device says', () => {
     }), { numRuns: 8 });
   });
 
-  it.each(['gatt', 'gatt-hex', 'gatt-line', 'zigbee2mqtt', 'sparkplug', 'esphome', 'tasmota', 'shelly'])('%s names the device, slash and blank included where topics allow', (name) => {
+  it.each([
+    'gatt', 'gatt-hex', 'gatt-line', 'zigbee2mqtt', 'sparkplug', 'esphome', 'tasmota', 'shelly',
+  ])('%s names the device, slash and blank included where topics allow', (name) => {
     const family = FAMILIES.get(name) ?? expect.fail();
     const called = name === 'gatt-line' ? 'AA:BB:CC:DD:EE:01' : name === 'sparkplug' ? 'Raspberry Pi' : 'living room/window';
     fc.assert(fc.property(snapshots(0), (state) => {
@@ -152,7 +155,9 @@ describe('what a simulated device says of itself', () => {
     return speaker.say(now).flatMap((message) => receiver.take(message, now.time).notices);
   };
 
-  it.each<[string, string?]>([['gatt', '2a37'], ['gatt', '2a5f'], ['nonin-2'], ['nonin-7'], ['nonin-8'], ['contec-9'], ['contec-5']])('%s %s: that its sensor is off', (name, variant) => {
+  it.each<[string, string?]>([
+    ['gatt', '2a37'], ['gatt', '2a5f'], ['nonin-2'], ['nonin-7'], ['nonin-8'], ['contec-9'], ['contec-5'],
+  ])('%s %s: that its sensor is off', (name, variant) => {
     expect(notices(name, { sensorOff: true }, variant)).toEqual(['sensor_off']);
     expect(notices(name, { sensorOff: false }, variant)).toEqual([]);
   });
