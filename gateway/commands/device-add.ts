@@ -8,10 +8,7 @@ import { textOf, type Arguments, type Environment } from './command.ts';
 import { LARGEST_DOCUMENT, deviceDocument, errorCorrectionFor } from './device-qr.ts';
 import { subjectIfAny } from './device-words.ts';
 
-export const ADD_USAGE = [
-  'device add <id> [--patient ID | --room ID] [--password-file FILE | --certificate | --csr FILE]',
-  '                     [--out FOLDER] [--qr] [--svg FILE] [--json]',
-];
+export const ADD_USAGE = 'device add <id> [--patient ID | --room ID] [--password-file FILE | --certificate | --csr FILE] [--out FOLDER] [--qr] [--svg FILE] [--json]';
 
 export const ADD_OPTIONS = {
   'password-file': { type: 'string', value: 'FILE', help: 'First line is the password (default: a strong one is made and printed)' },
