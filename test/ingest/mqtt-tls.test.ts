@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { IssuedCertificate } from '../../gateway/ingest/device-ca.ts';
 import { Millis } from '../../gateway/quantity.ts';
 import type { DeviceId } from '../../gateway/reading.ts';
+import { needs } from '../debian-packages.ts';
 import { PASSWORD } from './broker-fixture.ts';
 import { Folder, newCa } from './certificates.ts';
 import { connectPacket, DISCONNECT, RawClient } from './mqtt-wire.ts';
@@ -56,7 +57,9 @@ describe('a device over TLS', () => {
   });
 });
 
-describe('a device with a certificate', () => {
+const needed = needs('openssl');
+
+describe.skipIf(needed.missing)(`a device with a certificate${needed.note}`, () => {
   it.each(['TLSv1.2', 'TLSv1.3'] as const)('is let in by it alone over %s, with its id as user name or without', async (version) => {
     await using broker = await SecureBroker.start({ requireCertificate: true });
     const issued = await broker.enrol('clip');
