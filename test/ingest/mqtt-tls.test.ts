@@ -80,6 +80,7 @@ describe.skipIf(needed.missing)(`a device with a certificate${needed.note}`, () 
     const client = await broker.connect('mqtts', broker.showing({ ...issued, privateKey: folder.openssl('pkey', '-in', 'clip.key') }));
     await client.publishAsync(TOPIC, 'x', { qos: 1 });
     await client.endAsync();
+    expect(broker.under.frames.map(({ device }) => device)).toEqual(['clip']);
   });
 
   it('publishes under its own topics only', async () => {

@@ -166,6 +166,7 @@ describe('the port for WebSocket', () => {
     const closed = [once(silent, 'close'), once(opened, 'close'), broker.closed(client)];
     await broker.under.stop();
     await Promise.all(closed);
+    expect(broker.under.observed.connections).toBe(0);
     await client.endAsync(true);
   });
 });
