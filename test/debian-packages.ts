@@ -18,6 +18,8 @@ export type DebianPackage = Readonly<{
 const DEBIAN_PACKAGES: readonly DebianPackage[] = [
   { name: 'mosquitto', shownBy: ['mosquitto', '/usr/sbin/mosquitto'], suites: 'the comparison in "npm run bench -- ingest"' },
   { name: 'mosquitto-clients', shownBy: ['mosquitto_pub'], suites: 'readings published by a foreign client' },
+  { name: 'openssl', shownBy: ['openssl'], suites: 'certificates and requests, made and judged by openssl' },
+  { name: 'python3-paho-mqtt', shownBy: ['/usr/lib/python3/dist-packages/paho/mqtt/client.py'], suites: 'Paho for Python over TLS' },
   { name: 'socat', shownBy: ['socat'], suites: 'serial lines, through pseudo-terminals' },
   {
     name: 'librocksdb-dev',

@@ -5,13 +5,10 @@ import { UsageError, messageOf } from '../errors.ts';
 import { nameOf, type DeviceId } from '../reading.ts';
 import { administer } from './administer.ts';
 import { textOf, type Arguments, type Environment } from './command.ts';
-import { LARGEST_DOCUMENT, deviceDocument, errorCorrectionFor } from './device-qr.ts';
+import { qrCodeOf } from './device-qr.ts';
 import { subjectIfAny } from './device-words.ts';
 
-export const ADD_USAGE = [
-  'device add <id> [--patient ID | --room ID] [--password-file FILE | --certificate | --csr FILE]',
-  '                     [--out FOLDER] [--qr] [--svg FILE] [--json]',
-];
+export const ADD_USAGE = 'device add <id> [--patient ID | --room ID] [--password-file FILE | --certificate | --csr FILE] [--out FOLDER] [--qr] [--svg FILE] [--json]';
 
 export const ADD_OPTIONS = {
   'password-file': { type: 'string', value: 'FILE', help: 'First line is the password (default: a strong one is made and printed)' },
@@ -35,8 +32,8 @@ export async function addDevice(args: Arguments, environment: Environment, devic
   const written = out === undefined ? [] : writeFiles(out, added);
   if (args.values['json'] === true) environment.out(JSON.stringify(added));
   else for (const line of describe(added, written)) environment.out(line);
-  if (args.values['qr'] === true) environment.out(await qrCode(added, 'terminal'));
-  if (svg !== undefined) writeFileSync(svg, await qrCode(added, 'svg'), { flag: 'wx', mode: 0o600 });
+  if (args.values['qr'] === true) environment.out(await qrCodeOf(added, 'terminal'));
+  if (svg !== undefined) writeFileSync(svg, await qrCodeOf(added, 'svg'), { flag: 'wx', mode: 0o600 });
   return 0;
 }
 
@@ -116,14 +113,4 @@ function describe({ device, subject, topic, urls, password, certificate }: Added
     ...written.map((path) => `file      ${path}`),
     ...pems.filter((pem) => pem !== '').map((pem) => `\n${pem.trimEnd()}`),
   ];
-}
-
-async function qrCode(added: AddedDevice, type: 'terminal' | 'svg'): Promise<string> {
-  const text = JSON.stringify(deviceDocument(added));
-  const size = Buffer.byteLength(text);
-  if (size > LARGEST_DOCUMENT) throw new UsageError(`${added.device} is registered, but ${size} bytes are more than a QR code holds (${LARGEST_DOCUMENT}): use --out`);
-  // Loaded when called for: few calls draw anything.
-  const { default: qr } = await import('qrcode');
-  const errorCorrectionLevel = errorCorrectionFor(text);
-  return type === 'svg' ? await qr.toString(text, { type, errorCorrectionLevel }) : await qr.toString(text, { type, errorCorrectionLevel, small: true });
 }

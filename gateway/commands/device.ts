@@ -11,7 +11,7 @@ import { CONFIG_OPTIONS } from './settings.ts';
 export const deviceCommand: Command = {
   name: 'device',
   summary: 'Finds devices, registers them, binds them to a patient or a room, lists and revokes them.',
-  usage: [...ADD_USAGE, 'device bind <id> (--patient ID | --room ID) [--from TIME] [--until TIME]', 'device list [--json]', 'device discover [--json]', 'device revoke <id>'],
+  usage: [ADD_USAGE, 'device bind <id> (--patient ID | --room ID) [--from TIME] [--until TIME]', 'device list [--json]', 'device discover [--json]', 'device revoke <id>'],
   details: 'Works with the running gateway, or on its data folder while none runs. Adding a device that exists gives it a new password or\n' +
     'certificate, and the old one ends; revoking takes it and the binding away. Either closes the connections of the device at once.\n' +
     'A device behind another\'s connection (a profile names it) has no password: bind it. What is seen and reaches nobody: discover.\n' +

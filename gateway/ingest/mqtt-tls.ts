@@ -28,7 +28,11 @@ export function acceptTls(options: TlsOptions, hooks: ListenerHooks, next: Layer
     socket.disableRenegotiation();
     next(socket, { certificate: certificateOf(socket, authority), required: requireCertificate });
   });
-  server.on('tlsClientError', (error) => hooks.refused('failed_handshake', `TLS: ${error.message}`));
+  server.on('tlsClientError', (error, socket) => {
+    hooks.refused('failed_handshake', `TLS: ${error.message}`);
+    // After a timeout it would stay open.
+    socket.destroy();
+  });
   return (socket) => {
     // Each error reaches the TLS socket too.
     socket.on('error', () => undefined);

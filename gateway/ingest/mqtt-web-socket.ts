@@ -66,6 +66,8 @@ class Upgrades {
   #begin(webSocket: WebSocket, socket: Duplex): void {
     const waiting = this.#waiting.get(socket);
     clearTimeout(waiting?.deadline);
+    // It would wait for whoever broke the rules to close the connection.
+    webSocket.on('error', () => webSocket.terminate());
     webSocket.on('ping', (data) => {
       if (webSocket.bufferedAmount < MAX_UNREAD) webSocket.pong(data);
     });

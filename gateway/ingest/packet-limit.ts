@@ -132,6 +132,7 @@ class GuardedStream {
   readonly #read: (size?: number) => Buffer | null;
   #rest: Buffer | undefined;
   #underWay = 0;
+  #paused = false;
   #pause: NodeJS.Timeout | undefined;
   #asked = false;
 
@@ -160,7 +161,7 @@ class GuardedStream {
   }
 
   get #mustWait(): boolean {
-    return this.#underWay >= MAX_UNDER_WAY || this.#pause !== undefined;
+    return this.#underWay >= MAX_UNDER_WAY || this.#paused;
   }
 
   #divert(bytes: Buffer, taken: Taken, pace: Pace | undefined): null {
@@ -192,21 +193,24 @@ class GuardedStream {
   #count(pace: Pace | undefined, messages: number, length: number, tooMuch: Buffer | undefined): void {
     if (pace === undefined) return;
     const wait = pace.count(messages, length, this.#guard.uptime());
+    if (wait > 0) this.#guard.onPause(wait);
     if (tooMuch !== undefined) {
       this.#stream.unshift(tooMuch);
       // The stream says "readable" for what comes from the kernel, not for what came back.
       this.#asked = true;
     }
-    if (wait > 0) this.#pauseFor(wait);
-    else if (tooMuch !== undefined) setImmediate(() => this.#goOn());
+    // Also without a wait: the parser reads on while it is still parsing, and is then confused by what it gets.
+    if (wait > 0 || tooMuch !== undefined) this.#pauseFor(wait);
   }
 
   #pauseFor(duration: Millis): void {
-    this.#guard.onPause(duration);
-    this.#pause = setTimeout(() => {
-      this.#pause = undefined;
+    this.#paused = true;
+    const end = (): void => {
+      this.#paused = false;
       this.#goOn();
-    }, duration);
+    };
+    if (duration === 0) setImmediate(end);
+    else this.#pause = setTimeout(end, duration);
   }
 
   #goOn(): void {

@@ -37,7 +37,7 @@ describe('a file that is fine', () => {
       data: './data/gateway',
       mqtt: {
         listen: { host: '127.0.0.1', port: 1883 }, maxPayload: 65_536, maxConnections: 200, maxInFlight: 100,
-        maxTopicLevels: 8, keepAliveLimit: 1_800_000, connectTimeout: 10_000,
+        maxTopicLevels: 8, maxRate: 500, maxRateBytes: 1_048_576, keepAliveLimit: 1_800_000, connectTimeout: 10_000,
       },
       web: { listen: { host: '127.0.0.1', port: 8080 } },
       seal: { age: 5000, bytes: 65_536, entries: 1000 },
@@ -179,6 +179,36 @@ describe('a value that is wrong', () => {
     expect(problems('gateway:\n  hospitals:\n    - name: a\n').map((each) => each.split(';')[0])).toEqual(
       ['c.yaml:3:7: gateway.hospitals[0].url: missing', 'c.yaml:3:7: gateway.hospitals[0].key: missing'],
     );
+  });
+});
+
+describe('the listeners of MQTT', () => {
+  const mqtt = (text: string): unknown => parseConfig(`gateway: { mqtt: { ${text} } }`, 'c.yaml').gateway?.mqtt;
+
+  it('are TCP, TLS and WebSocket, each where it is wanted', () => {
+    expect(mqtt('listen: none, tls: { listen: "0.0.0.0:8883", names: [gateway.local, 192.0.2.7, "fd00::7"], requireCertificate: true }, webSocket: { listen: "[::]:8884", tls: true }')).toMatchObject({
+      listen: 'none',
+      tls: { listen: { host: '0.0.0.0', port: 8883 }, names: ['gateway.local', '192.0.2.7', 'fd00::7'], requireCertificate: true },
+      webSocket: { listen: { host: '::', port: 8884 }, tls: true },
+    });
+    expect(mqtt('tls: { listen: none }, webSocket: { listen: "127.0.0.1:0" }')).toMatchObject({ tls: { listen: 'none', requireCertificate: false }, webSocket: { tls: false } });
+  });
+
+  it.each([
+    ['listen: none', /gateway\.mqtt\.listen: expected an address, because nothing else listens/],
+    ['listen: none, tls: { listen: none }', /gateway\.mqtt\.listen: expected an address, because nothing else listens/],
+    ['listen: nowhere', /expected host:port .* or the word none, got "nowhere"/],
+    ['webSocket: { listen: "127.0.0.1:1", tls: true }', /gateway\.mqtt\.webSocket\.tls: expected the section 'tls' too/],
+    ['tls: { listen: "127.0.0.1:1", names: [] }', /expected at least one host name or IP address/],
+    ['tls: { listen: "127.0.0.1:1", names: ["a b"] }', /expected a host name such as "gateway\.local" or an IP address, got "a b"/],
+    ['tls: { listen: "127.0.0.1:1", names: [a, b, a] }', /name 'a' is used twice/],
+    ['tls: { listen: "127.0.0.1:1", requireCertificate: yes }', /expected true or false, got "yes"/],
+    ['tls: { names: [a] }', /gateway\.mqtt\.tls\.listen: missing/],
+    ['maxPayload: 2MiB', /gateway\.mqtt\.maxRateBytes: expected a size not below 'maxPayload'/],
+    ['maxRate: 0', /expected a whole number of messages from 1 to 1000000, got the number 0/],
+  ])('with { %s } are refused', (text, message) => {
+    const found = problems(`gateway: { mqtt: { ${text} } }`);
+    expect(found).toEqual([expect.stringMatching(message)]);
   });
 });
 

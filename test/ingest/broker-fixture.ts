@@ -62,6 +62,8 @@ export class BrokerUnderTest implements AsyncDisposable {
   takesOffers = true;
   /** When given, called for every password, and no password is ever judged. */
   authenticating: (() => void) | undefined;
+  /** When given, every password waits for it before it is judged. */
+  waiting: (() => Promise<void>) | undefined;
   outcome: AuthenticationOutcome | 'fault' | undefined;
   broker: MqttBroker | undefined;
   /** Fingerprints of the certificates that are registered, hexadecimal, by device. */
@@ -137,6 +139,7 @@ export class BrokerUnderTest implements AsyncDisposable {
     if (proof.kind === 'certificate') return this.certificates.get(device) === Buffer.from(proof.fingerprint).toString('hex') ? 'accepted' : 'wrong_certificate';
     this.authenticating?.();
     if (this.authenticating !== undefined) await new Promise(() => undefined);
+    await this.waiting?.();
     if (this.outcome === 'fault') throw new StoreError('VG_STORE_READ', 'the credentials cannot be read');
     return this.outcome ?? (Buffer.from(proof.password).equals(Buffer.from(PASSWORD)) ? 'accepted' : 'wrong_credentials');
   }

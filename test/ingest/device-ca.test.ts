@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { readDeviceCertificate } from '../../gateway/ingest/device-certificate.ts';
 import { UnixMillis } from '../../gateway/quantity.ts';
 import type { DeviceId } from '../../gateway/reading.ts';
+import { needs } from '../debian-packages.ts';
 import { FilesInMemory, Folder, newCa } from './certificates.ts';
 
+const needed = needs('openssl');
 const CLIP = 'clip' as DeviceId;
 const NAMES = ['gateway.local', 'localhost', '192.0.2.7', 'fd00::7'];
 const NOW = UnixMillis(Date.UTC(2026, 0, 1));
@@ -16,7 +18,7 @@ function textOf(pem: string): string {
   return folder.openssl('x509', '-in', folder.file('a.crt', pem), '-noout', '-text');
 }
 
-describe('the device authority', () => {
+describe.skipIf(needed.missing)(`the device authority${needed.note}`, () => {
   it('is made once, with a key for its owner, and read again', async () => {
     const files = new FilesInMemory();
     const ca = await newCa(files).certificate();
@@ -69,7 +71,7 @@ describe('the device authority', () => {
   });
 });
 
-describe('a device certificate', () => {
+describe.skipIf(needed.missing)(`a device certificate${needed.note}`, () => {
   it('names the device, is for a client, and is signed by the authority', async () => {
     const issued = await newCa().issue(CLIP);
     const [certificate, ca] = [new X509Certificate(issued.certificate), new X509Certificate(issued.ca)];
@@ -104,7 +106,7 @@ describe('a device certificate', () => {
   });
 });
 
-describe('a certificate request', () => {
+describe.skipIf(needed.missing)(`a certificate request${needed.note}`, () => {
   const request = (folder: Folder, ...algorithm: readonly string[]): string =>
     folder.openssl('req', '-new', '-newkey', ...algorithm, '-nodes', '-keyout', 'device.key', '-subj', '/O=Somebody/CN=other', '-addext', 'basicConstraints=critical,CA:TRUE');
 
@@ -148,7 +150,7 @@ describe('a certificate request', () => {
   });
 });
 
-describe('the server certificate', () => {
+describe.skipIf(needed.missing)(`the server certificate${needed.note}`, () => {
   it('is for the names and addresses of this gateway, as a server', async () => {
     using folder = new Folder();
     const { certificate, ca, key } = await newCa().serverCertificate(NAMES, NOW);
@@ -186,7 +188,7 @@ describe('the server certificate', () => {
   });
 });
 
-describe('who a certificate is for', () => {
+describe.skipIf(needed.missing)(`who a certificate is for${needed.note}`, () => {
   it('is told by certificates of the authority for clients, and by no others', async () => {
     using folder = new Folder();
     const ca = newCa();

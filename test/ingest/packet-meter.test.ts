@@ -62,6 +62,26 @@ describe('the meter of packets', () => {
     );
   });
 
+  it('stops before a packet that is beyond what is allowed, and sees the same when it goes on', () => {
+    const most = fc.record({ messages: fc.integer({ min: 1, max: 4 }), bytes: fc.integer({ min: 1, max: 500 }) });
+    fc.assert(
+      fc.property(fc.array(goodPacket, { minLength: 1, maxLength: 12 }), most, (packets, allowed) => {
+        const stream = Buffer.concat(packets);
+        const meter = new PacketMeter(LIMIT);
+        const ends = packets.map((_, i) => Buffer.concat(packets.slice(0, i + 1)).length);
+        let publishes = 0;
+        for (let at = 0; at < stream.length; at += meter.fed) {
+          expect(meter.feed(stream.subarray(at), allowed)).toBeUndefined();
+          expect(meter.fed).toBeGreaterThan(0);
+          expect(ends).toContain(at + meter.fed);
+          expect(meter.publishes).toBeLessThanOrEqual(allowed.messages);
+          publishes += meter.publishes;
+        }
+        expect(publishes).toBe(packets.filter((bytes) => (bytes[0] as number) >> 4 === 3).length);
+      }),
+    );
+  });
+
   it('reports an oversized packet from its header, before one byte of its body', () => {
     const meter = new PacketMeter(LIMIT);
     expect(meter.feed(Buffer.concat([Buffer.of(0x30), lengthField(LIMIT)]))).toBeUndefined();

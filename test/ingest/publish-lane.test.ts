@@ -52,6 +52,26 @@ describe('reading QoS 1 PUBLISH packets at the head of a stream', () => {
     );
   });
 
+  it('stops at what is allowed, and finds the others when it is asked again', () => {
+    const most = fc.record({ messages: fc.integer({ min: 1, max: 5 }), bytes: fc.integer({ min: 1, max: 300 }) });
+    fc.assert(
+      fc.property(fc.array(goodPublish, { minLength: 1, maxLength: 8 }), fc.nat(), most, (packets, place, allowed) => {
+        const stream = Buffer.concat(packets);
+        const bytes = stream.subarray(0, place % (stream.length + 1));
+        const found: unknown[] = [];
+        let at = 0;
+        for (let run = readPublishes(bytes, LIMIT, allowed); run !== undefined; run = readPublishes(bytes.subarray(at), LIMIT, allowed)) {
+          expect(run.publishes.length).toBeLessThanOrEqual(allowed.messages);
+          expect(run.length - (packets[found.length + run.publishes.length - 1]?.length ?? 0)).toBeLessThan(allowed.bytes);
+          at += run.length;
+          found.push(...run.publishes.map(rowOf));
+          if (!run.cut) break;
+        }
+        expect(found).toEqual((readPublishes(bytes, LIMIT)?.publishes ?? []).map(rowOf));
+      }),
+    );
+  });
+
   it('finds nothing that a full parser of MQTT reads differently, whatever the bytes', () => {
     const stream = fc.array(fc.oneof({ weight: 4, arbitrary: goodPublish }, strangePublish, lying, anyBytes, fc.constant(PINGREQ)), { maxLength: 6 });
     fc.assert(
