@@ -168,7 +168,7 @@ export class Administration {
     await pipeline.decide(encodeOperatorAction({ type: 'revoke', device }));
   }
 
-  /** Those that can log in, are bound, or have sent something, by name. */
+  /** Those that can log in, or are or will be bound, by name. */
   async devices(): Promise<readonly ListedDevice[]> {
     const { credentials, pipeline, clock } = this.#options;
     return listDevices(pipeline.derived, await credentials.list(), clock.now());

@@ -37,11 +37,12 @@ export type ListedDevice = Readonly<{
   notices: readonly string[];
 }>;
 
-/** By name: everybody who can log in, is bound, or has sent something. */
+/** By name: everybody who can log in, or is or will be bound. */
 export function listDevices(derived: DerivationOverview, credentials: readonly DeviceId[], now: UnixMillis): readonly ListedDevice[] {
   const withCredential = new Set(credentials);
-  const all = new Set([...withCredential, ...derived.bindings.keys(), ...derived.devices.keys()]);
-  return [...all].toSorted().map((device) => listed(derived, device, withCredential.has(device), now));
+  const at = derived.steadyAt(now);
+  const bound = [...derived.bindings].filter(([, bindings]) => bindings.some(({ until }) => until === undefined || until > at));
+  return [...new Set([...withCredential, ...bound.map(([device]) => device)])].toSorted().map((device) => listed(derived, device, withCredential.has(device), now));
 }
 
 function listed(derived: DerivationOverview, device: DeviceId, credential: boolean, now: UnixMillis): ListedDevice {
