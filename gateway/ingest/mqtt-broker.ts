@@ -153,6 +153,7 @@ class DeviceBroker extends Aedes {
 }
 
 type Detail = Parameters<MqttObserver['refused']>[1];
+type Refusal = Readonly<{ reason: RefusalReason; detail?: Detail }>;
 
 /** Everything that is said over MQTT, whatever the streams it is said on. */
 class Conversation {
@@ -282,23 +283,24 @@ class Conversation {
   }
 
   /** Begins the client's session, or says why not. */
-  async #logIn(client: Client, username: string | undefined, password: Readonly<Buffer> | undefined): Promise<Readonly<{ reason: RefusalReason; detail?: Detail }> | undefined> {
-    const security = this.#security.get(client);
-    const offer = offerOf(security, username, password);
+  async #logIn(client: Client, username: string | undefined, password: Readonly<Buffer> | undefined): Promise<Refusal | undefined> {
+    const offer = offerOf(this.#security.get(client), username, password);
     if (typeof offer === 'string') return { reason: offer };
+    const { device, proof } = offer;
+    using attempt = this.#sessions.attempt(device);
     const outcome = await this.#prove(offer);
+    // Nothing is awaited from here to the session: a revocation finds either the attempt or the session.
     if (outcome !== 'accepted') return { reason: outcome };
+    if (attempt.revoked) return { reason: proof.kind === 'certificate' ? 'wrong_certificate' : 'wrong_credentials' };
     if (!this.#sessions.mayHoldId(client)) return { reason: 'taken_over', detail: { message: TWO_WITH_ONE_ID } };
     // A connection that is gone by now will not say so again.
-    if (!client.conn.destroyed) this.#sessions.begin(client, offer.device);
+    if (!client.conn.destroyed) this.#sessions.begin(client, device);
     return undefined;
   }
 
   async #prove({ device, proof }: Offer): Promise<'accepted' | RefusalReason> {
     try {
-      const outcome = await this.#sessions.whileNotRevoked(device, () => this.#hooks.authenticate(device, proof));
-      if (outcome !== 'revoked') return outcome;
-      return proof.kind === 'certificate' ? 'wrong_certificate' : 'wrong_credentials';
+      return await this.#hooks.authenticate(device, proof);
     } catch {
       return 'store_fault';
     }

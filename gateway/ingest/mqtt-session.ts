@@ -18,8 +18,8 @@ export function frameOf(device: DeviceId, qos: Frame['qos'], { topic, dup, paylo
   return { source: 'mqtt', device, topic, qos, dup, payload, receivedAt: clock.now(), uptime: clock.uptime(), clockTrust: clock.trust() };
 }
 
-/** A proof that is being checked. */
-type Attempt = { readonly device: DeviceId; revoked: boolean };
+/** A proof that is being checked, and whether the device was disconnected meanwhile. */
+type Attempt = Disposable & { readonly device: DeviceId; revoked: boolean };
 
 export type SessionsOptions = Readonly<{ maxRate: number; maxRateBytes: Bytes; uptime: () => Millis }>;
 
@@ -44,16 +44,11 @@ export class Sessions {
     return this.#sessions.get(client);
   }
 
-  /** Calls `prove`, and returns its answer or, when the device was disconnected meanwhile, `revoked`. */
-  async whileNotRevoked<Outcome>(device: DeviceId, prove: () => Promise<Outcome>): Promise<Outcome | 'revoked'> {
-    const attempt: Attempt = { device, revoked: false };
+  /** Begins to check a proof; whoever asks for it MUST end it, and MUST await nothing between its last look at it and `begin`. */
+  attempt(device: DeviceId): Attempt {
+    const attempt: Attempt = { device, revoked: false, [Symbol.dispose]: () => this.#attempts.delete(attempt) };
     this.#attempts.add(attempt);
-    try {
-      const outcome = await prove();
-      return attempt.revoked ? 'revoked' : outcome;
-    } finally {
-      this.#attempts.delete(attempt);
-    }
+    return attempt;
   }
 
   /** Whether the client may have its client id: nobody has it, or whoever has it may be taken over. */
