@@ -52,6 +52,9 @@ function listed(derived: DerivationOverview, device: DeviceId, credential: boole
   return { device, subject: binding?.subject ?? null, from: wall(binding?.from), until: wall(binding?.until), credential, ...described(derived.devices.get(device)) };
 }
 
+/** Fewer say nothing about what is usual. */
+const MESSAGES_FOR_A_RATE = 8;
+
 type Described = Omit<ListedDevice, 'device' | 'subject' | 'from' | 'until' | 'credential'>;
 
 function described(status: DeviceStatus | undefined): Described {
@@ -59,7 +62,7 @@ function described(status: DeviceStatus | undefined): Described {
   return {
     class: status?.class ?? null,
     lastSeen: status === undefined ? null : isoOf(status.lastSeen),
-    perMinute: status?.every === undefined ? null : Math.round(600_000 / Math.max(status.every, 1)) / 10,
+    perMinute: status?.every === undefined || status.messages < MESSAGES_FOR_A_RATE ? null : Math.round(600_000 / Math.max(status.every, 1)) / 10,
     messages: status?.messages ?? 0,
     readings: status?.readings ?? 0,
     quarantined: status?.quarantined ?? 0,

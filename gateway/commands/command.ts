@@ -76,6 +76,9 @@ export function textOf(args: Arguments, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
+/** "1 message", "2 messages". */
+export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+
 /** A whole number from an option. Throws {@link UsageError}. */
 export function numberOf(args: Arguments, name: string, fallback: number): number {
   const text = textOf(args, name);

@@ -1,6 +1,7 @@
 import type { Discovered, Discovery, ListedDevice } from '../device-views.ts';
 import { formatDuration, Millis } from '../quantity.ts';
 import { nameOf } from '../reading.ts';
+import { counted } from './command.ts';
 
 /** Columns for people, with a line of titles. */
 function table(rows: readonly (readonly string[])[]): string[] {
@@ -12,6 +13,7 @@ const DASH = '-';
 
 /** What is listed of every device. `now`: this machine's clock, for "3 min ago". */
 export function deviceTable(devices: readonly ListedDevice[], now: number): string[] {
+  if (devices.length === 0) return ['there is no device yet: "vitalgate device add"'];
   const titles = ['DEVICE', 'MEASURES', 'UNTIL', 'SEEN', 'PER MIN', 'BATTERY', 'SIGNAL', 'CLOCK', 'QUARANTINED', 'NOTES'];
   return table([titles, ...devices.map((device) => rowOf(device, now))]);
 }
@@ -58,7 +60,7 @@ export function discoveryLines({ strangers, logins, ports }: Discovery): string[
 function loginLines({ device, reason, times, last }: Discovery['logins'][number]): string[] {
   return [
     `${device}   (tried to log in and was refused: ${reason})`,
-    `  seen        ${times} times since the gateway started, the last ${last ?? 'at an unknown time'}`,
+    `  seen        ${counted(times, 'time')} since the gateway started, the last ${last ?? 'at an unknown time'}`,
     `  to use it   vitalgate device add ${device} (--patient ID | --room ID)`,
   ];
 }
@@ -79,7 +81,7 @@ function describe(stranger: Discovered): string[] {
   const like = looks === undefined ? [] : [`  looks like  ${looks.family}${looks.measurements.length === 0 ? '' : `: ${looks.measurements.join(', ')}`}`];
   return [
     `${address === undefined ? connection : `${address}, behind ${connection}`}   (${WHY[why]})`,
-    `  seen        ${messages} messages, the last ${last ?? 'at an unknown time'} on ${topic}`,
+    `  seen        ${counted(messages, 'message')}, the last ${last ?? 'at an unknown time'} on ${topic}`,
     ...like,
     ...(announced ?? []).map(announcedLine),
     ...(suggestion?.profile === undefined ? [] : ['  to read it, add to "gateway" in the configuration and run "vitalgate reload":', ...suggestion.profile.map((line) => `      ${line}`)]),

@@ -3,7 +3,7 @@ import type { QuarantineFilter, QuarantinedFrame } from '../quarantine.ts';
 import { Sequence } from '../reading.ts';
 import type { AdministrationApi } from '../web/control.ts';
 import { administer } from './administer.ts';
-import { numberOf, textOf, type Arguments, type Command, type Environment } from './command.ts';
+import { counted, numberOf, textOf, type Arguments, type Command, type Environment } from './command.ts';
 import { CONFIG_OPTIONS } from './settings.ts';
 
 export const quarantineCommand: Command = {
@@ -139,5 +139,3 @@ async function retryAll(api: AdministrationApi, { out, err }: Environment, filte
   out(`${counted(retried, 'message')} tried again, ${counted(recovered, 'reading')} recovered`);
   return 0;
 }
-
-const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
