@@ -20,7 +20,7 @@ const follow = (samples: readonly OxygenSample[]): NightOxygen => samples.reduce
 const night = (...stretches: Stretch[]): NightOxygen => follow(samplesOf(stretches));
 const counts = ({ dips3, dips4 }: NightOxygen): readonly number[] => [dips3, dips4];
 
-describe('the count', () => {
+describe('of desaturations the night', () => {
   const steady: Stretch = [60, 97];
   const table: readonly [name: string, stretches: readonly Stretch[], dips3: number, dips4: number][] = [
     ['counts one of 3 points for 10 s for ODI3 alone', [steady, [10, 94], [60, 97]], 1, 0],
@@ -49,7 +49,7 @@ describe('the count', () => {
     ['trusts a jump that stays', [steady, [20, 80], [60, 97]], 1, 1],
   ];
   for (const [name, stretches, dips3, dips4] of table) {
-    it(`of desaturations ${name}`, () => {
+    it(`${name}: ${dips3} and ${dips4}`, () => {
       expect(counts(night(...stretches))).toEqual([dips3, dips4]);
     });
   }
@@ -60,11 +60,11 @@ describe('valid time', () => {
     ['is every second of samples a second apart', [[100, 97]], 100],
     ['is held for samples up to 10 s apart', [[11, 97, 10]], 101],
     ['has a gap where they are more than 10 s apart', [[10, 97], [1, 97, 11], [9, 97]], 19],
-    ['is not doubtful', [[10, 97], [10, null], [10, 97]], 20],
-    ['is not impossible', [[10, 97], [10, 101], [10, 97], [10, 12]], 20],
+    ['leaves out what is doubtful', [[10, 97], [10, null], [10, 97]], 20],
+    ['leaves out what cannot be', [[10, 97], [10, 101], [10, 97], [10, 12]], 20],
   ];
   for (const [name, stretches, seconds] of table) {
-    it(`${name}`, () => {
+    it(`${name}: ${seconds} s`, () => {
       expect(summariseNight(night(...stretches)).valid).toBe(Seconds(seconds));
     });
   }
