@@ -104,7 +104,7 @@ function naive(samples: readonly Sample[], day: number, hour: number): Omit<Base
 
 describe('the streaming baseline', () => {
   const hours = fc.array(fc.tuple(fc.integer({ min: 1, max: 3 }), fc.constantFrom(3, 4), fc.integer({ min: 8, max: 14 }),
-    fc.array(fc.double({ min: 40, max: 120, noNaN: true }), { minLength: 1, maxLength: 3 })), { minLength: 12, maxLength: 40 });
+    fc.array(fc.double({ min: 40, max: 120, noNaN: true }), { minLength: 1, maxLength: 3 })), { minLength: 24, maxLength: 48 });
   const streams = hours.map((all) => {
     let day = 0;
     return all.flatMap(([later, hour, minutes, values]) => {
