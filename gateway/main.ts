@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   upstream: async () => (await import('./commands/upstream.ts')).upstreamCommand,
   device: async () => (await import('./commands/device.ts')).deviceCommand,
   quarantine: async () => (await import('./commands/quarantine.ts')).quarantineCommand,
+  contract: async () => (await import('./commands/contract.ts')).contractCommand,
   reload: async () => (await import('./commands/reload.ts')).reloadCommand,
   trace: async () => (await import('./commands/trace.ts')).traceCommand,
   status: async () => (await import('./commands/status.ts')).statusCommand,

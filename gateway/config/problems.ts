@@ -8,9 +8,13 @@
 
 import { isCollection, isMap, isNode, isScalar, type Document, type LineCounter, type Node, type Pair } from 'yaml';
 import { nearest } from './nearest.ts';
-import { jsonSchema, type SchemaIssue } from './schema.ts';
+import type { z } from 'zod';
 
 type Path = readonly PropertyKey[];
+/** What zod found wrong, untranslated. */
+export type SchemaIssue = z.core.$ZodIssue;
+/** A file, and the JSON Schema of what may stand in it. */
+export type JudgedFile = Readonly<{ document: Document; schema: object }>;
 /** Offset into the text, in UTF-16 units. */
 export type Problem = Readonly<{ offset: number; message: string }>;
 
@@ -25,12 +29,13 @@ export function tell(name: string, lines: LineCounter, problems: readonly Proble
 }
 
 /** The problem or problems behind one issue of the schema. */
-export function problemsOf(issue: SchemaIssue, document: Document, above: Path = []): Problem[] {
+export function problemsOf(issue: SchemaIssue, file: JudgedFile, above: Path = []): Problem[] {
+  const { document } = file;
   const path = [...above, ...issue.path];
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(key, path, document));
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(key, path, file));
   if (issue.code === 'invalid_union') {
     const rightShape = issue.errors.find((branch) => branch.every((inner) => inner.path.length > 0));
-    if (rightShape !== undefined) return rightShape.flatMap((inner) => problemsOf(inner, document, path));
+    if (rightShape !== undefined) return rightShape.flatMap((inner) => problemsOf(inner, file, path));
   }
   return [problemAt(path, describe(issue), document)];
 }
@@ -40,8 +45,8 @@ export function problemAt(path: Path, message: string, document: Document): Prob
   return { offset: locate(path, document), message: path.length === 0 ? message : `${spell(path)}: ${message}` };
 }
 
-function unknownKey(key: string, path: Path, document: Document): Problem {
-  const known = knownKeys(path);
+function unknownKey(key: string, path: Path, { document, schema }: JudgedFile): Problem {
+  const known = knownKeys(path, schema);
   const meant = nearest(key, known);
   const hint = meant === undefined ? `expected one of ${known.join(', ')}` : `did you mean '${meant}'?`;
   return { offset: locate([...path, key], document, 'key'), message: `unknown key '${key}' at line {line}; ${hint}` };
@@ -97,8 +102,8 @@ function startOfPair(pair: Pair, wanted: 'key' | 'value'): number {
 type SchemaNode = Readonly<{ properties?: Readonly<Record<string, unknown>>; items?: unknown; anyOf?: readonly unknown[] }>;
 
 /** The keys the schema knows at a place, as its JSON Schema says. */
-function knownKeys(path: Path): string[] {
-  let node: SchemaNode = jsonSchema();
+function knownKeys(path: Path, schema: object): string[] {
+  let node: SchemaNode = schema;
   for (const step of path) {
     const next = typeof step === 'number' ? node.items : node.properties?.[String(step)];
     node = next ?? {};

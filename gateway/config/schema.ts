@@ -346,9 +346,7 @@ export type Config = Settled<z.output<typeof configSchema>>;
 export type GatewayConfig = Settled<z.output<typeof gatewaySection>>;
 export type UpstreamConfig = Settled<z.output<typeof upstreamSection>>;
 
-/** What zod found wrong, untranslated; see problems.ts. */
-export type SchemaIssue = z.core.$ZodIssue;
-export type Verdict = Readonly<{ config: Config } | { issues: readonly SchemaIssue[] }>;
+export type Verdict = Readonly<{ config: Config } | { issues: readonly z.core.$ZodIssue[] }>;
 
 /** Judges a parsed file. Every issue carries the `input` it is about. */
 export function judge(content: unknown): Verdict {

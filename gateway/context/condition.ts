@@ -124,6 +124,7 @@ function namesIn(root: ASTNode): ReadonlySet<string> {
     if (node.op === 'id' && MEASUREMENTS.has(node.args)) named.add(node.args);
     if (node.op === 'call') for (const name of measurementsOfCall(node.args)) named.add(name);
     if (node.op === '==' || node.op === '!=') checkActivity(node.args);
+    if (node.op === '<' || node.op === '<=' || node.op === '>' || node.op === '>=') checkRange(node, node.args);
   });
   return named;
 }
@@ -158,6 +159,18 @@ function checkActivity([left, right]: readonly [ASTNode, ASTNode]): void {
   for (const [name, value] of [[left, right], [right, left]] as const) {
     if (name.op !== 'id' || name.args !== 'activity' || value.op !== 'value') continue;
     if (!ACTIVITIES.some((each) => each === value.args)) throw problemAt(value, `an activity is one of ${ACTIVITIES.join(', ')}`);
+  }
+}
+
+/** A limit no sensor can report would never be crossed, or always be: a fever in degrees Fahrenheit, a saturation as a fraction. */
+function checkRange(comparison: ASTNode, [left, right]: readonly [ASTNode, ASTNode]): void {
+  for (const [name, limit] of [[left, right], [right, left]] as const) {
+    if (name.op !== 'id') continue;
+    const measurement = MEASUREMENTS.get(name.args);
+    const value = limit.op === 'value' && (typeof limit.args === 'number' || typeof limit.args === 'bigint') ? Number(limit.args) : undefined;
+    if (measurement === undefined || value === undefined) continue;
+    const [lowest, highest] = measurement.plausible;
+    if (value < lowest || value > highest) throw problemAt(comparison, `${name.args} is from ${lowest} to ${highest} ${measurement.unit}: this is the same whatever is measured`);
   }
 }
 

@@ -54,7 +54,7 @@ describe('a condition', () => {
   });
 
   it('names the measurements it is about, those in functions included', () => {
-    expect(compileCondition('spo2 < 92 && mean("heart_rate", "5min") > 90 && spo2 > 1').measurements).toEqual(['heart_rate', 'spo2']);
+    expect(compileCondition('spo2 < 92 && mean("heart_rate", "5min") > 90 && spo2 > 50').measurements).toEqual(['heart_rate', 'spo2']);
   });
 
   it('does not keep what it was told before', () => {
@@ -85,6 +85,8 @@ describe('a condition that cannot be meant', () => {
     ['mean("spo2") < 92', 'mean("spo2")', /mean/],
     ['activity == "resting"', '"resting"', /one of walk, rest, sleep, unknown/],
     ['"reading" != activity', '"reading"', /one of walk, rest, sleep, unknown/],
+    ['body_temperature > 101', 'body_temperature > 101', /is from 20 to 45 Cel: this is the same whatever is measured/],
+    ['0.92 > spo2', '0.92 > spo2', /spo2 is from 30 to 100 %/],
     ['process.exit()', 'process', /Unknown variable: process/],
     ['', '', /./],
     ['spo2 == null', 'spo2 == null', /no such overload/],
