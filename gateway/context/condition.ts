@@ -1,6 +1,6 @@
 import { Environment, type ASTNode, type ParseResult } from '@marcbachmann/cel-js';
 import { MEASUREMENTS } from '../decode/measurements.ts';
-import { parseDuration, type Millis } from '../quantity.ts';
+import { Minutes, Seconds, parseDuration, type Millis } from '../quantity.ts';
 import type { Activity } from './activity.ts';
 
 /**
@@ -33,6 +33,10 @@ export type Condition = Readonly<{
   text: string;
   /** Measurements it names, in alphabetical order. */
   measurements: readonly string[];
+  /** Over which times it looks back, each once. */
+  windows: readonly Readonly<{ measurement: string; window: Millis }>[];
+  /** Of which measurements it asks what is usual. */
+  baselines: readonly string[];
   /**
    * Whether it holds; undefined when it depends on something that is not known. What is not known does not matter where the
    * rest decides: `a || b` holds when b does (CEL, langdef.md, "Logical Operators").
@@ -54,6 +58,9 @@ export class ConditionProblem extends Error {
 const LONGEST = 1000;
 const LIMITS = { maxAstNodes: 200, maxDepth: 32, maxListElements: 64, maxMapEntries: 1, maxCallArguments: 4 };
 const ACTIVITIES: readonly Activity[] = ['walk', 'rest', 'sleep', 'unknown'];
+
+const SHORTEST_WINDOW = Seconds(30);
+const LONGEST_WINDOW = Minutes(31 * 24 * 60);
 
 /** Functions over one measurement, with the window they look back on or without. */
 const WINDOWED = ['mean', 'lowest', 'highest', 'slope'] as const;
@@ -98,8 +105,9 @@ export function compileCondition(text: string): Condition {
   const { valid, type, error } = parsed.check();
   if (!valid) throw problemOf(error, text);
   if (type !== 'bool') throw new ConditionProblem(`a condition must be true or false, this is ${type ?? 'something else'}`, 0, text.length);
-  const named = namesIn(parsed.ast);
-  return { text, measurements: [...named].toSorted(), holds: (facts) => ask(parsed, [...named], facts) };
+  const { measurements, windows, baselines } = namesIn(parsed.ast);
+  const named = [...measurements].toSorted();
+  return { text, measurements: named, windows: [...windows.values()], baselines: [...baselines].toSorted(), holds: (facts) => ask(parsed, named, facts) };
 }
 
 function parse(text: string): ParseResult {
@@ -117,28 +125,33 @@ function problemOf(error: unknown, text: string): ConditionProblem {
   return new ConditionProblem(summary ?? message, range.start, range.end);
 }
 
-/** The measurements a condition names. Throws {@link ConditionProblem} for words that name nothing: they would never be equal to anything. */
-function namesIn(root: ASTNode): ReadonlySet<string> {
-  const named = new Set<string>();
+type Named = Readonly<{ measurements: Set<string>; windows: Map<string, Condition['windows'][number]>; baselines: Set<string> }>;
+
+/** What a condition names. Throws {@link ConditionProblem} for words that name nothing: they would never be equal to anything. */
+function namesIn(root: ASTNode): Named {
+  const named: Named = { measurements: new Set(), windows: new Map(), baselines: new Set() };
   visit(root, (node) => {
-    if (node.op === 'id' && MEASUREMENTS.has(node.args)) named.add(node.args);
-    if (node.op === 'call') for (const name of measurementsOfCall(node.args)) named.add(name);
+    if (node.op === 'id' && MEASUREMENTS.has(node.args)) named.measurements.add(node.args);
+    if (node.op === 'call') noteCall(node.args, named);
     if (node.op === '==' || node.op === '!=') checkActivity(node.args);
     if (node.op === '<' || node.op === '<=' || node.op === '>' || node.op === '>=') checkRange(node, node.args);
   });
   return named;
 }
 
-function measurementsOfCall([name, [measurement, window]]: readonly [string, readonly ASTNode[]]): readonly string[] {
+function noteCall([name, [subject, lookBack]]: readonly [string, readonly ASTNode[]], { measurements, windows, baselines }: Named): void {
   const windowed = WINDOWED.includes(name as Windowed);
-  if (!windowed && !PLAIN.some((each) => each === name)) return [];
-  const told = textOf(measurement, `${name} takes the name of a measurement in quotes`);
-  if (!MEASUREMENTS.has(told)) throw problemAt(measurement, `unknown measurement "${told}"`);
-  if (windowed) {
-    const duration = textOf(window, `${name} takes a duration such as "5min" as its second argument`);
-    if (durationOf(duration) === undefined) throw problemAt(window, `"${duration}" is no duration such as "30s", "5min", "2h"`);
-  }
-  return [told];
+  if (!windowed && !PLAIN.some((each) => each === name)) return;
+  const measurement = textOf(subject, `${name} takes the name of a measurement in quotes`);
+  if (!MEASUREMENTS.has(measurement)) throw problemAt(subject, `unknown measurement "${measurement}"`);
+  measurements.add(measurement);
+  if (name === 'usual' || name === 'deviation') baselines.add(measurement);
+  if (!windowed) return;
+  const text = textOf(lookBack, `${name} takes a duration such as "5min" as its second argument`);
+  const window = durationOf(text);
+  if (window === undefined) throw problemAt(lookBack, `"${text}" is no duration such as "30s", "5min", "2h"`);
+  if (window < SHORTEST_WINDOW || window > LONGEST_WINDOW) throw problemAt(lookBack, `"${text}" is too short or too long to look back on: 30 s to 31 d`);
+  windows.set(`${measurement} ${window}`, { measurement, window });
 }
 
 function durationOf(text: string): Millis | undefined {

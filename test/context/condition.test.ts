@@ -57,6 +57,12 @@ describe('a condition', () => {
     expect(compileCondition('spo2 < 92 && mean("heart_rate", "5min") > 90 && spo2 > 50').measurements).toEqual(['heart_rate', 'spo2']);
   });
 
+  it('says over which times it looks back, and of what it asks what is usual: nothing else has to be kept', () => {
+    const { windows, baselines } = compileCondition('mean("spo2", "5min") < 90 && lowest("spo2", "300s") < 85 || slope("body_weight", "2d") > 0.02 && usual("heart_rate") > 60');
+    expect(windows).toEqual([{ measurement: 'spo2', window: 300_000 }, { measurement: 'body_weight', window: 172_800_000 }]);
+    expect(baselines).toEqual(['heart_rate']);
+  });
+
   it('does not keep what it was told before', () => {
     const condition = compileCondition('mean("spo2", "1h") < 90');
     expect(condition.holds(facts({}, { mean: () => 85 }))).toBe(true);
@@ -81,6 +87,7 @@ describe('a condition that cannot be meant', () => {
     ['spo2', 'spo2', /must be true or false, this is double/],
     ['mean("sp02", "5min") < 92', '"sp02"', /unknown measurement "sp02"/],
     ['mean("spo2", "5 weeks") < 92', '"5 weeks"', /"5 weeks" is no duration/],
+    ['mean("spo2", "1s") < 92', '"1s"', /too short or too long to look back on/],
     ['mean(room, "5min") < 92', 'room', /name of a measurement in quotes/],
     ['mean("spo2") < 92', 'mean("spo2")', /mean/],
     ['activity == "resting"', '"resting"', /one of walk, rest, sleep, unknown/],

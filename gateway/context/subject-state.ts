@@ -1,0 +1,126 @@
+import { Minutes, type Millis } from '../quantity.ts';
+import type { Reading } from '../reading.ts';
+import { followActivity, unknownActivity, type ActivityState } from './activity.ts';
+import { baselineAt, deviation, followBaseline, EMPTY_BASELINE, type BaselineState } from './baseline.ts';
+import type { Condition, Facts } from './condition.ts';
+import type { LocalHour } from './local-hour.ts';
+import { followLocation, locationAt, EMPTY_LOCATION, type LocationState } from './location.ts';
+import { lookBack, lookBackTrend, lookOn, NOTHING_YET, type LookBackState } from './look-back.ts';
+
+/** What has to be remembered for a pack of conditions, and no more. */
+export type Needs = Readonly<{ windows: Condition['windows']; baselines: readonly string[] }>;
+
+export function needsOf(conditions: readonly Condition[]): Needs {
+  const windows = new Map(conditions.flatMap((each) => each.windows).map((each) => [windowName(each.measurement, each.window), each]));
+  return { windows: [...windows.values()], baselines: [...new Set(conditions.flatMap((each) => each.baselines))].toSorted() };
+}
+
+const windowName = (measurement: string, window: Millis): string => `${measurement} ${window}`;
+
+/** The newest value of a channel, and when it was measured (steady). */
+type Latest = Readonly<{ value: number; at: Millis }>;
+
+/** What is remembered of one patient or room. Plain JSON, bounded by the needs of the pack. */
+export type SubjectState = Readonly<{
+  latest: Readonly<Record<string, Latest>>;
+  windows: Readonly<Record<string, LookBackState>>;
+  baselines: Readonly<Record<string, BaselineState>>;
+  activity?: ActivityState;
+  location: LocationState;
+}>;
+
+export const NOBODY_KNOWN: SubjectState = { latest: {}, windows: {}, baselines: {}, location: EMPTY_LOCATION };
+
+/** A value is worth something for so long, unless a rule says otherwise. A choice of this project. */
+const FRESH_FOR = Minutes(5);
+/** What somebody measures now and then, or what only tells of changes, stands longer. Choices of this project. */
+const FRESH_LONGER: ReadonlyMap<string, Millis> = new Map([
+  ['body_temperature', Minutes(60)], ['systolic_pressure', Minutes(60)], ['diastolic_pressure', Minutes(60)], ['mean_pressure', Minutes(60)], ['respiratory_rate', Minutes(15)],
+  ['body_weight', Minutes(24 * 60)], ['glucose', Minutes(60)], ['battery', Minutes(24 * 60)], ['room_temperature', Minutes(60)], ['humidity', Minutes(60)], ['co2', Minutes(60)],
+  ['motion', Minutes(60)], ['door', Minutes(24 * 60)], ['usage', Minutes(24 * 60)], ['water_leak', Minutes(24 * 60)], ['smoke', Minutes(24 * 60)],
+]);
+
+/** When something was measured: steady time for intervals, the local hour for habits (absent while the clock cannot be believed). */
+export type When = Readonly<{ at: Millis; local?: LocalHour | undefined }>;
+
+/** How many steps or degrees a person must differ by before it is called a difference (baseline.ts), as a part of what is usual. */
+const LEAST_SPREAD = 0.02;
+
+/**
+ * The state with one more value. Readings that bear a doubt MUST NOT come here. `room`: whose sensor it was, when the reading is
+ * about a room and the person may be in it.
+ */
+export function takeValue(state: SubjectState, { measurement, value }: Pick<Reading, 'measurement' | 'value'>, when: When, needs: Needs, room?: string): SubjectState {
+  if (typeof value !== 'number') return state;
+  const { at, local } = when;
+  const before = state.latest[measurement];
+  const isNewest = before === undefined || at >= before.at;
+  return {
+    latest: isNewest ? { ...state.latest, [measurement]: { value, at } } : state.latest,
+    windows: windowsAfter(state.windows, needs, measurement, value, at),
+    baselines: local !== undefined && needs.baselines.includes(measurement)
+      ? { ...state.baselines, [measurement]: followBaseline(state.baselines[measurement] ?? EMPTY_BASELINE, local, value) }
+      : state.baselines,
+    ...activityAfter(state.activity, measurement, value, when),
+    location: room === undefined || !isNewest ? state.location : locationAfter(state.location, measurement, value, at, room),
+  };
+}
+
+function windowsAfter(windows: SubjectState['windows'], needs: Needs, measurement: string, value: number, at: Millis): SubjectState['windows'] {
+  const wanted = needs.windows.filter((each) => each.measurement === measurement);
+  if (wanted.length === 0) return windows;
+  const changed = wanted.map(({ window }) => {
+    const name = windowName(measurement, window);
+    return [name, lookOn(windows[name] ?? NOTHING_YET, at, value, window)] as const;
+  });
+  return { ...windows, ...Object.fromEntries(changed) };
+}
+
+function activityAfter(activity: ActivityState | undefined, measurement: string, value: number, { at, local }: When): Pick<SubjectState, 'activity'> {
+  const before = activity ?? unknownActivity(at);
+  const hour = local === undefined ? {} : { hour: local.hour };
+  if (measurement === 'steps') return { activity: followActivity(before, { at, ...hour, kind: 'steps', count: value }) };
+  if (measurement === 'motion') return { activity: followActivity(before, { at, ...hour, kind: 'motion', on: value > 0 }) };
+  if (measurement === 'usage') return { activity: followActivity(before, { at, ...hour, kind: 'bed', occupied: value > 0 }) };
+  return activity === undefined ? {} : { activity: followActivity(activity, { at, ...hour, kind: 'time' }) };
+}
+
+function locationAfter(location: LocationState, measurement: string, value: number, at: Millis, room: string): LocationState {
+  if (measurement === 'motion') return followLocation(location, { at, kind: 'motion', room, on: value > 0 });
+  if (measurement === 'usage') return followLocation(location, { at, kind: 'bed', room, occupied: value > 0 });
+  return measurement === 'door' ? followLocation(location, { at, kind: 'inner_door', room }) : location;
+}
+
+/** What is known `now`, for conditions. `freshFor`: how long a value is worth something; default by measurement. */
+export function factsOf(state: SubjectState, { at: now, local }: When, freshFor = freshness): Facts {
+  const latest = (measurement: string): number | undefined => {
+    const found = state.latest[measurement];
+    return found === undefined || now - found.at > freshFor(measurement) ? undefined : found.value;
+  };
+  const looked = (measurement: string, window: Millis): ReturnType<typeof lookBack> => lookBack(state.windows[windowName(measurement, window)] ?? NOTHING_YET, now, window);
+  const baseline = (measurement: string): ReturnType<typeof baselineAt> =>
+    local === undefined ? undefined : baselineAt(state.baselines[measurement] ?? EMPTY_BASELINE, local);
+  const place = locationAt(state.location, now);
+  const activity = state.activity === undefined ? undefined : followActivity(state.activity, { at: now, ...(local === undefined ? {} : { hour: local.hour }), kind: 'time' });
+  return {
+    value: latest,
+    activity: activity?.activity ?? 'unknown',
+    room: place.kind === 'room' ? place.room : undefined,
+    hour: local === undefined ? undefined : local.hour + (local.minute % 60) / 60,
+    mean: (measurement, window) => looked(measurement, window)?.mean,
+    lowest: (measurement, window) => looked(measurement, window)?.lowest,
+    highest: (measurement, window) => looked(measurement, window)?.highest,
+    slope: (measurement, window) => lookBackTrend(state.windows[windowName(measurement, window)] ?? NOTHING_YET, now, window)?.perHour,
+    usual: (measurement) => baseline(measurement)?.median,
+    deviation: (measurement) => {
+      const [known, value] = [baseline(measurement), latest(measurement)];
+      return known === undefined || value === undefined ? undefined : deviation(known, value, Math.max(Math.abs(known.median) * LEAST_SPREAD, Number.MIN_VALUE));
+    },
+    minutesSince: (measurement) => {
+      const found = state.latest[measurement];
+      return found === undefined ? undefined : (now - found.at) / Minutes(1);
+    },
+  };
+}
+
+const freshness = (measurement: string): Millis => FRESH_LONGER.get(measurement) ?? FRESH_FOR;
