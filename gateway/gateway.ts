@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { Administration, type Reloaded } from './administration.ts';
 import type { GatewayConfig } from './config/schema.ts';
 import { encodeOperatorAction } from './decode/operator.ts';
-import { readProfiles } from './decode/profile-table.ts';
+import { readProfiles } from './decode/read-profiles.ts';
 import type { DeriveStore } from './derive/derive-store.ts';
 import { addressesOf, reachOf, startDeviceBroker, type MqttAddresses, type Served } from './device-broker.ts';
 import { ConfigError, UsageError, type StoreError } from './errors.ts';
@@ -231,7 +231,7 @@ function observerOf({ metrics, progress, log, uplink, reached, storeLost }: Obse
     accepted: (run, messages) => progress.accepted(messages, run.first + run.frames.length - 1),
     derived: (checkpoints, before) => {
       metrics.countDerived(before, checkpoints.at(-1)?.totals ?? before);
-      for (const { resyncs } of checkpoints) reached.rebirths?.take(resyncs);
+      void reached.rebirths?.take(checkpoints.flatMap(({ resyncs }) => resyncs)).catch((error: unknown) => log.error({ error }, 'asking for births'));
     },
     sealed: (block) => {
       metrics.blocks.inc({ lane: block.state.lane });

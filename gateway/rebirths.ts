@@ -1,4 +1,3 @@
-import { commandTopic, rebirthRequest } from './decode/sparkplug.ts';
 import type { Resync } from './derive/derive-store.ts';
 import type { Clock } from './ingest/clock.ts';
 import { Minutes, type Millis } from './quantity.ts';
@@ -33,8 +32,11 @@ export class Rebirths {
     this.#maxNodes = options.maxNodes ?? 64;
   }
 
-  take(resyncs: readonly Resync[]): void {
+  async take(resyncs: readonly Resync[]): Promise<void> {
+    if (resyncs.length === 0) return;
     const { clock, since, send } = this.#options;
+    // Decoders belong to the thread that derives; here they are loaded by those who need one only: they cost memory.
+    const { commandTopic, rebirthRequest } = await import('./decode/sparkplug.ts');
     for (const resync of resyncs) {
       // Nobody listens on a serial line.
       const topic = resync.sequence < since || resync.source === 'serial' ? undefined : commandTopic(resync.topic, resync.address);

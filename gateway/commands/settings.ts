@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { defaultGatewayConfig, loadConfig, parseConfig } from '../config/load.ts';
 import type { Config, GatewayConfig, UpstreamConfig } from '../config/schema.ts';
-import { FAMILIES } from '../decode/families.ts';
+import { FAMILY_NAMES } from '../decode/family-names.ts';
 import { MEASUREMENTS } from '../decode/measurements.ts';
 import { conversion } from '../decode/units.ts';
 import { ConfigError } from '../errors.ts';
@@ -17,7 +17,7 @@ export const CONFIG_OPTIONS = {
 
 const KNOWN = {
   measurements: MEASUREMENTS,
-  families: [...FAMILIES.keys()],
+  families: FAMILY_NAMES,
   convertible: (from: string, to: string): boolean => conversion(from, to) !== undefined,
 };
 

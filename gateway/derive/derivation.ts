@@ -1,7 +1,8 @@
 import { EMPTY_CONTEXT, applyRules, readRules, type Finding, type SubjectContext, type ThresholdRule } from '../context/rules.ts';
 import { decodeOperatorAction, readingName, type OperatorAction } from '../decode/operator.ts';
 import type { Profile } from '../decode/profile.ts';
-import { ProfileTable, readProfiles } from '../decode/profile-table.ts';
+import { ProfileTable } from '../decode/profile-table.ts';
+import { readProfiles } from '../decode/read-profiles.ts';
 import { recognise } from '../decode/recognise.ts';
 import { DecodeError } from '../errors.ts';
 import { decodeFrame } from '../frame-codec.ts';

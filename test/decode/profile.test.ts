@@ -2,7 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Channel, Decoded } from '../../gateway/decode/decoder.ts';
 import { messageFrom, relativeTopic, type ChannelMap } from '../../gateway/decode/profile.ts';
-import { ProfileTable, readProfiles } from '../../gateway/decode/profile-table.ts';
+import { FAMILIES } from '../../gateway/decode/families.ts';
+import { FAMILY_NAMES } from '../../gateway/decode/family-names.ts';
+import { ProfileTable } from '../../gateway/decode/profile-table.ts';
+import { readProfiles } from '../../gateway/decode/read-profiles.ts';
 import { DecodeError } from '../../gateway/errors.ts';
 import { UnixMillis } from '../../gateway/quantity.ts';
 
@@ -14,6 +17,12 @@ const MAP: ChannelMap = {
   weight: { measurement: 'body_weight', unit: '[lb_av]' },
   linkquality: 'ignore',
 };
+
+describe('the names of families', () => {
+  it('are those of the families there are', () => {
+    expect([...FAMILIES.keys()]).toEqual(FAMILY_NAMES);
+  });
+});
 
 describe('channels and a map', () => {
   it('become readings in the unit of their measurement', () => {
