@@ -122,5 +122,8 @@ function settle(state: ActivityState, activity: Activity, at: Millis): ActivityS
   const { next, ...rest } = state;
   if (activity === state.activity) return rest;
   const since = next?.activity === activity ? next.since : at;
-  return at - since >= DWELL[activity] ? { ...rest, activity, since: at } : { ...rest, next: { activity, since } };
+  if (at - since >= DWELL[activity]) return { ...rest, activity, since: at };
+  // Who steps does not rest any more, walking or not yet.
+  const ended = activity === 'walk' && state.activity !== 'unknown';
+  return { ...rest, ...(ended ? { activity: 'unknown', since: at } : {}), next: { activity, since } };
 }

@@ -31,6 +31,7 @@ describe('activity', () => {
     ['is rest after a walk in time', [...walk(0, 120, 20), ...walk(130, 360, 0, 240)], 'rest'],
     ['is no rest once somebody moves', [...walk(0, 600, 0), moves(601)], 'unknown'],
     ['is no rest after a single step', [...walk(0, 600, 0), { kind: 'steps', at: Seconds(605), count: 1 }], 'unknown'],
+    ['is no rest while a walk has not dwelt yet', [...walk(0, 600, 0), { kind: 'steps', at: Seconds(605), count: 20 }, { kind: 'steps', at: Seconds(635), count: 60 }], 'unknown'],
     ['is no rest while a motion goes on', [moves(0), ...walk(10, 1500, 0)], 'unknown'],
     ['is rest when its end was never told', [moves(0), ...walk(10, 1890, 0)], 'rest'],
     ['is rest five minutes after the motion ended', [moves(0), moves(300, false), ...walk(310, 360, 0)], 'rest'],
