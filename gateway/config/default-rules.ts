@@ -50,7 +50,7 @@ export const DEFAULT_RULES: readonly ThresholdRule[] = [
     clearAt: 45,
     priority: 'high',
     wording: 'Pulse is slow, by oximeter or cuff',
-    source: 'As slow-pulse',
+    source: 'As slow-pulse: a pulse that is felt and a heart that is heard are two measurements',
   },
   {
     id: 'fast-breathing',

@@ -98,7 +98,7 @@ describe('the default rules', () => {
     const rules = defaultGatewayConfig.rules.map((rule) => `    - ${JSON.stringify(rule)}\n`).join('');
     expect(problems(`gateway:\n  rules:\n${rules}`)).toEqual([]);
     expect(defaultGatewayConfig.rules.every(({ source, wording }) => source.length > 20 && wording.length > 5)).toBe(true);
-    expect(defaultGatewayConfig.rules.map(({ id }) => id)).toHaveLength(6);
+    expect(defaultGatewayConfig.rules.map(({ id }) => id)).toHaveLength(8);
   });
 });
 

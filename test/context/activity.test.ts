@@ -103,7 +103,7 @@ describe('any events', () => {
         expect(event.at - lastMove).toBeGreaterThanOrEqual(still);
         if (state.activity === 'walk') expect(stepped).toBeDefined();
       });
-    }), { numRuns: 200 });
+    }), { numRuns: 2000 });
     expect([...seen].toSorted()).toEqual(['rest', 'sleep', 'unknown', 'walk']);
   });
 

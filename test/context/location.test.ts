@@ -88,7 +88,7 @@ describe('any events', () => {
       const location = locationAt(follow(events), now);
       expect(location.kind === 'room' ? [location.kind, location.room] : [location.kind]).toEqual(naive(events, now));
       kinds.add(location.kind);
-    }), { numRuns: 400 });
+    }), { numRuns: 4000 });
     expect([...kinds].toSorted()).toEqual(['away', 'room', 'several', 'unknown']);
   });
 
