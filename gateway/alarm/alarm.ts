@@ -41,6 +41,8 @@ export type Alarm = Readonly<{
   prioritySince: number;
   /** The level that was told last, from 1; 0: nobody was told since it became active. */
   level: number;
+  /** The level that is told next; where there are fewer, the last one. */
+  nextLevel: number;
   toldAt: Millis | null;
   /** When time alone moves it on; null: never. */
   dueAt: Millis | null;

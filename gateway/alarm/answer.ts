@@ -30,7 +30,9 @@ export function snooze(moment: Moment, { alarm: id, revision, time, by }: Snooze
   const until = Millis(Math.min(now + time, since + longest, (found.toldAt ?? now) + realarm));
   // Not a number is no time, either.
   if (!(until > now)) return refuse(moment, id, by, 'no_time_left');
-  moment.change(found, { ...found, held: false, snooze: { by, since, until }, dueAt: until }, 'snoozed', { by });
+  // Nobody has answered, but the time of the level is paused: it is told again and has all of it.
+  const nextLevel = Math.max(1, found.level);
+  moment.change(found, { ...found, nextLevel, held: false, snooze: { by, since, until }, dueAt: until }, 'snoozed', { by });
 }
 
 /** The alarm, if this is an answer to it as it is now; else why not. */

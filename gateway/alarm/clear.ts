@@ -21,7 +21,7 @@ export function end(moment: Moment, alarm: Alarm, why: 'cleared' | 'withdrawn' |
 }
 
 /** IEC 60601-1-8: an acknowledgement holds until the condition is over. A relapse is told anew, but not more often than once in `episode`. */
-function afterAnswer(moment: Moment, alarm: Alarm): Pick<Alarm, 'level' | 'held' | 'resume'> {
+function afterAnswer(moment: Moment, alarm: Alarm): Pick<Alarm, 'level' | 'nextLevel' | 'held' | 'resume'> {
   const at = Millis((alarm.toldAt ?? moment.now) + moment.courseOf(alarm).episode);
-  return { level: 0, held: false, resume: { phase: 'active', at } };
+  return { level: 0, nextLevel: 1, held: false, resume: { phase: 'active', at } };
 }

@@ -99,7 +99,7 @@ export class Moment {
     for (const paused of this.alarms) {
       if (paused.snooze === null || !sameSubject(paused.subject, subject) || rank(paused.priority) >= rank(priority)) continue;
       const dueAt = dueWithoutPause(paused, this.courseOf(paused), this.now);
-      this.change(paused, { ...paused, snooze: null, dueAt }, 'snooze_broken', { untold: 'already_told' });
+      this.change(paused, { ...paused, nextLevel: paused.level + 1, snooze: null, dueAt }, 'snooze_broken', { untold: 'already_told' });
     }
   }
 }

@@ -38,7 +38,7 @@ function begin(moment: Moment, condition: Condition, priority: Priority): void {
 function fresh(moment: Moment, { subject, rule, kind, message, watched, evidence }: Condition, priority: Priority): Alarm {
   return {
     id: moment.newId(), subject, rule, kind, priority, message, watched: watched === true, evidence: bounded(evidence), count: 1, raisedAt: moment.now,
-    phase: 'active', revision: 1, prioritySince: 1, level: 0, toldAt: null, dueAt: null, held: false, snooze: null, acknowledgedBy: null, resume: null,
+    phase: 'active', revision: 1, prioritySince: 1, level: 0, nextLevel: 1, toldAt: null, dueAt: null, held: false, snooze: null, acknowledgedBy: null, resume: null,
   };
 }
 
@@ -80,7 +80,7 @@ function heldShorter(moment: Moment, before: Alarm, seen: Alarm): Alarm {
 /** An answer to the lower priority was no answer to this one. */
 function heighten(moment: Moment, before: Alarm, seen: Alarm, details: Details): void {
   const revision = before.revision + 1;
-  const alarm: Alarm = { ...seen, revision, prioritySince: revision, level: 0, held: false, snooze: null, acknowledgedBy: null };
+  const alarm: Alarm = { ...seen, revision, prioritySince: revision, level: 0, nextLevel: 1, held: false, snooze: null, acknowledgedBy: null };
   if (alarm.phase !== 'pending') return tell(moment, before, { ...alarm, phase: 'active' }, 'priority_raised', Millis(0), details);
   const dueAt = Millis(Math.min(alarm.dueAt ?? moment.now, moment.now + moment.courseOf(alarm).delay));
   moment.change(before, { ...alarm, dueAt }, 'priority_raised', { ...details, untold: 'delay' });

@@ -10,11 +10,12 @@ export type Why =
   | 'repeated'
   | 'raised_again'
   | 'priority_raised'
-  /** A time was over: the notification delay; the level's time to answer; the same at the last level; the quiet hold. */
+  /** A time was over: the notification delay; the level's time to answer; the same at the last level; the quiet hold; a relapse's wait. */
   | 'delay_over'
   | 'escalated'
   | 'told_again'
   | 'hold_over'
+  | 'episode_over'
   /** It persists for so long after it was acknowledged that it alarms once more. */
   | 'realarm'
   | 'acknowledged'

@@ -8,7 +8,7 @@ import type { Details, Notification, Why } from './step.ts';
 export const UNNOTICED = Seconds(30);
 
 /**
- * Tells the people of the level after `after.level`, or of the last one again. In quiet hours what can wait is held back instead, once:
+ * Tells the people of the level that is next. In quiet hours what can wait is held back instead, once:
  * what has been held back already is told. `late`: how long ago that should have happened.
  */
 export function tell(moment: Moment, before: Alarm | undefined, after: Alarm, why: Why, late: Millis = Millis(0), details: Details = {}): void {
@@ -16,10 +16,10 @@ export function tell(moment: Moment, before: Alarm | undefined, after: Alarm, wh
   const wait = moment.quiet && !after.held ? quietHold(policy, after) : Millis(0);
   if (wait !== 0) return moment.change(before, { ...after, held: true, dueAt: laterBy(now, wait) }, why, { ...details, untold: 'quiet' });
   const { levels } = moment.courseOf(after);
-  const level = Math.min(after.level + 1, levels.length);
+  const level = Math.min(after.nextLevel, levels.length);
   const { to, within } = levels[level - 1] as Level;
   const told: Notification = { level, levels: levels.length, to: peopleOf(policy, to), ...(late > UNNOTICED ? { unobserved: late } : {}) };
-  moment.change(before, { ...after, held: false, level, toldAt: now, dueAt: Millis(now + within) }, why, { ...details, told });
+  moment.change(before, { ...after, held: false, level, nextLevel: level + 1, toldAt: now, dueAt: Millis(now + within) }, why, { ...details, told });
 }
 
 /** How long quiet hours hold back a notification; null: until they end. */

@@ -1,6 +1,8 @@
 import { Millis } from '../quantity.ts';
 import type { Alarm } from './alarm.ts';
 import type { Moment } from './moment.ts';
+import type { Course } from './policy.ts';
+import type { Why } from './step.ts';
 import { tell } from './tell.ts';
 
 /**
@@ -27,7 +29,7 @@ function fire(moment: Moment, alarm: Alarm): void {
     case 'pending':
       return tell(moment, alarm, { ...alarm, phase: 'active' }, 'delay_over', late);
     case 'acknowledged':
-      return tell(moment, alarm, { ...alarm, phase: 'active', revision: alarm.revision + 1, level: 0, acknowledgedBy: null }, 'realarm', late);
+      return tell(moment, alarm, { ...alarm, phase: 'active', revision: alarm.revision + 1, level: 0, nextLevel: 1, acknowledgedBy: null }, 'realarm', late);
     case 'active':
     case 'latched':
       return goOn(moment, alarm, late);
@@ -35,10 +37,15 @@ function fire(moment: Moment, alarm: Alarm): void {
 }
 
 function goOn(moment: Moment, alarm: Alarm, late: Millis): void {
-  // Nobody has answered, but the time of the level was paused: it has it again.
-  if (alarm.snooze !== null) return tell(moment, alarm, { ...alarm, snooze: null, level: Math.max(0, alarm.level - 1) }, 'snooze_ended', late);
+  if (alarm.snooze !== null) return tell(moment, alarm, { ...alarm, snooze: null }, 'snooze_ended', late);
   if (alarm.held) return tell(moment, alarm, alarm, 'hold_over', late);
-  tell(moment, alarm, alarm, alarm.level < moment.courseOf(alarm).levels.length ? 'escalated' : 'told_again', late);
+  tell(moment, alarm, alarm, whyNow(alarm, moment.courseOf(alarm)), late);
+}
+
+/** An alarm that was told to nobody since it became active is a relapse of what somebody acknowledged. */
+function whyNow({ level, nextLevel }: Alarm, { levels }: Course): Why {
+  if (level === 0) return 'episode_over';
+  return level < Math.min(nextLevel, levels.length) ? 'escalated' : 'told_again';
 }
 
 /** What waited for the end of quiet hours is due now. */
