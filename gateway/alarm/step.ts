@@ -52,7 +52,7 @@ export type Notification = Readonly<{
   levels: number;
   /** Names of people in the policy, each once. Empty where it names nobody: then it is for whoever looks at the pages. */
   to: readonly string[];
-  /** How long it was due with nobody there to tell it, because the gateway was away. Absent up to {@link UNNOTICED}. */
+  /** How long it was due with nobody there to tell it, because the gateway was away. Absent up to half a minute: timers are always late. */
   unobserved?: Millis;
 }>;
 

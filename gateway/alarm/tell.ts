@@ -5,7 +5,7 @@ import { peopleOf, type AlarmPolicy, type Level } from './policy.ts';
 import type { Details, Notification, Why } from './step.ts';
 
 /** A timer comes a little late: only what is more than this says that the gateway was away. */
-export const UNNOTICED = Seconds(30);
+const UNNOTICED = Seconds(30);
 
 /**
  * Tells the people of the level that is next. In quiet hours what can wait is held back instead, once:

@@ -57,7 +57,8 @@ const course = (what: string, defaults: Defaults) =>
         .prefault(defaults.latched)
         .describe(`Whether it stays until somebody acknowledges it, also when it is over. Default ${defaults.latched}.`),
     })
-    .superRefine(checkCourse, ALWAYS)
+    // Not while one of them is wrong: a number without its unit is no duration that others could be compared with.
+    .superRefine(checkCourse)
     .transform((given): Course => given)
     .prefault({})
     .describe(`How alarms of ${what} go.`);
@@ -105,7 +106,7 @@ const quiet = z
     mediumDelay: setting(duration(NONE, LONGEST), '30min', 'How late medium priority may be told in quiet hours, a duration.'),
     watchLimit: setting(duration(NONE, LONGEST), '15min', 'How late it may be told in quiet hours, at any priority, that a person under watch is not seen, a duration.'),
   })
-  .superRefine(checkQuiet, ALWAYS)
+  .superRefine(checkQuiet)
   .prefault({})
   .transform(({ timeZone: zone = 'UTC', ...given }): QuietHours => ({ timeZone: zone, ...given }))
   .describe('Hours in which people are not woken for what can wait.');

@@ -26,10 +26,10 @@ function turnsOf(all: readonly Happening[], rules: AlarmPolicy): readonly Turn[]
   });
 }
 
-function property(what: string, holds: (turns: readonly Turn[], rules: AlarmPolicy, all: readonly Happening[]) => void): void {
-  it(what, { timeout: TIMEOUT }, () => {
-    fc.assert(fc.property(story, ({ all, rules }) => holds(turnsOf(all, rules), rules, all)), { numRuns: RUNS });
-  });
+type Told = Readonly<{ turns: readonly Turn[]; rules: AlarmPolicy; all: readonly Happening[] }>;
+
+function assertAlways(holds: (told: Told) => void): void {
+  fc.assert(fc.property(story, ({ all, rules }) => holds({ turns: turnsOf(all, rules), rules, all })), { numRuns: RUNS });
 }
 
 const stepsOf = (turns: readonly Turn[]): readonly Step[] => turns.flatMap(({ steps }) => steps);
@@ -53,18 +53,18 @@ function publicPart({ at, id, from, to, why, priority, by, level, unobserved, un
 }
 
 describe('whatever happens', () => {
-  property('the steps are those of a twin that keeps nothing but the past', (turns, rules, all) => {
+  it('the steps are those of a twin that keeps nothing but the past', { timeout: TIMEOUT }, () => assertAlways(({ turns, rules, all }) => {
     expect(stepsOf(turns).map(asMark)).toEqual(Twin.marks(all, rules).map(publicPart));
-  });
+  }));
 
-  property('one condition has one alarm at most, and there are no more than may be', (turns, rules) => {
+  it('one condition has one alarm at most, and there are no more than may be', { timeout: TIMEOUT }, () => assertAlways(({ turns, rules }) => {
     for (const { after: { alarms } } of turns) {
       expect(alarms.length).toBeLessThanOrEqual(rules.most);
       for (const [i, alarm] of alarms.entries()) expect(alarms.slice(i + 1).some((other) => sameKey(alarm, other))).toBe(false);
     }
-  });
+  }));
 
-  property('steps are numbered without gaps, no clock goes back, and each begins where the last of its alarm ended', (turns) => {
+  it('steps are numbered without gaps, no clock goes back, and each begins where the last of its alarm ended', { timeout: TIMEOUT }, () => assertAlways(({ turns }) => {
     const phases = new Map<number, string>();
     let at = 0;
     for (const [i, each] of stepsOf(turns).entries()) {
@@ -74,18 +74,18 @@ describe('whatever happens', () => {
       if (each.about !== null) expect(each.from).toBe(phases.get(each.alarm) ?? 'none');
       if (each.about !== null) phases.set(each.alarm, each.to);
     }
-  });
+  }));
 
-  property('everything that is raised tells somebody, or says why not', (turns) => {
+  it('everything that is raised tells somebody, or says why not', { timeout: TIMEOUT }, () => assertAlways(({ turns }) => {
     for (const { input, steps } of turns) {
       if (input.type !== 'raised') continue;
       const { subject, rule } = input.condition;
       const own = steps.filter(({ about }) => about !== null && sameKey(about, { subject, rule }));
       expect(own.some(({ why, told, untold }) => ['raised', 'repeated', 'raised_again', 'priority_raised', 'no_room'].includes(why) && (told === undefined) !== (untold === undefined))).toBe(true);
     }
-  });
+  }));
 
-  property('what persists at high priority is silent for no longer than its re-alarm time', (turns, rules) => {
+  it('what persists at high priority is silent for no longer than its re-alarm time', { timeout: TIMEOUT }, () => assertAlways(({ turns, rules }) => {
     // When a person or a notification last spoke of it, or it began to persist or to be high.
     const heard = new Map<number, number>();
     for (const { at, steps, after, before } of turns) {
@@ -100,9 +100,9 @@ describe('whatever happens', () => {
       // Dropped it is not, either.
       for (const alarm of before.alarms) if (alarm.priority === 'high' && persists(alarm)) expect(steps.some(({ alarm: id, why }) => id === alarm.id && why === 'dropped')).toBe(false);
     }
-  });
+  }));
 
-  property('a pause says who, and ends in time', (turns, rules) => {
+  it('a pause says who, and ends in time', { timeout: TIMEOUT }, () => assertAlways(({ turns, rules }) => {
     const began = new Map<number, number>();
     for (const { at, steps, after } of turns) {
       for (const { alarm, why, by, at: when } of steps) {
@@ -120,9 +120,9 @@ describe('whatever happens', () => {
         expect(alarm.dueAt).toBe(alarm.snooze.until);
       }
     }
-  });
+  }));
 
-  property('nobody is told while it is paused or acknowledged, and each alarm is told once at a time', (turns) => {
+  it('nobody is told while it is paused or acknowledged, and each alarm is told once at a time', { timeout: TIMEOUT }, () => assertAlways(({ turns }) => {
     for (const { steps, before, at } of turns) {
       for (const { alarm, why } of steps.filter((each) => each.told !== undefined)) {
         const was = before.alarms.find(({ id }) => id === alarm);
@@ -133,17 +133,17 @@ describe('whatever happens', () => {
       const byTimer = steps.filter(({ why, told }) => told !== undefined && !['raised', 'priority_raised', 'no_room'].includes(why)).map(({ alarm }) => alarm);
       expect(new Set(byTimer).size).toBe(byTimer.length);
     }
-  });
+  }));
 
-  property('people are told level by level, and nobody who is not in the policy', (turns, rules) => {
+  it('people are told level by level, and nobody who is not in the policy', { timeout: TIMEOUT }, () => assertAlways(({ turns, rules }) => {
     for (const { about, told, why } of stepsOf(turns)) {
       if (about === null || told === undefined || why === 'no_room') continue;
       const { levels } = courseOf(rules, about);
       expect(told).toMatchObject({ levels: levels.length, to: peopleOf(rules, levels[told.level - 1]?.to ?? []) });
     }
-  });
+  }));
 
-  property('a state that was written down and read again at any point goes on the same', (turns, rules, all) => {
+  it('a state that was written down and read again at any point goes on the same', { timeout: TIMEOUT }, () => assertAlways(({ turns, rules, all }) => {
     let state = NO_ALARMS;
     const steps = all.flatMap(([at, input]) => {
       const stepped = step(JSON.parse(JSON.stringify(state)) as AlarmState, input, Millis(at), rules);
@@ -152,9 +152,9 @@ describe('whatever happens', () => {
     });
     expect(steps).toEqual(stepsOf(turns));
     expect(JSON.parse(JSON.stringify(state))).toEqual(turns.at(-1)?.after ?? NO_ALARMS);
-  });
+  }));
 
-  property('asking before a timer is due does nothing, and asking then does something', (turns, rules) => {
+  it('asking before a timer is due does nothing, and asking then does something', { timeout: TIMEOUT }, () => assertAlways(({ turns, rules }) => {
     for (const { at, after } of turns) {
       const wait = dueIn(after, Millis(at));
       if (wait === undefined) {
@@ -165,13 +165,13 @@ describe('whatever happens', () => {
       expect(step(after, { type: 'timer' }, Millis(at + wait - 1), rules).steps).toEqual([]);
       expect(step(after, { type: 'timer' }, Millis(at + wait), rules).steps.length).toBeGreaterThan(0);
     }
-  });
+  }));
 
-  property('timers that are asked for in vain change nothing', (turns, rules, all) => {
+  it('timers that are asked for in vain change nothing', { timeout: TIMEOUT }, () => assertAlways(({ turns, rules, all }) => {
     const more = all.flatMap(([at, input], i): Happening[] => {
       const wait = dueIn(turns[i]?.after ?? NO_ALARMS, Millis(at)) ?? 5000;
       return [[at, input], [Math.min(at + wait - 1, all[i + 1]?.[0] ?? Infinity), { type: 'timer' }]];
     });
     expect(stepsOf(turnsOf(more, rules))).toEqual(stepsOf(turns));
-  });
+  }));
 });

@@ -67,7 +67,7 @@ export function play(scene: Scene, policy: AlarmPolicy = POLICY, from: AlarmStat
 }
 
 /** A step in a line: `second #alarm from>to why`, then who did it, why it was refused, and who is told or why nobody is. */
-export function line({ at, alarm, from, to, why, by, refusal, told, untold }: Step): string {
+function line({ at, alarm, from, to, why, by, refusal, told, untold }: Step): string {
   const missed = told?.unobserved === undefined ? '' : ` unobserved ${told.unobserved / 1000}`;
   return [
     `${at / 1000} #${alarm} ${from}>${to} ${why}`,
