@@ -189,6 +189,16 @@ export function timeZone(): z.ZodType<string, string> {
   });
 }
 
+/** A time of the day in minutes after midnight, 00:00 to 24:00. In YAML it needs quotes. */
+export function timeOfDay(): z.ZodType<number, string> {
+  const pattern = '^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$';
+  return text('a time of the day in quotes, such as "22:00"', { pattern, examples: ['22:00', '06:30'] }, (value) => {
+    if (!new RegExp(pattern).test(value)) throw new RangeError('');
+    const [hours, minutes] = value.split(':').map(Number);
+    return 60 * (hours as number) + (minutes as number);
+  });
+}
+
 /** The path of a serial port. `/dev/ttyUSB0` is refused: which device that is depends on the order of plugging in. */
 export function serialPath(): z.ZodType<string, string> {
   const expected = 'the absolute path of a serial port that stays the same, such as "/dev/serial/by-id/usb-…"';

@@ -97,6 +97,55 @@ export function checkRelay(relay: unknown, to: Report): void {
   }
 }
 
+/** Nothing may silence an alarm for longer than its re-alarm time: what does not alarm again is forgotten by those who heard it. */
+export function checkCourse(course: unknown, to: Report): void {
+  const { realarm, levels, ...others } = fieldsOf(course);
+  if (!isNumber(realarm)) return;
+  const judge = (time: unknown, path: PropertyKey[]): void => {
+    if (isNumber(time) && time > realarm) report(to, path, "expected a duration not longer than 'realarm'");
+  };
+  for (const name of ['delay', 'snooze', 'episode']) judge(others[name], [name]);
+  if (Array.isArray(levels)) for (const [index, level] of levels.entries()) judge(fieldsOf(level)['within'], ['levels', index, 'within']);
+}
+
+const PRIORITIES = ['high', 'medium', 'low'];
+
+/** A level that reaches nobody would look like an escalation; a role that is called like a person would reach both. */
+export function checkAlarms(alarms: unknown, to: Report): void {
+  const sections = fieldsOf(alarms);
+  const people = Array.isArray(sections['people']) ? sections['people'].map(fieldsOf) : [];
+  const names = people.map(({ name }) => name);
+  reportRepeats(to, names, (index) => ['people', index, 'name'], 'name');
+  const roles = new Set(people.flatMap((person) => (Array.isArray(person['roles']) ? (person['roles'] as readonly unknown[]) : [])));
+  for (const [index, name] of names.entries()) {
+    if (isText(name) && (roles.has(name) || name === 'everyone')) report(to, ['people', index, 'name'], `'${name}' is a role, too`);
+  }
+  const known = new Set(['everyone', ...names, ...roles]);
+  for (const kind of ['physiological', 'technical']) for (const priority of PRIORITIES) checkLevels(sections, [kind, priority], known, to);
+}
+
+function checkLevels(sections: Fields, [kind, priority]: [string, string], known: ReadonlySet<unknown>, to: Report): void {
+  const { levels } = fieldsOf(fieldsOf(sections[kind])[priority]);
+  if (!Array.isArray(levels)) return;
+  for (const [index, level] of levels.entries()) {
+    const { to: names } = fieldsOf(level);
+    if (!Array.isArray(names)) continue;
+    for (const [at, name] of names.entries()) {
+      if (isText(name) && !known.has(name)) report(to, [kind, priority, 'levels', index, 'to', at], `'${name}' is neither a name nor a role in 'people'`);
+    }
+  }
+}
+
+export function checkQuiet(quiet: unknown, to: Report): void {
+  const { hours, timeZone } = fieldsOf(quiet);
+  if (!Array.isArray(hours)) return;
+  if (hours.length > 0 && timeZone === undefined) report(to, [], "missing 'timeZone'; expected one where there are 'hours'");
+  for (const [index, each] of hours.entries()) {
+    const { from, until } = fieldsOf(each);
+    if (isNumber(from) && (from === until || from === 24 * 60)) report(to, ['hours', index], "expected 'from' before 24:00 and not the same as 'until'");
+  }
+}
+
 /** Names label metrics; a key counted twice would make a quorum of fewer nodes than it says. */
 export function checkHospitals(gateway: unknown, to: Report): void {
   const { hospitals, chain } = fieldsOf(gateway);

@@ -10,9 +10,7 @@ import { Bytes, KiB, Millis, MiB, Minutes, Seconds } from '../quantity.ts';
 import { DEFAULT_RULES } from './default-rules.ts';
 import { address, addressOrNone, brokerAddress, count, deviceId, duration, hostOrAddress, line, name, number, publicKey, serialPath, size, timeZone, topicFilter, usbNumber, webAddress, word } from './fields.ts';
 import { checkBridges, checkHospitals, checkMqtt, checkNames, checkProfiles, checkPublicKeys, checkRelay, checkRule, checkRuleIds, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
-
-/** A relation between settings is judged even while one of them is wrong, so that a file's problems are all told at once. */
-const ALWAYS = { when: () => true };
+import { ALWAYS, setting } from './setting.ts';
 
 const MOST_HOSPITALS = 1000;
 const MOST_RULES = 1000;
@@ -20,13 +18,6 @@ const MOST_SERIAL_LINES = 64;
 const MOST_BRIDGES = 16;
 const MOST_PROFILES = 1000;
 const MOST_DEVICES_OF_A_PROFILE = 1000;
-
-type Leaf = z.ZodType<unknown, string | number>;
-
-/** A setting that has a default: what it is, what holds when it is left out, and what it means with its unit. */
-function setting<Kind extends Leaf>(kind: Kind, fallback: z.input<Kind>, meaning: string): z.ZodPrefault<Kind> {
-  return z.prefault(kind, fallback).describe(`${meaning} Default ${fallback}.`);
-}
 
 const folderOrFile = (what: string): z.ZodType<string, string> => line(`${what}, absolute or relative to the working directory,`, 4096);
 const folder = (): z.ZodType<string, string> => folderOrFile('a folder');
