@@ -29,7 +29,7 @@ export type Condition = Readonly<{
   priority: Priority;
   /** For people: what is wrong. */
   message: string;
-  /** Technical only: because of it a person under watch is not seen. Quiet hours do not hold it back for long. */
+  /** Because of it a person under watch is not seen, as when a sensor is lost. Quiet hours do not hold it back for long. */
   watched?: true;
   evidence: Evidence | null;
 }>;

@@ -6,7 +6,7 @@ import { aboutOf, type Moment } from './moment.ts';
 import { peopleOf, type AlarmPolicy } from './policy.ts';
 import { hasRoomFor } from './room.ts';
 import type { Details, Untold } from './step.ts';
-import { laterBy, quietHold, tell } from './tell.ts';
+import { earlier, laterBy, quietHold, tell } from './tell.ts';
 
 /** A condition was raised: the first time, while its alarm lives, or soon after it was over. Makes at least one step, which tells somebody or says why not. */
 export function raise(moment: Moment, condition: Condition): void {
@@ -73,8 +73,7 @@ function resumed(moment: Moment, alarm: Alarm, { phase, at }: NonNullable<Alarm[
 /** Quiet hours hold it back for a shorter time once a person under watch is not seen because of it. */
 function heldShorter(moment: Moment, before: Alarm, seen: Alarm): Alarm {
   if (!seen.held || seen.watched === before.watched) return seen;
-  const limit = laterBy(moment.now, quietHold(moment.policy, seen));
-  return limit === null || (seen.dueAt !== null && seen.dueAt <= limit) ? seen : { ...seen, dueAt: limit };
+  return { ...seen, dueAt: earlier(seen.dueAt, laterBy(moment.now, quietHold(moment.policy, seen))) };
 }
 
 /** An answer to the lower priority was no answer to this one. */

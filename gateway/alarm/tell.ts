@@ -23,11 +23,16 @@ export function tell(moment: Moment, before: Alarm | undefined, after: Alarm, wh
 }
 
 /** How long quiet hours hold back a notification; null: until they end. */
-export function quietHold({ quiet }: AlarmPolicy, { kind, priority, watched }: Pick<Alarm, 'kind' | 'priority' | 'watched'>): Millis | null {
+export function quietHold({ quiet }: AlarmPolicy, { priority, watched }: Pick<Alarm, 'priority' | 'watched'>): Millis | null {
   if (priority === 'high') return Millis(0);
   const usual = priority === 'medium' ? quiet.mediumDelay : null;
-  if (kind === 'physiological' || !watched) return usual;
-  return usual === null ? quiet.watchLimit : Millis(Math.min(usual, quiet.watchLimit));
+  return watched ? earlier(usual, quiet.watchLimit) : usual;
+}
+
+/** Null: never. */
+export function earlier(a: Millis | null, b: Millis | null): Millis | null {
+  if (a === null || b === null) return a ?? b;
+  return Millis(Math.min(a, b));
 }
 
 /** `wait` null: never by itself. */

@@ -41,7 +41,7 @@ const priority = fc.constantFrom('high' as const, 'medium' as const, 'medium' as
 const answer = { pick: fc.nat(5), revision: fc.constantFrom(0, 0, 0, 0, 0, 0, -1, 1), by: fc.constantFrom({ id: 'ann', role: 'nurse' }, { id: 'cho', role: 'doctor' }) };
 
 const move: fc.Arbitrary<Move> = fc.oneof(
-  { weight: 6, arbitrary: fc.tuple(what, priority, fc.boolean()).map(([key, asked, watched]) => raised({ ...key, priority: asked, ...(watched && key.kind === 'technical' ? { watched: true } : {}) })) },
+  { weight: 6, arbitrary: fc.tuple(what, priority, fc.boolean()).map(([key, asked, watched]) => raised({ ...key, priority: asked, ...(watched ? { watched: true } : {}) })) },
   { weight: 4, arbitrary: fc.tuple(what, fc.nat(9)).map(([{ subject: who, rule }, gone]): Move => ({ type: 'cleared', key: { subject: who, rule }, ...(gone === 0 ? { withdrawn: true } : {}) })) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('acknowledge' as const), ...answer }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('snooze' as const), ...answer, time: seconds(-1, 40) }) },

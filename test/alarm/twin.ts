@@ -149,9 +149,9 @@ export class Twin {
     return all[at]?.hold === undefined ? undefined : at;
   }
 
-  #holdFor({ kind, priority, watched }: Pick<Mark, 'kind' | 'priority' | 'watched'>): number {
+  #holdFor({ priority, watched }: Pick<Mark, 'priority' | 'watched'>): number {
     const { mediumDelay, watchLimit } = this.#policy.quiet;
-    const limits = [priority === 'high' ? 0 : priority === 'medium' ? mediumDelay : Infinity, kind === 'technical' && watched ? watchLimit : Infinity];
+    const limits = [priority === 'high' ? 0 : priority === 'medium' ? mediumDelay : Infinity, watched ? watchLimit : Infinity];
     return Math.min(...limits);
   }
 
