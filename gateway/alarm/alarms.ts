@@ -12,13 +12,14 @@ import { endQuiet, fireTimers } from './timers.ts';
 /**
  * Takes one input at the steady instant `now`: first whatever was due before it, then the input, then what it made due at once. Pure: the
  * same state, input, instant and policy give the same steps and the same state, which is `state` itself when nothing changed. An instant
- * before the last one counts as the last one. Never throws; an answer that cannot be taken is a step that says why.
+ * before the last one counts as the last one, and only whole milliseconds count. Never throws; an answer that cannot be taken is a
+ * step that says why.
  *
  * Whoever calls MUST keep the new state together with the steps, and SHOULD call with a `timer` input when {@link dueIn} has passed;
  * later is safe, earlier is for nothing.
  */
 export function step(state: AlarmState, input: AlarmInput, now: Millis, policy: AlarmPolicy): Readonly<{ state: AlarmState; steps: readonly Step[] }> {
-  const moment = new Moment(state, Millis(Math.max(now, state.now)), policy);
+  const moment = new Moment(state, Millis(Math.max(Math.floor(now), state.now)), policy);
   fireTimers(moment);
   apply(moment, input);
   fireTimers(moment);

@@ -27,7 +27,7 @@ export function snooze(moment: Moment, { alarm: id, revision, time, by }: Snooze
   const { now } = moment;
   const { snooze: longest, realarm } = moment.courseOf(found);
   const since = found.snooze?.since ?? now;
-  const until = Millis(Math.min(now + time, since + longest, (found.toldAt ?? now) + realarm));
+  const until = Millis(Math.min(now + Math.floor(time), since + longest, (found.toldAt ?? now) + realarm));
   // Not a number is no time, either.
   if (!(until > now)) return refuse(moment, id, by, 'no_time_left');
   // Nobody has answered, but the time of the level is paused: it is told again and has all of it.

@@ -369,6 +369,12 @@ describe('a step', () => {
     ]);
   });
 
+  it('counts whole milliseconds, as entries of the chain do', () => {
+    const { state, steps } = play([[0.0007, raised()], [5.0009, pause(10.0005)], [15.0049, timer], [15.0051, timer]]);
+    expect(steps.map(({ at, next }) => [at, next])).toEqual([[0, 60_000], [5000, 15_000], [15_004, 75_004]]);
+    expect(alarmOf(state).toldAt).toBe(15_004);
+  });
+
   it('gives the same state back when nothing changed', () => {
     const { state } = play([[0, raised()]]);
     for (const input of [timer, quiet(false), cleared({ rule: 'fever' })]) expect(step(state, input, Seconds(30), POLICY).state).toBe(state);
