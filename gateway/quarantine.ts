@@ -5,7 +5,7 @@ import type { DeriveStore, Quarantined } from './derive/derive-store.ts';
 import { UsageError, type QuarantineReason } from './errors.ts';
 import { framesOf } from './frame-codec.ts';
 import type { Journal } from './ingest/journal.ts';
-import { Bytes } from './quantity.ts';
+import { Bytes, MiB } from './quantity.ts';
 import type { AcceptedFrame, Sequence } from './reading.ts';
 
 export type QuarantineFilter = Readonly<{ device?: string; reason?: QuarantineReason }>;
@@ -79,8 +79,26 @@ export async function retryPage(sources: QuarantineSources, from: Sequence, filt
   const { quarantined, next } = await quarantinePage(sources, from, filter);
   const messages = quarantined.filter(({ device }) => device !== '');
   const actions = await Promise.all(messages.map((each) => retryOf(sources.journal, each)));
-  if (actions.length > 0) await sources.carryOut(actions);
+  for (const batch of batches(actions)) await sources.carryOut(batch);
   return { retried: actions.length, next };
+}
+
+/** A record of the journal is written and read as a whole. */
+const BATCH: Bytes = MiB(1);
+
+/** In their order, each of one action at least. */
+function batches(actions: readonly Uint8Array[]): readonly (readonly Uint8Array[])[] {
+  const all: Uint8Array[][] = [];
+  let size: number = BATCH;
+  for (const action of actions) {
+    if (size + action.length > BATCH) {
+      all.push([]);
+      size = 0;
+    }
+    all.at(-1)?.push(action);
+    size += action.length;
+  }
+  return all;
 }
 
 /** As {@link retryPage}, for one frame. Throws {@link UsageError} when it is not in quarantine. */

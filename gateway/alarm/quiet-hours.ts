@@ -1,4 +1,5 @@
 import type { UnixMillis } from '../quantity.ts';
+import { wallClockAt } from '../wall-clock.ts';
 import { DAYS, type Day, type QuietHours, type QuietWindow } from './policy.ts';
 
 /**
@@ -22,9 +23,9 @@ function covers({ from, until, days }: QuietWindow, day: Day, minute: number): b
 const dayBefore = (day: Day): Day => DAYS[(DAYS.indexOf(day) + DAYS.length - 1) % DAYS.length] as Day;
 
 function shownAt(at: UnixMillis, timeZone: string): Readonly<{ day: Day; minute: number }> {
-  const format = new Intl.DateTimeFormat('en-US-u-ca-iso8601-nu-latn', { timeZone, hourCycle: 'h23', weekday: 'short', hour: 'numeric', minute: 'numeric' });
-  const shown = new Map(format.formatToParts(at).map(({ type, value }) => [type, value]));
-  const day = DAYS.find((each) => each === shown.get('weekday')?.toLowerCase());
-  if (day === undefined) throw new RangeError(`no day of the week in ${timeZone}`);
-  return { day, minute: 60 * Number(shown.get('hour')) + Number(shown.get('minute')) };
+  const shown = wallClockAt(at, timeZone);
+  if (shown === undefined) throw new RangeError(`no time zone of this machine is called ${timeZone}`);
+  const { year, month, day, hour, minute } = shown;
+  // DAYS begin on Monday, getUTCDay counts from Sunday.
+  return { day: DAYS[(new Date(Date.UTC(year, month - 1, day)).getUTCDay() + 6) % DAYS.length] as Day, minute: 60 * hour + minute };
 }

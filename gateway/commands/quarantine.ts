@@ -1,5 +1,5 @@
 import { QUARANTINE_REASONS, UsageError, type QuarantineReason } from '../errors.ts';
-import type { QuarantineFilter, QuarantinedFrame } from '../quarantine.ts';
+import type { QuarantineFilter, QuarantinePage, QuarantinedFrame, RetryPage } from '../quarantine.ts';
 import { Sequence } from '../reading.ts';
 import type { AdministrationApi } from '../web/control.ts';
 import { administer } from './administer.ts';
@@ -73,10 +73,10 @@ async function list(args: Arguments, environment: Environment): Promise<number> 
   return 0;
 }
 
-async function collect(api: AdministrationApi, filter: QuarantineFilter, limit: number): Promise<{ quarantined: Awaited<ReturnType<AdministrationApi['quarantine']>>['quarantined']; more: boolean }> {
-  const found: Awaited<ReturnType<AdministrationApi['quarantine']>>['quarantined'][number][] = [];
+async function collect(api: AdministrationApi, filter: QuarantineFilter, limit: number): Promise<Readonly<{ quarantined: QuarantinePage['quarantined']; more: boolean }>> {
+  const found: QuarantinePage['quarantined'][number][] = [];
   for (let next: number | null = 1; next !== null && found.length <= limit; ) {
-    const page = await api.quarantine(Sequence(next), filter);
+    const page: QuarantinePage = await api.quarantine(Sequence(next), filter);
     found.push(...page.quarantined);
     next = page.next;
   }
@@ -130,7 +130,7 @@ async function retryAll(api: AdministrationApi, { out, err }: Environment, filte
   const before = (await api.status()).totals.recovered;
   let retried = 0;
   for (let next: number | null = 1; next !== null; ) {
-    const page: Awaited<ReturnType<AdministrationApi['retryQuarantine']>> = await api.retryQuarantine(Sequence(next), filter);
+    const page: RetryPage = await api.retryQuarantine(Sequence(next), filter);
     retried += page.retried;
     next = page.next;
     if (next !== null) err(`${counted(retried, 'message')} tried again …`);

@@ -106,7 +106,7 @@ export function factsOf(state: SubjectState, { at: now, local }: When, freshFor 
     value: latest,
     activity: activity?.activity ?? 'unknown',
     room: place.kind === 'room' ? place.room : undefined,
-    hour: local === undefined ? undefined : local.hour + (local.minute % 60) / 60,
+    hour: local === undefined ? undefined : local.hour + local.past / 60,
     mean: (measurement, window) => looked(measurement, window)?.mean,
     lowest: (measurement, window) => looked(measurement, window)?.lowest,
     highest: (measurement, window) => looked(measurement, window)?.highest,

@@ -31,7 +31,8 @@ import type { UnixMillis } from '../quantity.ts';
 import type { Doubt } from '../reading.ts';
 import type { Channel, Decoded, Decoder, DecoderInput, Notice } from './decoder.ts';
 import { DATE_TIME_SIZE, dateTime, float, sfloat } from './ieee11073.ts';
-import { localTime, plusMinutes, type WallClock } from './local-time.ts';
+import type { WallClock } from '../wall-clock.ts';
+import { localTime, plusMinutes } from './local-time.ts';
 
 /** Payload: the value of a characteristic, byte for byte. Topic: `[<address>/]<characteristic>`. */
 export const gatt: Decoder = {

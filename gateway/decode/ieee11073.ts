@@ -3,7 +3,8 @@
  * Bluetooth. Bytes come as GATT has them, least significant first; in 11073-20601 itself the most significant comes first.
  */
 
-import { isWallClock, type WallClock } from './local-time.ts';
+import type { WallClock } from '../wall-clock.ts';
+import { isWallClock } from './local-time.ts';
 
 const SFLOAT_SPECIAL: ReadonlySet<number> = new Set([0x07fe, 0x07ff, 0x0800, 0x0801, 0x0802]);
 const FLOAT_SPECIAL: ReadonlySet<number> = new Set([0x007f_fffe, 0x007f_ffff, 0x0080_0000, 0x0080_0001, 0x0080_0002]);

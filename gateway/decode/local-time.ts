@@ -1,9 +1,7 @@
 /** Local wall-clock time without an offset, as devices with a clock but no network give it, made an instant. */
 
 import { UnixMillis } from '../quantity.ts';
-
-/** What a clock on the wall shows, in the Gregorian calendar; `month` and `day` count from 1. */
-export type WallClock = Readonly<{ year: number; month: number; day: number; hour: number; minute: number; second: number }>;
+import { wallClockAt, type WallClock } from '../wall-clock.ts';
 
 /** The years a GATT Date Time can hold (GATT Specification Supplement, Date Time): the Gregorian calendar, four digits. */
 const FIRST_YEAR = 1582;
@@ -43,40 +41,20 @@ export function plusMinutes(clock: WallClock, minutes: number): WallClock {
  */
 export function localTime(clock: WallClock, timeZone: string): UnixMillis | undefined {
   if (!isWallClock(clock)) return undefined;
-  const format = formatFor(timeZone);
-  if (format === undefined) return undefined;
   const wanted = asUtc(clock);
-  const instantBy = (near: number): number => wanted - (shownAt(near, format) - near);
+  const instantBy = (near: number): number | undefined => {
+    const shown = shownAt(near, timeZone);
+    return shown === undefined ? undefined : wanted - (shown - near);
+  };
   // No zone is a day from Greenwich, nor changes its clocks twice in two days: these are the offsets before and after a change.
   const [before, after] = [instantBy(wanted - DAY), instantBy(wanted + DAY)];
-  const meant = shownAt(before, format) !== wanted && shownAt(after, format) === wanted ? after : before;
+  if (before === undefined || after === undefined) return undefined;
+  const meant = shownAt(before, timeZone) !== wanted && shownAt(after, timeZone) === wanted ? after : before;
   return UnixMillis(meant);
 }
 
-/** What clocks show at `instant`, as milliseconds as if they stood in Greenwich. */
-function shownAt(instant: number, format: Intl.DateTimeFormat): number {
-  const shown = new Map(format.formatToParts(instant).map(({ type, value }) => [type, Number(value)]));
-  const part = (type: Intl.DateTimeFormatPartTypes): number => shown.get(type) ?? Number.NaN;
-  return asUtc({
-    year: part('year'), month: part('month'), day: part('day'), hour: part('hour'), minute: part('minute'), second: part('second'),
-  });
-}
-
-/** Formats cost a thousand times what using them does. Zones come from configuration, so few are ever in use. */
-const formats = new Map<string, Intl.DateTimeFormat>();
-const MOST_FORMATS_KEPT = 64;
-
-function formatFor(timeZone: string): Intl.DateTimeFormat | undefined {
-  const kept = formats.get(timeZone);
-  if (kept !== undefined) return kept;
-  try {
-    const format = new Intl.DateTimeFormat('en-US-u-ca-iso8601-nu-latn', {
-      timeZone, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric',
-    });
-    if (formats.size < MOST_FORMATS_KEPT) formats.set(timeZone, format);
-    return format;
-  } catch (error) {
-    if (error instanceof RangeError) return undefined;
-    throw error;
-  }
+/** What clocks show at `instant`, as milliseconds as if they stood in Greenwich; undefined in no zone. */
+function shownAt(instant: number, timeZone: string): number | undefined {
+  const shown = wallClockAt(UnixMillis(instant), timeZone);
+  return shown === undefined ? undefined : asUtc(shown);
 }

@@ -4,7 +4,7 @@ import { baselineAt, deviation, EMPTY_BASELINE, followBaseline, hourSoFar, type 
 import type { LocalHour } from '../../gateway/context/local-hour.ts';
 
 type Sample = Readonly<{ when: LocalHour; value: number }>;
-const at = (day: number, hour: number, minute: number): LocalHour => ({ day, hour, minute: (day * 24 + hour) * 60 + minute });
+const at = (day: number, hour: number, minute: number): LocalHour => ({ day, hour, past: minute, minute: (day * 24 + hour) * 60 + minute });
 
 /** `minutes` minutes of one hour with one value each. */
 const hourOf = (day: number, hour: number, value: number, minutes = 60): Sample[] =>
@@ -138,7 +138,7 @@ describe('the streaming baseline', () => {
     }), { numRuns: 20 });
     const year = Array.from({ length: 60 * 24 }, (_, hour) => hourOf(Math.floor(hour / 24), hour % 24, 60.123456789 + hour, 12)).flat();
     expect(JSON.stringify(follow(year)).length).toBeLessThan(20_000);
-    const stuck = Array.from({ length: 1000 }, (_, minute): Sample => ({ when: { day: 0, hour: 2, minute }, value: minute }));
+    const stuck = Array.from({ length: 1000 }, (_, minute): Sample => ({ when: { day: 0, hour: 2, past: minute % 60, minute }, value: minute }));
     expect(follow(stuck).open?.means.length).toBeLessThan(120);
   });
 });

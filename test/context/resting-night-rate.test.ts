@@ -4,7 +4,7 @@ import type { LocalHour } from '../../gateway/context/local-hour.ts';
 import { EMPTY_NIGHT_RATE, followNightRate, nightShift, type NightRateState } from '../../gateway/context/resting-night-rate.ts';
 
 type Sample = Readonly<{ when: LocalHour; rate: number; still: boolean }>;
-const at = (day: number, minuteOfDay: number): LocalHour => ({ day, hour: Math.floor(minuteOfDay / 60), minute: day * 1440 + minuteOfDay });
+const at = (day: number, minuteOfDay: number): LocalHour => ({ day, hour: Math.floor(minuteOfDay / 60), past: minuteOfDay % 60, minute: day * 1440 + minuteOfDay });
 const still = (day: number, minuteOfDay: number, rate: number): Sample => ({ when: at(day, minuteOfDay), rate, still: true });
 
 /** A night of `minutes` minutes from 01:00 on, and a value at 08:00. */

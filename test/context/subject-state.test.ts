@@ -57,6 +57,11 @@ describe('what is known of a person', () => {
     expect(factsOf(NOBODY_KNOWN, { at: Minutes(0) }).hour).toBeUndefined();
   });
 
+  it('is asked at the time clocks show there, be the zone off by half an hour', () => {
+    const local = localHour(UnixMillis(Date.UTC(2026, 10, 23, 12, 45)), 'Asia/Kolkata');
+    expect(factsOf(NOBODY_KNOWN, { at: Minutes(0), local }).hour).toBe(18.25);
+  });
+
   it('stays bounded, whatever is told and for however long', () => {
     const measurement = fc.constantFrom('heart_rate', 'spo2', 'steps', 'motion', 'usage', 'door');
     const told = fc.array(fc.tuple(fc.integer({ min: -10, max: 300 }), measurement, fc.nat(200), fc.constantFrom('bath', 'hall', undefined)), { maxLength: 200 });

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { dateTime, float, sfloat } from '../../gateway/decode/ieee11073.ts';
-import { isWallClock, localTime, plusMinutes, type WallClock } from '../../gateway/decode/local-time.ts';
+import { isWallClock, localTime, plusMinutes } from '../../gateway/decode/local-time.ts';
+import type { WallClock } from '../../gateway/wall-clock.ts';
 import type { UnixMillis } from '../../gateway/quantity.ts';
 
 /** Packs a number as the tables of 11073-20601 draw it: the exponent's digits before the mantissa's, in two's complement. */
