@@ -1,7 +1,7 @@
-import type { Priority } from '../context/rules.ts';
+import type { Evidence, Kind, Priority } from '../context/finding.ts';
 import { Millis } from '../quantity.ts';
 import type { Subject } from '../reading.ts';
-import { rank, type Actor, type AlarmId, type Evidence, type Kind } from './condition.ts';
+import { rank, type Actor, type AlarmId } from './condition.ts';
 
 /**
  * Where an alarm is in its life.

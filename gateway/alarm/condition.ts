@@ -1,22 +1,8 @@
-import type { Priority } from '../context/rules.ts';
+import type { Evidence, Kind, Priority } from '../context/finding.ts';
 import type { Millis } from '../quantity.ts';
 import { nameOf, type Subject } from '../reading.ts';
 
-/** IEC 60601-1-8 tells conditions of the patient from those of the equipment; each kind has its own list and its own policy. */
-export const KINDS = ['physiological', 'technical'] as const;
-export type Kind = (typeof KINDS)[number];
-
-/** What decided it (IEC 60601-1-8 6.12.2: the limit and the data behind an alarm), in the measurement's own unit. */
-export type Evidence = Readonly<{
-  measurement: string;
-  value: number;
-  limit: number;
-  /** UCUM. */
-  unit: string;
-  /** Journal frames it rests on; of more than {@link MOST_FRAMES} the last are kept. */
-  frames: readonly number[];
-}>;
-
+/** Frames that are kept of the evidence; of more the last are. */
 export const MOST_FRAMES = 16;
 
 /** Something that is wrong, as the room before found it. Subject and rule are its key: there is one alarm for them at a time. */

@@ -1,6 +1,5 @@
-import type { Priority } from '../context/rules.ts';
+import type { Kind, Priority } from '../context/finding.ts';
 import { Millis, Minutes, Seconds } from '../quantity.ts';
-import type { Kind } from './condition.ts';
 
 const Hours = (n: number): Millis => Minutes(60 * n);
 

@@ -1,7 +1,7 @@
-import type { Priority } from '../context/rules.ts';
+import type { Evidence, Priority } from '../context/finding.ts';
 import { Millis } from '../quantity.ts';
 import type { Alarm } from './alarm.ts';
-import { lower, MOST_FRAMES, rank, type Condition, type Evidence } from './condition.ts';
+import { lower, MOST_FRAMES, rank, type Condition } from './condition.ts';
 import { aboutOf, type Moment } from './moment.ts';
 import { peopleOf, type AlarmPolicy } from './policy.ts';
 import { hasRoomFor } from './room.ts';

@@ -1,4 +1,4 @@
-import type { Priority } from '../context/rules.ts';
+import type { Priority } from '../context/finding.ts';
 import { DecodeError } from '../errors.ts';
 import type { Millis } from '../quantity.ts';
 import { DAYS, EVERYONE, type AlarmPolicy, type Course, type Level, type Person, type QuietHours, type QuietWindow } from './policy.ts';

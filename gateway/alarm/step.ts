@@ -1,4 +1,4 @@
-import type { Priority } from '../context/rules.ts';
+import type { Priority } from '../context/finding.ts';
 import type { Millis } from '../quantity.ts';
 import type { Alarm, Phase } from './alarm.ts';
 import type { Actor, AlarmId } from './condition.ts';

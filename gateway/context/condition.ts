@@ -37,6 +37,8 @@ export type Condition = Readonly<{
   windows: readonly Readonly<{ measurement: string; window: Millis }>[];
   /** Of which measurements it asks what is usual. */
   baselines: readonly string[];
+  /** With what a measurement is compared, where that is a number: the first of them. */
+  limits: ReadonlyMap<string, number>;
   /**
    * Whether it holds; undefined when it depends on something that is not known. What is not known does not matter where the
    * rest decides: `a || b` holds when b does (CEL, langdef.md, "Logical Operators").
@@ -105,9 +107,9 @@ export function compileCondition(text: string): Condition {
   const { valid, type, error } = parsed.check();
   if (!valid) throw problemOf(error, text);
   if (type !== 'bool') throw new ConditionProblem(`a condition must be true or false, this is ${type ?? 'something else'}`, 0, text.length);
-  const { measurements, windows, baselines } = namesIn(parsed.ast);
+  const { measurements, windows, baselines, limits } = namesIn(parsed.ast);
   const named = [...measurements].toSorted();
-  return { text, measurements: named, windows: [...windows.values()], baselines: [...baselines].toSorted(), holds: (facts) => ask(parsed, named, facts) };
+  return { text, measurements: named, windows: [...windows.values()], baselines: [...baselines].toSorted(), limits, holds: (facts) => ask(parsed, named, facts) };
 }
 
 function parse(text: string): ParseResult {
@@ -125,16 +127,16 @@ function problemOf(error: unknown, text: string): ConditionProblem {
   return new ConditionProblem(summary ?? message, range.start, range.end);
 }
 
-type Named = Readonly<{ measurements: Set<string>; windows: Map<string, Condition['windows'][number]>; baselines: Set<string> }>;
+type Named = Readonly<{ measurements: Set<string>; windows: Map<string, Condition['windows'][number]>; baselines: Set<string>; limits: Map<string, number> }>;
 
 /** What a condition names. Throws {@link ConditionProblem} for words that name nothing: they would never be equal to anything. */
 function namesIn(root: ASTNode): Named {
-  const named: Named = { measurements: new Set(), windows: new Map(), baselines: new Set() };
+  const named: Named = { measurements: new Set(), windows: new Map(), baselines: new Set(), limits: new Map() };
   visit(root, (node) => {
     if (node.op === 'id' && MEASUREMENTS.has(node.args)) named.measurements.add(node.args);
     if (node.op === 'call') noteCall(node.args, named);
     if (node.op === '==' || node.op === '!=') checkActivity(node.args);
-    if (node.op === '<' || node.op === '<=' || node.op === '>' || node.op === '>=') checkRange(node, node.args);
+    if (node.op === '<' || node.op === '<=' || node.op === '>' || node.op === '>=') noteLimit(node, node.args, named.limits);
   });
   return named;
 }
@@ -176,7 +178,7 @@ function checkActivity([left, right]: readonly [ASTNode, ASTNode]): void {
 }
 
 /** A limit no sensor can report would never be crossed, or always be: a fever in degrees Fahrenheit, a saturation as a fraction. */
-function checkRange(comparison: ASTNode, [left, right]: readonly [ASTNode, ASTNode]): void {
+function noteLimit(comparison: ASTNode, [left, right]: readonly [ASTNode, ASTNode], limits: Map<string, number>): void {
   for (const [name, limit] of [[left, right], [right, left]] as const) {
     if (name.op !== 'id') continue;
     const measurement = MEASUREMENTS.get(name.args);
@@ -184,6 +186,7 @@ function checkRange(comparison: ASTNode, [left, right]: readonly [ASTNode, ASTNo
     if (measurement === undefined || value === undefined) continue;
     const [lowest, highest] = measurement.plausible;
     if (value < lowest || value > highest) throw problemAt(comparison, `${name.args} is from ${lowest} to ${highest} ${measurement.unit}: this is the same whatever is measured`);
+    if (!limits.has(name.args)) limits.set(name.args, value);
   }
 }
 

@@ -2,47 +2,87 @@ import type { Millis } from '../quantity.ts';
 import { compileCondition, type Condition, type Facts } from './condition.ts';
 import type { Contract, ContractRule } from './contract.ts';
 import { AT_REST, dwell, dwellDue, type DwellState, type Verdict } from './dwell.ts';
-import type { Phase } from './rules.ts';
+import type { Phase } from './finding.ts';
 import { needsOf, type Needs } from './subject-state.ts';
 
-type CompiledRule = Readonly<{ rule: ContractRule; when: Condition; clear: Condition | undefined; unless: Condition | undefined; measurements: readonly string[] }>;
+/** A contract in force. `hash`: SHA-256 of it, hexadecimal. */
+export type ActiveContract = Readonly<{ contract: Contract; hash: string }>;
 
-/** A contract that is ready to be asked, and what has to be remembered for it. */
-export type CompiledContract = Readonly<{ contract: Contract; rules: readonly CompiledRule[]; needs: Needs }>;
+export type CompiledRule = Readonly<{
+  /** `<pack>/<rule>`: no other rule in force has it. */
+  key: string;
+  rule: ContractRule;
+  /** Hash of its contract. */
+  contract: string;
+  when: Condition;
+  clear: Condition | undefined;
+  unless: Condition | undefined;
+  /** That it names anywhere, in alphabetical order. */
+  measurements: readonly string[];
+}>;
 
-/** Where the rules stand for one patient or room, by rule id; a rule that is at rest is absent. JSON. */
+/** Rules that are ready to be asked, and what has to be remembered for them. */
+export type RuleSet = Readonly<{
+  rules: readonly CompiledRule[];
+  /** Those that name a measurement: they are asked when a value of it comes. */
+  naming: ReadonlyMap<string, readonly CompiledRule[]>;
+  byKey: ReadonlyMap<string, CompiledRule>;
+  needs: Needs;
+}>;
+
+/** Where the rules stand for one patient or room, by key; a rule that is at rest is absent. JSON. */
 export type RuleStates = Readonly<Record<string, DwellState>>;
 
-/** What happened to one rule, and the values that decided: of every measurement it names that is known. */
-export type ContractFinding = Readonly<{ rule: ContractRule; phase: Phase; values: Readonly<Record<string, number>> }>;
+/** What happened to one rule. */
+export type RuleChange = Readonly<{
+  compiled: CompiledRule;
+  phase: Phase;
+  /** How long what decided it had held. */
+  held: Millis;
+  /** The frame with which that began; undefined when no frame did. */
+  from: number | undefined;
+}>;
 
 /** Throws ConditionProblem for a contract that was not checked before (contract.ts). */
-export function compileContract(contract: Contract): CompiledContract {
-  const rules = contract.rules.map(compileRule);
-  return { contract, rules, needs: needsOf(rules.flatMap(({ when, clear, unless }) => [when, clear, unless].filter((each) => each !== undefined))) };
+export function compileContracts(active: readonly ActiveContract[]): RuleSet {
+  const rules = active.flatMap(({ contract, hash }) => contract.rules.map((rule) => compileRule(`${contract.pack}/${rule.id}`, rule, hash)));
+  const measurements = new Set(rules.flatMap((each) => each.measurements));
+  return {
+    rules,
+    naming: new Map([...measurements].map((name) => [name, rules.filter((each) => each.measurements.includes(name))])),
+    byKey: new Map(rules.map((each) => [each.key, each])),
+    needs: needsOf(rules.flatMap(({ when, clear, unless }) => [when, clear, unless].filter((each) => each !== undefined))),
+  };
 }
 
-function compileRule(rule: ContractRule): CompiledRule {
+function compileRule(key: string, rule: ContractRule, contract: string): CompiledRule {
   const compiled = (text: string | undefined): Condition | undefined => (text === undefined ? undefined : compileCondition(text));
   const [when, clear, unless] = [compileCondition(rule.when), compiled(rule.clear), compiled(rule.unless)];
   const measurements = [...new Set([when, clear, unless].flatMap((each) => each?.measurements ?? []))].toSorted();
-  return { rule, when, clear, unless, measurements };
+  return { key, rule, contract, when, clear, unless, measurements };
 }
 
 /**
- * Moves every rule on to what is known `now` (steady). Pure: the same states and facts give the same findings, in the order of
- * the pack. A rule that left the pack takes its state with it.
+ * Moves `rules` on to what is known `now` (steady). Pure: the same states and facts give the same changes, in the order of the
+ * rules, and `states` itself when nothing changed. `frame`: what has just come, if anything has.
  */
-export function applyContract({ rules }: CompiledContract, states: RuleStates, facts: Facts, now: Millis): Readonly<{ states: RuleStates; findings: readonly ContractFinding[] }> {
-  const after: Record<string, DwellState> = {};
-  const findings: ContractFinding[] = [];
+export function askRules(rules: readonly CompiledRule[], states: RuleStates, facts: Facts, now: Millis, frame?: number): Readonly<{ states: RuleStates; changes: readonly RuleChange[] }> {
+  let after = states;
+  const changes: RuleChange[] = [];
   for (const compiled of rules) {
-    const { rule } = compiled;
-    const { state, phase } = dwell(states[rule.id] ?? AT_REST, verdictOf(compiled, facts), now, rule);
-    if (state.raised || state.since !== undefined || state.raisedAt !== undefined) after[rule.id] = state;
-    if (phase !== undefined) findings.push({ rule, phase, values: valuesOf(compiled, facts) });
+    const { key, rule } = compiled;
+    const before = states[key] ?? AT_REST;
+    const { state, phase } = dwell(before, verdictOf(compiled, facts), now, rule, frame);
+    if (state !== before) after = withState(after, key, state);
+    if (phase !== undefined) changes.push({ compiled, phase, held: (now - (before.since ?? now)) as Millis, from: before.from ?? frame });
   }
-  return { states: after, findings };
+  return { states: after, changes };
+}
+
+function withState(states: RuleStates, key: string, state: DwellState): RuleStates {
+  if (state.raised || state.since !== undefined || state.raisedAt !== undefined) return { ...states, [key]: state };
+  const { [key]: _, ...others } = states;
+  return others;
 }
 
 /** An exception that nobody can judge is none: it would keep an alarm away on the strength of something missing. */
@@ -54,13 +94,13 @@ function verdictOf({ when, clear, unless }: CompiledRule, facts: Facts): Verdict
 
 const negated = (holds: boolean | undefined): boolean | undefined => (holds === undefined ? undefined : !holds);
 
-function valuesOf({ measurements }: CompiledRule, facts: Facts): Readonly<Record<string, number>> {
-  const known = measurements.map((measurement) => [measurement, facts.value(measurement)] as const);
-  return Object.fromEntries(known.filter((each): each is readonly [string, number] => each[1] !== undefined));
-}
-
 /** When the next rule changes if everything stays as it is; undefined when none does. */
-export function contractDue({ rules }: CompiledContract, states: RuleStates): Millis | undefined {
-  const due = rules.map(({ rule }) => dwellDue(states[rule.id] ?? AT_REST, rule)).filter((each) => each !== undefined);
-  return due.length === 0 ? undefined : (Math.min(...due) as Millis);
+export function rulesDue({ byKey }: RuleSet, states: RuleStates): Millis | undefined {
+  let next: Millis | undefined;
+  for (const key of Object.keys(states)) {
+    const [rule, state] = [byKey.get(key)?.rule, states[key]];
+    const due = rule === undefined || state === undefined ? undefined : dwellDue(state, rule);
+    if (due !== undefined && (next === undefined || due < next)) next = due;
+  }
+  return next;
 }

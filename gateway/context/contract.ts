@@ -1,11 +1,7 @@
 import { MEASUREMENTS } from '../decode/measurements.ts';
 import type { Millis } from '../quantity.ts';
 import { compileCondition, ConditionProblem } from './condition.ts';
-import type { Priority } from './rules.ts';
-
-/** What a rule watches: the person and their rooms, or a device (IEC 60601-1-8: physiological and technical alarm conditions). */
-export const RULE_KINDS = ['physiological', 'technical'] as const;
-export type RuleKind = (typeof RULE_KINDS)[number];
+import type { Kind, Priority } from './finding.ts';
 
 /** One rule of a pack, checked. Conditions are texts (condition.ts). */
 export type ContractRule = Readonly<{
@@ -20,7 +16,7 @@ export type ContractRule = Readonly<{
   /** At least this long from one raise to the next. */
   atMostEvery: Millis;
   priority: Priority;
-  kind: RuleKind;
+  kind: Kind;
   /** For people, with places for what decided: `SpO2 {spo2} % < 92 % for {for}, {activity}, {room}`. */
   message: string;
   /** Where the numbers come from. */

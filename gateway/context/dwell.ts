@@ -15,6 +15,8 @@ export type DwellState = Readonly<{
   raised: boolean;
   /** Since when what would change that has held. */
   since?: Millis;
+  /** The journal frame with which that began; absent when no frame did. */
+  from?: number;
   /** When it was raised last. */
   raisedAt?: Millis;
 }>;
@@ -28,13 +30,13 @@ export type DwellStep = Readonly<{ state: DwellState; phase?: 'raised' | 'cleare
 
 /**
  * Moves a rule on. What is not known interrupts a dwell: nothing is raised on the strength of a value that stopped coming, and
- * nothing is cleared by its absence.
+ * nothing is cleared by its absence. `frame`: what has just come, if anything has. The state is the same object when nothing changed.
  */
-export function dwell(state: DwellState, { raise, clear }: Verdict, now: Millis, { for: needed, clearFor, atMostEvery }: Dwell): DwellStep {
+export function dwell(state: DwellState, { raise, clear }: Verdict, now: Millis, { for: needed, clearFor, atMostEvery }: Dwell, frame?: number): DwellStep {
   const wanted = state.raised ? clear === true : raise === true;
   if (!wanted) return { state: state.since === undefined ? state : restOf(state) };
   const since = state.since ?? now;
-  if (now < dueAt({ ...state, since }, { for: needed, clearFor, atMostEvery })) return { state: state.since === since ? state : { ...state, since } };
+  if (now < dueAt({ ...state, since }, { for: needed, clearFor, atMostEvery })) return { state: state.since === since ? state : { ...state, since, ...(frame === undefined ? {} : { from: frame }) } };
   if (state.raised) return { state: { ...restOf(state), raised: false }, phase: 'cleared' };
   return { state: { raised: true, raisedAt: now }, phase: 'raised' };
 }

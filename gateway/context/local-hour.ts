@@ -1,5 +1,4 @@
 import { Minutes, type UnixMillis } from '../quantity.ts';
-import { wallClockAt } from '../wall-clock.ts';
 
 /** What clocks where somebody lives show, as far as habits go by it. */
 export type LocalHour = Readonly<{
@@ -13,10 +12,14 @@ export type LocalHour = Readonly<{
   minute: number;
 }>;
 
-/** The local hour at an instant in `timeZone`, an IANA name. Undefined for a zone that is not known, or no instant. */
-export function localHour(at: UnixMillis, timeZone: string): LocalHour | undefined {
-  const shown = Number.isFinite(at) ? wallClockAt(at, timeZone) : undefined;
-  if (shown === undefined) return undefined;
-  const day = Date.UTC(shown.year, shown.month - 1, shown.day) / Minutes(24 * 60);
-  return { day, hour: shown.hour, past: shown.minute, minute: Math.floor(at / Minutes(1)) };
+/**
+ * The local hour at an instant while local clocks are `offset` minutes ahead of UTC. Which offset holds when depends on a machine's
+ * table of time zones, so that whoever makes the frames of the journal says it (decode/operator.ts).
+ */
+export function localHour(at: UnixMillis, offset: number): LocalHour {
+  const shown = Math.floor(at / Minutes(1)) + offset;
+  const hours = Math.floor(shown / 60);
+  return { day: Math.floor(hours / 24), hour: modulo(hours, 24), past: modulo(shown, 60), minute: Math.floor(at / Minutes(1)) };
 }
+
+const modulo = (n: number, by: number): number => ((n % by) + by) % by;

@@ -1,5 +1,5 @@
 import { Minutes, type Millis } from '../quantity.ts';
-import type { Reading } from '../reading.ts';
+import type { Reading, Sequence } from '../reading.ts';
 import { followActivity, unknownActivity, type ActivityState } from './activity.ts';
 import { baselineAt, deviation, followBaseline, EMPTY_BASELINE, type BaselineState } from './baseline.ts';
 import type { Condition, Facts } from './condition.ts';
@@ -17,8 +17,8 @@ export function needsOf(conditions: readonly Condition[]): Needs {
 
 const windowName = (measurement: string, window: Millis): string => `${measurement} ${window}`;
 
-/** The newest value of a channel, and when it was measured (steady). */
-type Latest = Readonly<{ value: number; at: Millis }>;
+/** The newest value of a channel, when it was measured (steady), and the journal frame that brought it. */
+type Latest = Readonly<{ value: number; at: Millis; frame: Sequence }>;
 
 /** What is remembered of one patient or room. Plain JSON, bounded by the needs of the pack. */
 export type SubjectState = Readonly<{
@@ -50,13 +50,13 @@ const LEAST_SPREAD = 0.02;
  * The state with one more value. Readings that bear a doubt MUST NOT come here. `room`: whose sensor it was, when the reading is
  * about a room and the person may be in it.
  */
-export function takeValue(state: SubjectState, { measurement, value }: Pick<Reading, 'measurement' | 'value'>, when: When, needs: Needs, room?: string): SubjectState {
+export function takeValue(state: SubjectState, { measurement, value, frame }: Pick<Reading, 'measurement' | 'value'> & Readonly<{ frame: Sequence }>, when: When, needs: Needs, room?: string): SubjectState {
   if (typeof value !== 'number') return state;
   const { at, local } = when;
   const before = state.latest[measurement];
   const isNewest = before === undefined || at >= before.at;
   return {
-    latest: isNewest ? { ...state.latest, [measurement]: { value, at } } : state.latest,
+    latest: isNewest ? { ...state.latest, [measurement]: { value, at, frame } } : state.latest,
     windows: windowsAfter(state.windows, needs, measurement, value, at),
     baselines: local !== undefined && needs.baselines.includes(measurement)
       ? { ...state.baselines, [measurement]: followBaseline(state.baselines[measurement] ?? EMPTY_BASELINE, local, value) }

@@ -43,9 +43,9 @@ describe('a condition that is raised', () => {
   ])('%s', expectSteps);
 
   it('keeps what was last said of it, and how often', () => {
-    const evidence = { measurement: 'heart_rate', value: 30, limit: 40, unit: '/min', frames: Array.from({ length: 50 }, (_, i) => i) };
+    const evidence = { condition: 'heart_rate < 40', values: [{ measurement: 'heart_rate', value: 30, unit: '/min', limit: 40 }], frames: Array.from({ length: 50 }, (_, i) => i) };
     const { state } = play([[0, raised()], [5, raised({ message: 'Pulse is very slow', evidence })], [6, raised({ message: 'Pulse is very slow', evidence })]]);
-    expect(alarmOf(state)).toMatchObject({ count: 3, message: 'Pulse is very slow', revision: 1, raisedAt: 0, evidence: { value: 30, frames: evidence.frames.slice(-MOST_FRAMES) } });
+    expect(alarmOf(state)).toMatchObject({ count: 3, message: 'Pulse is very slow', revision: 1, raisedAt: 0, evidence: { values: [{ value: 30 }], frames: evidence.frames.slice(-MOST_FRAMES) } });
   });
 
   it('says in its step what it is about', () => {

@@ -38,7 +38,7 @@ export const BEN: Actor = { id: 'ben', role: 'nurse' };
 
 export const condition = (given: Partial<Condition> = {}): Condition => ({
   subject: { kind: 'patient', id: 'anna' }, rule: 'slow-pulse', kind: 'physiological', priority: 'medium', message: 'Pulse is slow',
-  evidence: { measurement: 'heart_rate', value: 38, limit: 40, unit: '/min', frames: [1] }, ...given,
+  evidence: { condition: 'heart_rate < 40', values: [{ measurement: 'heart_rate', value: 38, unit: '/min', limit: 40 }], frames: [1] }, ...given,
 });
 
 export const raised = (given: Partial<Condition> = {}): AlarmInput => ({ type: 'raised', condition: condition(given) });

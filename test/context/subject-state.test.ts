@@ -4,6 +4,7 @@ import { compileCondition } from '../../gateway/context/condition.ts';
 import { localHour } from '../../gateway/context/local-hour.ts';
 import { factsOf, needsOf, NOBODY_KNOWN, takeValue, type SubjectState } from '../../gateway/context/subject-state.ts';
 import { Millis, Minutes, UnixMillis } from '../../gateway/quantity.ts';
+import { Sequence } from '../../gateway/reading.ts';
 
 const NEEDS = needsOf(['mean("heart_rate", "5min") > 100', 'usual("heart_rate") > 0 && slope("heart_rate", "5min") > 0'].map(compileCondition));
 const NOON = Date.UTC(2026, 10, 23, 12);
@@ -12,12 +13,12 @@ type Told = readonly [minute: number, measurement: string, value: number, room?:
 /** Tells values one after the other; the state survives being written down each time. */
 function after(told: readonly Told[], needs = NEEDS): SubjectState {
   return told.reduce((state: SubjectState, [minute, measurement, value, room]) => {
-    const when = { at: Minutes(minute), local: localHour(UnixMillis(NOON + Minutes(minute)), 'UTC') };
-    return JSON.parse(JSON.stringify(takeValue(state, { measurement, value }, when, needs, room))) as SubjectState;
+    const when = { at: Minutes(minute), local: localHour(UnixMillis(NOON + Minutes(minute)), 0) };
+    return JSON.parse(JSON.stringify(takeValue(state, { measurement, value, frame: Sequence(1 + Math.floor(minute)) }, when, needs, room))) as SubjectState;
   }, NOBODY_KNOWN);
 }
 const factsAt = (state: SubjectState, minute: number): ReturnType<typeof factsOf> =>
-  factsOf(state, { at: Minutes(minute), local: localHour(UnixMillis(NOON + Minutes(minute)), 'UTC') });
+  factsOf(state, { at: Minutes(minute), local: localHour(UnixMillis(NOON + Minutes(minute)), 0) });
 
 describe('what is known of a person', () => {
   it('is the newest value while it is fresh, and nothing when it is stale or was never told', () => {
@@ -58,7 +59,7 @@ describe('what is known of a person', () => {
   });
 
   it('is asked at the time clocks show there, be the zone off by half an hour', () => {
-    const local = localHour(UnixMillis(Date.UTC(2026, 10, 23, 12, 45)), 'Asia/Kolkata');
+    const local = localHour(UnixMillis(Date.UTC(2026, 10, 23, 12, 45)), 330);
     expect(factsOf(NOBODY_KNOWN, { at: Minutes(0), local }).hour).toBe(18.25);
   });
 
@@ -70,7 +71,7 @@ describe('what is known of a person', () => {
       let state = NOBODY_KNOWN;
       for (const [passed, name, value, room] of all) {
         minute = Math.max(0, minute + passed);
-        state = takeValue(state, { measurement: name, value }, { at: Minutes(minute), local: localHour(UnixMillis(NOON + Minutes(minute)), 'UTC') }, NEEDS, room);
+        state = takeValue(state, { measurement: name, value, frame: Sequence(1) }, { at: Minutes(minute), local: localHour(UnixMillis(NOON + Minutes(minute)), 0) }, NEEDS, room);
         const facts = factsOf(state, { at: Millis(Minutes(minute)) });
         for (const each of [facts.value(name), facts.mean('heart_rate', Minutes(5)), facts.slope('heart_rate', Minutes(5))]) expect(each === undefined || Number.isFinite(each)).toBe(true);
       }
