@@ -71,11 +71,10 @@ export class Speaker {
     this.#phase = own.split('phase').next();
   }
 
-  /** Whether something that is done every so many seconds is due in this stride. */
-  due({ now, stride }: Pick<Scene, 'now' | 'stride'>, every: number): boolean {
-    if (every <= stride) return true;
-    const phase = Math.floor((this.#phase * every) / stride) * stride;
-    return (((now - phase) % every) + every) % every < stride;
+  /** Whether something that is done every so many seconds is due in this stride. What comes with every so many of `base` is a multiple of it. */
+  due({ now, stride }: Pick<Scene, 'now' | 'stride'>, every: number, base = every): boolean {
+    const phase = Math.floor((this.#phase * base) / stride) * stride;
+    return now >= phase && (now - phase) % every < stride;
   }
 
   /** When in the stride it is done, in ms. */

@@ -35,7 +35,7 @@ const MOTION_HOLD = 45;
 const VOLUME: Readonly<Record<RoomKind, number>> = { bedroom: 34, bathroom: 14, kitchen: 28, living_room: 52, hall: 16 };
 const AIR_EVERY = 30;
 
-type Air = { temperature: number; humidity: number; co2: number; motionUntil: number; doorUntil: number };
+type Air = { readonly id: string; temperature: number; humidity: number; co2: number; motionUntil: number; doorUntil: number };
 /** Somebody in the home at the moment. */
 export type Presence = Readonly<{ doing: Doing; room: Stay['room']; since: number }>;
 
@@ -60,11 +60,12 @@ export class WeekHome {
     this.#weather = new Drift(1.6, 86_400, random.split('weather'));
     this.#airing = new Map(person.rooms.map((room) => [room, new Drift(0.35, 3 * HOUR, random.split(`airing ${room}`))]));
     this.#hasHeating = random.split('heating').between(20.6, 22.2);
-    for (const room of person.rooms) this.#air.set(room, { temperature: this.#hasHeating, humidity: 44, co2: 650, motionUntil: -Infinity, doorUntil: -Infinity });
+    for (const room of person.rooms) this.#air.set(room, { id: roomId(person.id, room), temperature: this.#hasHeating, humidity: 44, co2: 650, motionUntil: -Infinity, doorUntil: -Infinity });
   }
 
   /** Some seconds pass with these people at home. */
   advance(now: number, present: readonly Presence[]): void {
+    if (this.#air.size === 0) return;
     const passed = now - this.#now;
     this.#now = now;
     this.#useDoors(present);
@@ -76,13 +77,14 @@ export class WeekHome {
   }
 
   get rooms(): readonly WeekRoom[] {
-    return [...this.#air].map(([kind, { temperature, humidity, co2, motionUntil, doorUntil }]) => ({
-      kind, id: roomId(this.#person.id, kind), temperature, humidity, co2, motion: this.#now < motionUntil, doorOpen: this.#now < doorUntil,
+    return [...this.#air].map(([kind, { id, temperature, humidity, co2, motionUntil, doorUntil }]) => ({
+      kind, id, temperature, humidity, co2, motion: this.#now < motionUntil, doorOpen: this.#now < doorUntil,
     }));
   }
 
   /** The front door is the hall's, every other room has its own. */
   #useDoors(present: readonly Presence[]): void {
+    if (present.length === this.#before.length && present.every(({ room }, i) => room === this.#before[i]?.room)) return;
     const before = new Set(this.#before.map(({ room }) => room));
     const after = new Set(present.map(({ room }) => room));
     this.#before = present;
@@ -103,7 +105,7 @@ export class WeekHome {
 
   #breathe(room: RoomKind, air: Air, present: readonly Presence[], passed: number): void {
     const here = present.filter(({ room: where }) => where === room);
-    const closed = this.#acting('stale_air', room) ? 0.12 : 0;
+    const closed = this.#acting('stale_air', room) ? 0.5 : 0;
     const guests = this.#acting('stale_air', room) ? 5 : 0;
     // Windows are opened when it is stuffy, doors stand open by day.
     const asleep = here.some(({ doing }) => doing === 'asleep');

@@ -32,7 +32,7 @@ const wristLike = (hasPulse: boolean): Maker => (device, person, wire) => {
   const own = wire.random.split(`${device} habits`);
   const contact = new Spells(7 * HOUR, 140, own.split('contact'));
   const charge = new Charge(own.between(60, 130) * HOUR, 1.3 * HOUR, own.split('charge'));
-  const every = person.kind === 'frail' || person.kind === 'heart_failure' ? 32 : 60;
+  const every = person.kind === 'frail' || person.kind === 'heart_failure' ? 40 : 60;
   const main = isMain(person, hasPulse ? 'wrist' : 'pedometer');
   let stuck: number | undefined;
   return ofPatient(person, (scene) => {
@@ -46,8 +46,8 @@ const wristLike = (hasPulse: boolean): Maker => (device, person, wire) => {
       stuck = main && scene.acting('flat_line') !== undefined ? (stuck ?? rate) : undefined;
       values.push(['heart_rate', stuck ?? rate]);
     }
-    if (onSkin && speaker.due(scene, 300)) values.push(['skin_temperature', rounded(scene.body().skin, 1)]);
-    if (speaker.due(scene, 1800)) values.push(['battery', rounded(level)]);
+    if (onSkin && speaker.due(scene, 5 * every, every)) values.push(['skin_temperature', rounded(scene.body().skin, 1)]);
+    if (speaker.due(scene, 30 * every, every)) values.push(['battery', rounded(level)]);
     speaker.say(scene, values);
   });
 };
@@ -58,6 +58,9 @@ function wristError({ moves, stay }: Scene, random: Random): number {
   return random.between(-20, 28);
 }
 
+/** Seconds. */
+const BEATS_EVERY = 28;
+
 /** An electrocardiogram patch. */
 const patch: Maker = (device, person, wire) => {
   const speaker = new Speaker(device, wire, { lostEvery: 60 * HOUR, keeps: true });
@@ -67,17 +70,17 @@ const patch: Maker = (device, person, wire) => {
   return ofPatient(person, (scene) => {
     const { level, worn } = charge.follow({ ...scene, acting: () => undefined });
     const touches = !contact.at(scene.now);
-    if (!speaker.due(scene, 28)) return;
+    if (!speaker.due(scene, BEATS_EVERY)) return;
     const values: Value[] = [];
     if (worn && touches) {
       const { heartRate, respiratoryRate, core } = scene.body();
       // A loose electrode misses beats.
       const missed = scene.acting('contradiction') === undefined ? 1 : own.between(0.52, 0.68);
       values.push(['heart_rate', rounded(heartRate * missed)]);
-      if (speaker.due(scene, 84)) values.push(['respiratory_rate', rounded(respiratoryRate + own.gaussian() * breathError(scene))]);
-      if (speaker.due(scene, 308)) values.push(['body_temperature', rounded(core + 0.05 * own.gaussian(), 1)]);
+      if (speaker.due(scene, 3 * BEATS_EVERY, BEATS_EVERY)) values.push(['respiratory_rate', rounded(respiratoryRate + own.gaussian() * breathError(scene))]);
+      if (speaker.due(scene, 11 * BEATS_EVERY, BEATS_EVERY)) values.push(['body_temperature', rounded(core + 0.05 * own.gaussian(), 1)]);
     }
-    if (speaker.due(scene, 3584)) values.push(['battery', rounded(level)]);
+    if (speaker.due(scene, 128 * BEATS_EVERY, BEATS_EVERY)) values.push(['battery', rounded(level)]);
     speaker.say(scene, values);
   });
 };
@@ -123,7 +126,7 @@ class Finger {
   }
 }
 
-/** Worn day and night, but for washing and charging; a value every 48 s by day and every 24 s by night. */
+/** Worn day and night, but for washing and charging; a value every 64 s by day and every 32 s by night. */
 const ring: Maker = (device, person, wire) => {
   const speaker = new Speaker(device, wire, { lostEvery: 70 * HOUR, keeps: false });
   const own = wire.random.split(`${device} habits`);
@@ -132,10 +135,10 @@ const ring: Maker = (device, person, wire) => {
   return ofPatient(person, (scene) => {
     const { level, worn } = charge.follow({ ...scene, acting: () => undefined });
     finger.look(scene);
-    if (!speaker.due(scene, isNight(scene.now, person) ? 24 : 48)) return;
+    if (!speaker.due(scene, isNight(scene.now, person) ? 32 : 64, 32)) return;
     const { doing } = scene.stay;
     speaker.forward(scene, '2a5f', finger.value(scene, worn && doing !== 'washing' && doing !== 'bathing'));
-    if (speaker.due(scene, 3600)) speaker.forward(scene, '2a19', Uint8Array.of(rounded(level)));
+    if (speaker.due(scene, 3584, 32)) speaker.forward(scene, '2a19', Uint8Array.of(rounded(level)));
   });
 };
 
