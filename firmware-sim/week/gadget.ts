@@ -30,7 +30,7 @@ export type Gadget = Readonly<{ device: string; /** `patient/edith` or `room/edi
 /** Units of the gateway's own JSON, UCUM. */
 const UNITS = {
   heart_rate: '/min', respiratory_rate: '/min', skin_temperature: 'Cel', body_temperature: 'Cel', steps: '{steps}', battery: '%',
-  room_temperature: 'Cel', humidity: '%', co2: '[ppm]', motion: '1', door: '1', usage: '1',
+  room_temperature: 'Cel', humidity: '%', co2: '[ppm]', motion: '1', door: '1', usage: '1', fall: '1',
 } as const;
 type Measurement = keyof typeof UNITS;
 export type Value = readonly [measurement: Measurement, value: number];

@@ -34,10 +34,13 @@ const wristLike = (hasPulse: boolean): Maker => (device, person, wire) => {
   const charge = new Charge(own.between(60, 130) * HOUR, 1.3 * HOUR, own.split('charge'));
   const every = person.kind === 'frail' || person.kind === 'heart_failure' ? 40 : 60;
   const main = isMain(person, hasPulse ? 'wrist' : 'pedometer');
+  const falls = new FallSense(own.split('falls'));
   let stuck: number | undefined;
   return ofPatient(person, (scene) => {
     const { level, worn } = charge.follow(main ? scene : { ...scene, acting: () => undefined });
     const touches = !contact.at(scene.now);
+    const fell = falls.look(scene);
+    if (fell !== undefined && worn && touches && level > 0) speaker.say(scene, [['fall', fell]]);
     if (!speaker.due(scene, every) || level <= 0 || (main && scene.acting('drop_out') !== undefined)) return;
     const onSkin = worn && touches;
     const values: Value[] = onSkin ? [['steps', scene.body().steps]] : [];
@@ -51,6 +54,35 @@ const wristLike = (hasPulse: boolean): Maker => (device, person, wire) => {
     speaker.say(scene, values);
   });
 };
+
+/** Of falls a wrist feels so many; and takes a heavy sitting down for one every so often, in seconds. */
+const FELT = 0.85;
+const FALSE_FALL_EVERY = 25 * 24 * HOUR;
+
+/** An acceleration sensor that looks for falls: it says 1 when it takes something for one, and 0 a minute later. */
+class FallSense {
+  readonly #random: Random;
+  #onFloor = false;
+  #clearAt: number | undefined;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  look({ now, stride, stay }: Scene): 0 | 1 | undefined {
+    const onFloor = stay.doing === 'on_floor';
+    const fell = onFloor && !this.#onFloor && this.#random.chance(FELT);
+    this.#onFloor = onFloor;
+    const mistaken = isUp(stay.doing) && this.#random.chance(stride / FALSE_FALL_EVERY);
+    if (fell || mistaken) {
+      this.#clearAt = now + 60;
+      return 1;
+    }
+    if (this.#clearAt === undefined || now < this.#clearAt) return undefined;
+    this.#clearAt = undefined;
+    return 0;
+  }
+}
 
 /** Light at the wrist loses the pulse now and then when the arm moves, and takes the steps for it. */
 function wristError({ moves, stay }: Scene, random: Random): number {
