@@ -3,12 +3,13 @@
  * derivation asked for. The alarms it raises are acknowledged after some minutes, as nurses do.
  */
 
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import type { Told, Week } from '../../firmware-sim/week/week.ts';
 import type { RaisedAlarm } from '../../firmware-sim/week/score.ts';
 import type { Person } from '../../firmware-sim/week/cast.ts';
 import { loadPack } from '../../gateway/config/pack.ts';
-import { pathOfPack } from '../../gateway/config/ready-packs.ts';
-import { mistakesIn } from '../../gateway/context/contract.ts';
+import { mistakesIn, type Contract } from '../../gateway/context/contract.ts';
 import { encodeOperatorAction, type OperatorAction } from '../../gateway/decode/operator.ts';
 import { Derivation, type DerivationOptions } from '../../gateway/derive/derivation.ts';
 import { NOTHING_DERIVED, type Checkpoint, type DerivedState } from '../../gateway/derive/derive-store.ts';
@@ -37,10 +38,20 @@ export const weekDeriver = (state: DerivedState = NOTHING_DERIVED, options: Part
 
 const subjectOf = (name: string): Subject => ({ kind: name.startsWith('patient/') ? 'patient' : 'room', id: name.slice(name.indexOf('/') + 1) });
 
+const PACKS = new URL('../../gateway/packs/', import.meta.url);
+
+/** The rule packs that come with the gateway. */
+export function readyPacks(): readonly Contract[] {
+  const files = readdirSync(PACKS).filter((file) => file.endsWith('.yaml') && !file.endsWith('.test.yaml')).sort();
+  return files.map((file) => loadPack(fileURLToPath(new URL(file, PACKS)), { mistakesIn }));
+}
+
+/** Which packs somebody is given, of those that are there. */
+export type PacksFor = (person: Person, ready: readonly string[]) => readonly string[];
+
 /** What somebody sets up before: packs, homes, prescriptions, devices. */
-function ordersFor(week: Week, ready: readonly string[], packsFor: (person: Person, ready: readonly string[]) => readonly string[]): readonly OperatorAction[] {
+function ordersFor({ week, packs, packsFor }: Pick<JournalOptions, 'week' | 'packs' | 'packsFor'>): readonly OperatorAction[] {
   const people = new Map(week.people.map((person) => [person.id, person]));
-  const packs = ready.map((name) => loadPack(pathOfPack(name), { mistakesIn }));
   const patients = week.homes.map((home) => {
     const person = people.get(home.id);
     return person === undefined ? home : { ...home, packs: packsFor(person, packs.map(({ pack }) => pack)) };
@@ -56,8 +67,8 @@ function ordersFor(week: Week, ready: readonly string[], packsFor: (person: Pers
 
 export type JournalOptions = Readonly<{
   week: Week;
-  ready: readonly string[];
-  packsFor: (person: Person, ready: readonly string[]) => readonly string[];
+  packs: readonly Contract[];
+  packsFor: PacksFor;
   deriver: LocalDeriver;
   /** Every frame, as it is written to the journal. */
   onFrame: (bytes: Buffer) => void;
@@ -77,7 +88,8 @@ export async function keepJournal(options: JournalOptions): Promise<number> {
   const answers = new Answering();
 
   const take = (at: number, part: Pick<Frame, 'source' | 'device' | 'topic' | 'payload' | 'dup'>): void => {
-    now = Math.max(now, at);
+    // Clocks of gateways count whole milliseconds.
+    now = Math.max(now, Math.ceil(at));
     const uptime = Millis(now + SET_UP_BEFORE);
     const bytes = encodeFrame({ ...part, qos: part.source === 'mqtt' ? 1 : 0, receivedAt: UnixMillis(EPOCH + now), uptime, clockTrust: 'synchronised' });
     onFrame(bytes);
@@ -105,7 +117,7 @@ export async function keepJournal(options: JournalOptions): Promise<number> {
     }
   };
 
-  for (const action of ordersFor(week, options.ready, options.packsFor)) order(now, action);
+  for (const action of ordersFor(options)) order(now, action);
   for (const each of week.live()) {
     passTime(instantOf(each));
     if (each.is === 'round') order(each.round.at, observed(each.round));
