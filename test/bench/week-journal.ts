@@ -88,7 +88,7 @@ export async function keepJournal(options: JournalOptions): Promise<number> {
   const { week, deriver, onFrame, onCheckpoint, onProgress } = options;
   let frames = 0;
   let told = 0;
-  let now = -SET_UP_BEFORE;
+  let now = 0 - SET_UP_BEFORE;
   let windowSince: number | undefined;
   let dueAt = Infinity;
   const answers = new Answering();
@@ -169,7 +169,10 @@ export function raisedIn({ entries }: Pick<Checkpoint, 'entries'>): readonly Rai
   return entries.filter(({ lane }) => lane === 'alarm').flatMap(({ bytes, secret }): RaisedAlarm[] => {
     const { kind, time } = decodeEntry(bytes);
     const said = secret === undefined || kind !== 'event' ? undefined : (decode(secret.payload, { floats: true }) as CborMap);
-    const text = (name: string): string => String(said?.get(name) ?? '');
+    const text = (name: string): string => {
+      const value = said?.get(name);
+      return typeof value === 'string' ? value : '';
+    };
     if (text('why') !== 'raised' && text('why') !== 'raised_again') return [];
     return [{ at: (time - EPOCH) / 1000, subject: text('subject'), rule: text('rule'), kind: text('kind') as RaisedAlarm['kind'], priority: text('priority') }];
   });
