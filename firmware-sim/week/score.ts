@@ -72,7 +72,7 @@ function matches(pattern: string, rule: string): boolean {
 const names = (patterns: readonly string[], rule: string): boolean => patterns.some((pattern) => matches(pattern, rule));
 
 /** Whether an alarm can be about an event. */
-export function isAbout({ at, subject, rule }: RaisedAlarm, { kind, subjects, from, until }: ScriptedEvent, answers: Answers): boolean {
+function isAbout({ at, subject, rule }: RaisedAlarm, { kind, subjects, from, until }: ScriptedEvent, answers: Answers): boolean {
   const { ought, may, after } = answers[kind];
   return at >= from && at < until + after * 3600 && subjects.includes(subject) && (names(ought, rule) || names(may, rule));
 }
