@@ -13,7 +13,7 @@ import { openMemoryStore } from '../../gateway/store/memory-store.ts';
 import { EntryDigest, JournalWriter, replay } from '../bench/week-file.ts';
 import { EPOCH, keepJournal, raisedIn, readyPacks, scoreOf, weekDeriver } from '../bench/week-journal.ts';
 
-const LIVED: WeekOptions = { seed: 4, people: 2, leadIn: 1, days: 1, epoch: EPOCH };
+const LIVED: WeekOptions = { seed: 4, people: 2, leadIn: 0, days: 1, epoch: EPOCH };
 const REPLAY = resolve(import.meta.dirname, '../bench/week-replay.ts');
 
 /** Derivation of a small week: what `npm run bench -- week` does with twenty people. */
