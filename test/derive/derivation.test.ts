@@ -164,7 +164,7 @@ describe('a rule pack', () => {
     expect([active?.contract.pack, active?.by]).toEqual(['test', [BEN]]);
     expect(entriesOf(checkpoints)[0]).toMatchObject({
       kind: 'contract',
-      fields: new Map<string, unknown>([['action', 'activate'], ['contract', Buffer.from(active?.hash ?? '', 'hex')], ['rules', 1]]),
+      fields: new Map<string, unknown>([['action', 'activate'], ['contract', Buffer.from(active?.hash ?? '', 'hex')], ['rules', 1], ['signers', []]]),
     });
   });
 
