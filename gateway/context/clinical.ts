@@ -5,6 +5,7 @@
 
 import { Minutes, type Millis } from '../quantity.ts';
 import { asleepByClock, endNight, followLastNight, lastNight, NO_NIGHT, type LastNightState } from './last-night.ts';
+import type { Facts } from './facts.ts';
 import type { LocalHour } from './local-hour.ts';
 import { locationAt, type Location } from './location.ts';
 import { followMovement, minutesSinceFall, roomsTell, stillMinutes, type MovementState } from './movement.ts';
@@ -13,7 +14,7 @@ import { followMoves, nightMoves, nightMovesDeviation, NO_NIGHTS, type NightMove
 import { heatIndexOf, news2Of } from './observations.ts';
 import { EMPTY_NIGHT_RATE, followNightRate, nightShift, type NightRateState } from './resting-night-rate.ts';
 import { followStay, NO_STAYS, stayDeviation, usualStay, type StaysState } from './stays.ts';
-import type { SubjectState, When } from './subject-state.ts';
+import type { Derived, SubjectState, When } from './subject-state.ts';
 import type { Part, RoomKind } from './vocabulary.ts';
 
 /** What people said about a patient; of a room there is nothing to say. */
@@ -120,36 +121,41 @@ export function passTime(state: ClinicalState, { at, local }: When, { parts, per
 
 type Value = number | boolean | string | undefined;
 
-/** Works out names of vocabulary.ts, each at most once. */
-export function derivedOf(state: ClinicalState, known: SubjectState, person: Person, when: When, fresh: (measurement: string) => number | undefined): (name: string) => Value {
-  const values = new Map<string, Value>();
-  const asking = askingOf(state, known, person, when, fresh);
-  return (name) => {
-    if (values.has(name)) return values.get(name);
-    const value = valueOf(name, asking);
-    values.set(name, value);
-    return value;
-  };
+/** Works out names of vocabulary.ts, what several of them rest on only once. A class for the reason that facts are one (subject-state.ts). */
+export class Deriving implements Derived {
+  readonly state: ClinicalState;
+  readonly known: SubjectState;
+  readonly person: Person;
+  readonly when: When;
+  #score: News2 | undefined;
+  #place: Location | undefined;
+
+  constructor(state: ClinicalState, known: SubjectState, person: Person, when: When) {
+    this.state = state;
+    this.known = known;
+    this.person = person;
+    this.when = when;
+  }
+
+  get score(): News2 {
+    return (this.#score ??= news2Of(this.known.latest, this.when.at, this.person.spo2Scale));
+  }
+
+  get place(): Location {
+    return (this.#place ??= locationAt(this.known.location, this.when.at));
+  }
+
+  valueOf(name: string, facts: Facts): Value {
+    return valueOf(name, this, facts);
+  }
 }
 
-type Asking = Readonly<{ state: ClinicalState; known: SubjectState; person: Person; when: When; fresh: (measurement: string) => number | undefined; score: () => News2; place: () => Location }>;
-
-function askingOf(state: ClinicalState, known: SubjectState, person: Person, when: When, fresh: (measurement: string) => number | undefined): Asking {
-  let score: News2 | undefined;
-  let place: Location | undefined;
-  return {
-    state, known, person, when, fresh,
-    score: () => (score ??= news2Of(known.latest, when.at, person.spo2Scale)),
-    place: () => (place ??= locationAt(known.location, when.at)),
-  };
-}
-
-function valueOf(name: string, asking: Asking): Value {
-  const { state: { oxygen, nightRate, moves, movement }, person, when: { at, local }, fresh } = asking;
+function valueOf(name: string, asking: Deriving, facts: Facts): Value {
+  const { state: { oxygen, nightRate, moves, movement }, person, when: { at, local } } = asking;
   switch (name) {
     case 'news2': case 'news2_at_least': case 'news2_red': return scoreOf(name, asking);
     case 'spo2_scale': return person.kind === 'patient' ? person.spo2Scale : undefined;
-    case 'heat_index': return heatIndexOf(fresh('room_temperature'), fresh('humidity'));
+    case 'heat_index': return heatIndexOf(facts.value('room_temperature'), facts.value('humidity'));
     case 't90': case 'odi3': case 'odi4': return oxygen && local && lastNight(oxygen, local)?.[name];
     case 'night_rate_raised': return levelOf(nightRate && local && nightShift(nightRate, local.day));
     case 'night_rate_excess': return nightRate && local && nightShift(nightRate, local.day)?.night.excess;
@@ -157,24 +163,23 @@ function valueOf(name: string, asking: Asking): Value {
     case 'night_moves': return moves && local && nightMoves(moves, local);
     case 'night_moves_deviation': return moves && local && nightMovesDeviation(moves, local);
     case 'minutes_since_fall': return minutesSinceFall(movement, at);
-    case 'still_minutes': return asking.place().kind === 'away' ? undefined : stillMinutes(movement, at);
+    case 'still_minutes': return asking.place.kind === 'away' ? undefined : stillMinutes(movement, at);
     default: return undefined;
   }
 }
 
 const levelOf = (shift: ReturnType<typeof nightShift>): boolean | undefined => shift && shift.level === 'red';
 
-function scoreOf(name: 'news2' | 'news2_at_least' | 'news2_red', { person, score }: Asking): Value {
-  if (person.kind !== 'patient') return undefined;
-  const scored = score();
+function scoreOf(name: 'news2' | 'news2_at_least' | 'news2_red', asking: Deriving): Value {
+  if (asking.person.kind !== 'patient') return undefined;
+  const scored = asking.score;
   const anything = scored.complete || Object.keys(scored.scores).length > 0;
   if (name === 'news2_red') return scored.red.length > 0 ? true : scored.complete ? false : undefined;
   if (name === 'news2') return scored.complete ? scored.total : undefined;
   return anything ? (scored.complete ? scored.total : scored.atLeast) : undefined;
 }
 
-function stayOf(name: 'room_kind' | 'room_minutes' | 'usual_room_minutes' | 'room_minutes_deviation', { state: { stays }, person, when: { at }, place }: Asking): Value {
-  const here = place();
+function stayOf(name: 'room_kind' | 'room_minutes' | 'usual_room_minutes' | 'room_minutes_deviation', { state: { stays }, person, when: { at }, place: here }: Deriving): Value {
   const kind = here.kind === 'room' ? person.rooms[here.room] : undefined;
   if (here.kind !== 'room' || kind === undefined) return undefined;
   const minutes = Math.max(0, at - here.since) / Minutes(1);

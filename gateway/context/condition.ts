@@ -11,6 +11,8 @@ export type Condition = Readonly<{
   text: string;
   /** Measurements it names, in alphabetical order. */
   measurements: readonly string[];
+  /** Those whose values can change it at once: a slope is one of many values, and asked for once a minute. */
+  prompt: readonly string[];
   /** Names of vocabulary.ts it names, in alphabetical order. */
   derived: readonly string[];
   /** Over which times it looks back, each once. */
@@ -52,10 +54,11 @@ export function compileCondition(text: string): Condition {
   const { valid, type, error } = parsed.check();
   if (!valid) throw problemOf(error, text);
   if (type !== 'bool') throw new ConditionProblem(`a condition must be true or false, this is ${type ?? 'something else'}`, 0, text.length);
-  const { measurements, derived, windows, baselines, limits } = namesIn(parsed.ast);
+  const { measurements, prompt, derived, windows, baselines, limits } = namesIn(parsed.ast);
   return {
     text,
     measurements: [...measurements].toSorted(),
+    prompt: [...prompt].toSorted(),
     derived: [...derived].toSorted(),
     windows: [...windows.values()],
     baselines: [...baselines].toSorted(),
@@ -81,6 +84,7 @@ function problemOf(error: unknown, text: string): ConditionProblem {
 
 type Named = Readonly<{
   measurements: Set<string>;
+  prompt: Set<string>;
   derived: Set<string>;
   windows: Map<string, Condition['windows'][number]>;
   baselines: Set<string>;
@@ -89,9 +93,9 @@ type Named = Readonly<{
 
 /** What a condition names. Throws {@link ConditionProblem} for words that name nothing: they would never be equal to anything. */
 function namesIn(root: ASTNode): Named {
-  const named: Named = { measurements: new Set(), derived: new Set(), windows: new Map(), baselines: new Set(), limits: new Map() };
+  const named: Named = { measurements: new Set(), prompt: new Set(), derived: new Set(), windows: new Map(), baselines: new Set(), limits: new Map() };
   visit(root, (node) => {
-    if (node.op === 'id' && MEASUREMENTS.has(node.args)) named.measurements.add(node.args);
+    if (node.op === 'id' && MEASUREMENTS.has(node.args)) addMeasurement(node.args, named);
     if (node.op === 'id' && DERIVED.has(node.args)) named.derived.add(node.args);
     if (node.op === 'call') noteCall(node.args, named);
     if (node.op === '==' || node.op === '!=') checkWords(node.args);
@@ -101,22 +105,28 @@ function namesIn(root: ASTNode): Named {
   return named;
 }
 
+function addMeasurement(name: string, { measurements, prompt }: Named): void {
+  measurements.add(name);
+  prompt.add(name);
+}
+
 type Comparison = Extract<ASTNode, { op: '<' | '<=' | '>' | '>=' | '==' | '!=' }>;
 const isComparison = (node: ASTNode): node is Comparison => ['<', '<=', '>', '>=', '==', '!='].includes(node.op);
 
-function noteCall([name, [subject, lookBack]]: readonly [string, readonly ASTNode[]], { measurements, windows, baselines }: Named): void {
+function noteCall([name, [subject, lookBack]]: readonly [string, readonly ASTNode[]], named: Named): void {
   const windowed = WINDOWED.includes(name as Windowed);
   if (!windowed && !PLAIN.some((each) => each === name)) return;
   const measurement = textOf(subject, `${name} takes the name of a measurement in quotes`);
   if (!MEASUREMENTS.has(measurement)) throw problemAt(subject, `unknown measurement "${measurement}"`);
-  measurements.add(measurement);
-  if (name === 'usual' || name === 'deviation') baselines.add(measurement);
+  if (name === 'slope') named.measurements.add(measurement);
+  else addMeasurement(measurement, named);
+  if (name === 'usual' || name === 'deviation') named.baselines.add(measurement);
   if (!windowed) return;
   const text = textOf(lookBack, `${name} takes a duration such as "5min" as its second argument`);
   const window = durationOf(text);
   if (window === undefined) throw problemAt(lookBack, `"${text}" is no duration such as "30s", "5min", "2h"`);
   if (window < SHORTEST_WINDOW || window > LONGEST_WINDOW) throw problemAt(lookBack, `"${text}" is too short or too long to look back on: 30 s to 31 d`);
-  windows.set(`${measurement} ${window}`, { measurement, window });
+  named.windows.set(`${measurement} ${window}`, { measurement, window });
 }
 
 function durationOf(text: string): Millis | undefined {

@@ -21,6 +21,8 @@ export type CompiledRule = Readonly<{
   unless: Condition | undefined;
   /** That it names anywhere, in alphabetical order. */
   measurements: readonly string[];
+  /** Those of them whose values change it at once. */
+  prompt: readonly string[];
   /** Names of vocabulary.ts, as well. */
   derived: readonly string[];
 }>;
@@ -50,7 +52,7 @@ export type RuleChange = Readonly<{
 /** Throws ConditionProblem for a contract that was not checked before (contract.ts). */
 export function compileContracts(active: readonly ActiveContract[]): RuleSet {
   const rules = active.flatMap(({ contract, hash }) => contract.rules.map((rule) => compileRule(`${contract.pack}/${rule.id}`, rule, hash)));
-  const asking = rules.map((each) => [each, new Set([...each.measurements, ...each.derived.flatMap((name) => DERIVED.get(name)?.changesWith ?? [])])] as const);
+  const asking = rules.map((each) => [each, new Set([...each.prompt, ...each.derived.flatMap((name) => DERIVED.get(name)?.changesWith ?? [])])] as const);
   const measurements = new Set(asking.flatMap(([, on]) => [...on]));
   return {
     rules,
@@ -65,7 +67,7 @@ function compileRule(key: string, rule: ContractRule, contract: string): Compile
   const [when, clear, unless] = [compileCondition(rule.when), compiled(rule.clear), compiled(rule.unless)];
   const named = (names: (condition: Condition) => readonly string[]): readonly string[] =>
     [...new Set([when, clear, unless].flatMap((each) => (each === undefined ? [] : names(each))))].toSorted();
-  return { key, rule, contract, when, clear, unless, measurements: named((each) => each.measurements), derived: named((each) => each.derived) };
+  return { key, rule, contract, when, clear, unless, measurements: named((each) => each.measurements), prompt: named((each) => each.prompt), derived: named((each) => each.derived) };
 }
 
 /**

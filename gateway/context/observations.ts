@@ -2,7 +2,7 @@
 
 import { Minutes, type Millis } from '../quantity.ts';
 import { heatIndex } from './heat-index.ts';
-import { LEVELS_OF_CONSCIOUSNESS, news2, type Aged, type News2, type Observations, type Parameter } from './news2.ts';
+import { LEVELS_OF_CONSCIOUSNESS, news2, type Aged, type News2, type Parameter } from './news2.ts';
 import type { SubjectState } from './subject-state.ts';
 
 /**
@@ -28,23 +28,21 @@ export function news2Of(latest: Latest, now: Millis, scale: 1 | 2): News2 {
     const found = latest[measurement];
     return found === undefined ? undefined : { value: found.value, age: (now - found.at) as Millis };
   };
-  const [flow, level] = [aged('oxygen_flow'), aged('consciousness')];
+  const [flow, level, pulse] = [aged('oxygen_flow'), aged('consciousness'), newer(aged('heart_rate'), aged('pulse_rate'))];
+  const [respiration, saturation, pressure, temperature] = [aged('respiratory_rate'), aged('spo2'), aged('systolic_pressure'), aged('body_temperature')];
   const said = level === undefined ? undefined : LEVELS_OF_CONSCIOUSNESS[level.value];
-  return news2(withoutAbsent({
-    respiration_rate: aged('respiratory_rate'),
-    oxygen_saturation: aged('spo2'),
-    air_or_oxygen: flow && { value: flow.value > 0 ? 'oxygen' : 'air', age: flow.age },
-    systolic_pressure: aged('systolic_pressure'),
-    pulse: newer(aged('heart_rate'), aged('pulse_rate')),
-    consciousness: said === undefined || level === undefined ? undefined : { value: said, age: level.age },
-    temperature: aged('body_temperature'),
-  }), { staleAfter: NEWS2_STALE, scale });
+  return news2({
+    ...(respiration && { respiration_rate: respiration }),
+    ...(saturation && { oxygen_saturation: saturation }),
+    ...(flow && { air_or_oxygen: { value: flow.value > 0 ? 'oxygen' : 'air', age: flow.age } }),
+    ...(pressure && { systolic_pressure: pressure }),
+    ...(pulse && { pulse }),
+    ...(level && said && { consciousness: { value: said, age: level.age } }),
+    ...(temperature && { temperature }),
+  }, { staleAfter: NEWS2_STALE, scale });
 }
 
 const newer = (a: Aged<number> | undefined, b: Aged<number> | undefined): Aged<number> | undefined => (a === undefined || (b !== undefined && b.age < a.age) ? b : a);
-
-const withoutAbsent = (observed: Readonly<{ [Each in Parameter]: Observations[Each] | undefined }>): Observations =>
-  Object.fromEntries(Object.entries(observed).filter(([, value]) => value !== undefined));
 
 /** In Cel, of a room whose temperature and humidity are known. */
 export function heatIndexOf(temperature: number | undefined, humidity: number | undefined): number | undefined {

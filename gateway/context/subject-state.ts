@@ -1,6 +1,6 @@
 import { Minutes, type Millis } from '../quantity.ts';
 import type { Sequence } from '../reading.ts';
-import { followActivity, unknownActivity, type ActivityState } from './activity.ts';
+import { followActivity, unknownActivity, type Activity, type ActivityState } from './activity.ts';
 import { baselineAt, deviation, followBaseline, EMPTY_BASELINE, type BaselineState } from './baseline.ts';
 import type { Condition } from './condition.ts';
 import type { Facts } from './facts.ts';
@@ -106,46 +106,102 @@ function locationAfter(location: LocationState, measurement: string, value: numb
   return followLocation(location, outer ? { at, kind: 'outer_door' } : { at, kind: 'inner_door', room });
 }
 
+/** Answers what names of vocabulary.ts stand for (clinical.ts). */
+export type Derived = Readonly<{ valueOf: (name: string, facts: Facts) => number | boolean | string | undefined }>;
+
 /**
- * What is known `now`, for conditions. `derived`: the names of vocabulary.ts; it is asked for those that a condition names.
+ * What is known `now`, for conditions; everything is worked out when somebody asks. `derived`: the names of vocabulary.ts.
  * `youngerThan`: what is older does not count, however long its measurement usually stands.
  */
-export function factsOf(state: SubjectState, when: When, derived: Facts['derived'] = () => undefined, youngerThan?: Millis): Facts {
-  const { at: now, local } = when;
-  const latest = (measurement: string): number | undefined => {
-    const found = state.latest[measurement];
-    return found === undefined || now - found.at > (youngerThan ?? freshness(measurement)) ? undefined : found.value;
-  };
-  const looked = (measurement: string, window: Millis): ReturnType<typeof lookBack> => lookBack(state.windows[windowName(measurement, window)] ?? NOTHING_YET, now, window);
-  const baseline = (measurement: string): ReturnType<typeof baselineAt> =>
-    local === undefined ? undefined : baselineAt(state.baselines[measurement] ?? EMPTY_BASELINE, local);
-  return {
-    value: latest,
-    derived,
-    // Worked out when somebody asks: most conditions do not.
-    get activity() {
-      return state.activity === undefined ? 'unknown' : followActivity(state.activity, { at: now, ...(local === undefined ? {} : { hour: local.hour }), kind: 'time' }).activity;
-    },
-    get room() {
-      const place = locationAt(state.location, now);
-      return place.kind === 'room' ? place.room : undefined;
-    },
-    hour: local === undefined ? undefined : local.hour + local.past / 60,
-    mean: (measurement, window) => looked(measurement, window)?.mean,
-    lowest: (measurement, window) => looked(measurement, window)?.lowest,
-    highest: (measurement, window) => looked(measurement, window)?.highest,
-    slope: (measurement, window) => lookBackTrend(state.windows[windowName(measurement, window)] ?? NOTHING_YET, now, window)?.perHour,
-    usual: (measurement) => baseline(measurement)?.median,
-    deviation: (measurement) => {
-      const [known, value] = [baseline(measurement), latest(measurement)];
-      return known === undefined || value === undefined ? undefined : deviation(known, value, Math.max(Math.abs(known.median) * LEAST_SPREAD, Number.MIN_VALUE));
-    },
-    minutesSince: (measurement) => {
-      const found = state.latest[measurement];
-      return found === undefined ? undefined : (now - found.at) / Minutes(1);
-    },
-    within: (age) => factsOf(state, when, derived, age),
-  };
+export function factsOf(state: SubjectState, when: When, derived?: Derived, youngerThan?: Millis): Facts {
+  return new SubjectFacts(state, when, derived, youngerThan);
+}
+
+/** A class, because one is made for every value that comes: a dozen closures each time would be most of the work. */
+class SubjectFacts implements Facts {
+  readonly #state: SubjectState;
+  readonly #when: When;
+  readonly #derived: Derived | undefined;
+  readonly #youngerThan: Millis | undefined;
+
+  constructor(state: SubjectState, when: When, derived: Derived | undefined, youngerThan: Millis | undefined) {
+    this.#state = state;
+    this.#when = when;
+    this.#derived = derived;
+    this.#youngerThan = youngerThan;
+  }
+
+  get activity(): Activity {
+    const { at, local } = this.#when;
+    const { activity } = this.#state;
+    return activity === undefined ? 'unknown' : followActivity(activity, { at, ...(local === undefined ? {} : { hour: local.hour }), kind: 'time' }).activity;
+  }
+
+  get room(): string | undefined {
+    const place = locationAt(this.#state.location, this.#when.at);
+    return place.kind === 'room' ? place.room : undefined;
+  }
+
+  get hour(): number | undefined {
+    const { local } = this.#when;
+    return local === undefined ? undefined : local.hour + local.past / 60;
+  }
+
+  value(measurement: string): number | undefined {
+    const found = this.#state.latest[measurement];
+    return found === undefined || this.#when.at - found.at > (this.#youngerThan ?? freshness(measurement)) ? undefined : found.value;
+  }
+
+  derived(name: string): number | boolean | string | undefined {
+    return this.#derived?.valueOf(name, this);
+  }
+
+  mean(measurement: string, window: Millis): number | undefined {
+    return this.#looked(measurement, window)?.mean;
+  }
+
+  lowest(measurement: string, window: Millis): number | undefined {
+    return this.#looked(measurement, window)?.lowest;
+  }
+
+  highest(measurement: string, window: Millis): number | undefined {
+    return this.#looked(measurement, window)?.highest;
+  }
+
+  slope(measurement: string, window: Millis): number | undefined {
+    return lookBackTrend(this.#window(measurement, window), this.#when.at, window)?.perHour;
+  }
+
+  usual(measurement: string): number | undefined {
+    return this.#baseline(measurement)?.median;
+  }
+
+  deviation(measurement: string): number | undefined {
+    const [known, value] = [this.#baseline(measurement), this.value(measurement)];
+    return known === undefined || value === undefined ? undefined : deviation(known, value, Math.max(Math.abs(known.median) * LEAST_SPREAD, Number.MIN_VALUE));
+  }
+
+  minutesSince(measurement: string): number | undefined {
+    const found = this.#state.latest[measurement];
+    return found === undefined ? undefined : (this.#when.at - found.at) / Minutes(1);
+  }
+
+  within(age: Millis): Facts {
+    return new SubjectFacts(this.#state, this.#when, this.#derived, age);
+  }
+
+  #window(measurement: string, window: Millis): LookBackState {
+    return this.#state.windows[windowName(measurement, window)] ?? NOTHING_YET;
+  }
+
+  #looked(measurement: string, window: Millis): ReturnType<typeof lookBack> {
+    return lookBack(this.#window(measurement, window), this.#when.at, window);
+  }
+
+  #baseline(measurement: string): ReturnType<typeof baselineAt> {
+    const { local } = this.#when;
+    return local === undefined ? undefined : baselineAt(this.#state.baselines[measurement] ?? EMPTY_BASELINE, local);
+  }
 }
 
 const freshness = (measurement: string): Millis => FRESH_LONGER.get(measurement) ?? FRESH_FOR;

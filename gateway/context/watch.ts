@@ -2,7 +2,7 @@ import { MEASUREMENTS } from '../decode/measurements.ts';
 import type { Millis } from '../quantity.ts';
 import type { Reading, Sequence } from '../reading.ts';
 import { judge, NO_CHANNELS, trustPasses, type TrustChange, type TrustState } from './channel-trust.ts';
-import { derivedOf, followFact, followSaturation, NOTHING_FOLLOWED, passTime, type ClinicalState, type Person } from './clinical.ts';
+import { Deriving, followFact, followSaturation, NOTHING_FOLLOWED, passTime, type ClinicalState, type Person } from './clinical.ts';
 import { askRules, rulesDue, type CompiledRule, type RuleChange, type RuleSet, type RuleStates } from './contract-engine.ts';
 import { wordingOf } from './contract.ts';
 import type { Facts } from './facts.ts';
@@ -94,7 +94,7 @@ export function dropRules(state: WatchState, { byKey }: RuleSet): Readonly<{ sta
 
 function ask(rules: readonly CompiledRule[], state: WatchState, person: Person, { now, local }: Instant, frame?: Sequence): Watched {
   const when = { at: now, local };
-  const facts: Facts = factsOf(state.known, when, derivedOf(state.clinical, state.known, person, when, (measurement) => facts.value(measurement)));
+  const facts = factsOf(state.known, when, new Deriving(state.clinical, state.known, person, when));
   const { states, changes } = askRules(rules, state.rules, facts, now, frame);
   const after = states === state.rules ? state : { ...state, rules: states };
   return { state: after, findings: changes.map((change) => findingOf(change, state.known, facts, person)) };
