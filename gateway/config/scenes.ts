@@ -55,6 +55,7 @@ const scene = z
     starts: z.prefault(z.string({ error: 'expected a local time such as "2026-11-23T22:00", or unknown' }).refine((text) => text === 'unknown' || startOf(text) !== undefined, { error: 'expected a local time such as "2026-11-23T22:00", or unknown' }), '2026-11-23T12:00')
       .describe('What local clocks show at the beginning, or unknown. Default 2026-11-23T12:00.'),
     readings: z.array(readings, { error: 'expected a list of readings' }).min(1, { error: 'expected at least one' }).describe('What is measured.'),
+    near: z.prefault(z.array(line('the id of a rule', 200), { error: 'expected a list of rules' }), []).describe('Rules that it comes near to and that are not raised. For people, and for counting what was tried.'),
     until: time().optional().describe('How long it is watched. Default: to five minutes after the last reading.'),
     expect: z.prefault(z.array(happening, { error: 'expected a list of what is raised and cleared' }), []).describe('What is found, all of it. Default nothing.'),
   })
@@ -97,11 +98,11 @@ export function parseScenes(text: string, path: string, { measurements, sizeOf }
   return scenes;
 }
 
-function sceneOf({ name: title, subject, spo2Scale, rooms, starts, readings: told, until, expect }: z.infer<typeof scene>): Scene {
+function sceneOf({ name: title, subject, spo2Scale, rooms, starts, readings: told, near, until, expect }: z.infer<typeof scene>): Scene {
   const all = told.map((each): SceneReadings => ({ ...each, values: Object.fromEntries(Object.entries(each.values).map(([key, value]) => [key, valuesOf(value)])) }));
   const last = Math.max(...all.map(({ at, for: lasting, days }) => at + lasting + (days - 1) * Minutes(24 * 60)));
   const expected = expect.map(({ at, raised, cleared }) => ({ at, rule: raised ?? cleared ?? '', phase: raised === undefined ? 'cleared' as const : 'raised' as const }));
-  return { name: title, person: { kind: subject, spo2Scale, rooms }, starts: startOf(starts), readings: all, until: until ?? Millis(last + Minutes(5)), expected };
+  return { name: title, person: { kind: subject, spo2Scale, rooms }, starts: startOf(starts), readings: all, near, until: until ?? Millis(last + Minutes(5)), expected };
 }
 
 const valuesOf = (value: z.infer<typeof values>): SceneValues => (typeof value === 'number' ? [value] : value);

@@ -153,6 +153,7 @@ export class Deriving implements Derived {
 function valueOf(name: string, asking: Deriving, facts: Facts): Value {
   const { state: { oxygen, nightRate, moves, movement }, person, when: { at, local } } = asking;
   switch (name) {
+    case 'pulse': return pulseOf(asking, facts);
     case 'news2': case 'news2_at_least': case 'news2_red': return scoreOf(name, asking);
     case 'spo2_scale': return person.kind === 'patient' ? person.spo2Scale : undefined;
     case 'heat_index': return heatIndexOf(facts.value('room_temperature'), facts.value('humidity'));
@@ -166,6 +167,12 @@ function valueOf(name: string, asking: Deriving, facts: Facts): Value {
     case 'still_minutes': return asking.place.kind === 'away' ? undefined : stillMinutes(movement, at);
     default: return undefined;
   }
+}
+
+function pulseOf({ known: { latest } }: Deriving, facts: Facts): number | undefined {
+  const [heart, pulse] = [facts.value('heart_rate'), facts.value('pulse_rate')];
+  const pulseIsNewer = (latest['pulse_rate']?.at ?? -Infinity) > (latest['heart_rate']?.at ?? -Infinity);
+  return pulseIsNewer ? pulse ?? heart : heart ?? pulse;
 }
 
 const levelOf = (shift: ReturnType<typeof nightShift>): boolean | undefined => shift && shift.level === 'red';

@@ -38,6 +38,8 @@ export type Scene = Readonly<{
   /** What local clocks show at the beginning; absent: nobody knows. */
   starts: UnixMillis | undefined;
   readings: readonly SceneReadings[];
+  /** Rules that it comes near to and that are not raised: for people, and for counting what was tried. */
+  near: readonly string[];
   /** How long it is watched. */
   until: Millis;
   expected: readonly Expectation[];

@@ -40,6 +40,10 @@ const night = (unit: string, highest: number, meaning: string): DerivedName => (
 
 /** Every name, in the order in which people should read of them. */
 export const DERIVED: ReadonlyMap<string, DerivedName> = new Map<string, DerivedName>([
+  ['pulse', {
+    type: 'number', unit: '/min', range: [10, 350], changesWith: ['heart_rate', 'pulse_rate'], shows: ['heart_rate', 'pulse_rate'],
+    meaning: 'the newer of heart_rate and pulse_rate', known: 'while one of them is fresh',
+  }],
   ['news2', {
     type: 'number', unit: '1', range: [0, 20], changesWith: SCORED, shows: SCORED,
     meaning: 'NEWS2 aggregate (RCP 2017), on the person\'s SpO2 scale', known: 'while all seven parameters are fresh enough',
