@@ -17,7 +17,7 @@ const LIVED: WeekOptions = { seed: 4, people: 2, leadIn: 0, days: 1, epoch: EPOC
 const REPLAY = resolve(import.meta.dirname, '../bench/week-replay.ts');
 
 /** Derivation of a small week: what `npm run bench -- week` does with twenty people. */
-describe('some days of a few people', () => {
+describe('some days of a few people', { timeout: 60_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'vitalgate-week-'));
   const file = join(folder, 'journal');
   const frames: Buffer[] = [];
