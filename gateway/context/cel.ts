@@ -131,11 +131,14 @@ function celQuestion(node: ASTNode): Question {
   if (node.op === 'id') return getterOf(node.args) as Question;
   const names = [...new Set(idsIn(node))].map((name) => [name, getterOf(name)] as const);
   const parsed = parseCel(serialize(node));
+  const strict = isStrict(node);
   return (facts) => {
     const variables: Record<string, number | boolean | string> = {};
     for (const [name, get] of names) {
       const value = get(facts);
       if (value !== undefined) variables[name] = value;
+      // CEL would say so with an error, which costs more than all other questions together.
+      else if (strict) return undefined;
     }
     return evaluate(parsed, variables, facts);
   };
@@ -154,6 +157,10 @@ function evaluate(parsed: ParseResult, variables: Readonly<Record<string, unknow
     asked = undefined;
   }
 }
+
+/** Operators that cannot be answered without all of what they are given. */
+const STRICT: ReadonlySet<string> = new Set(['id', 'value', 'list', 'call', 'in', '!_', '-_', '+', '-', '*', '/', '%', '<', '<=', '>', '>=', '==', '!=']);
+const isStrict = (node: ASTNode): boolean => STRICT.has(node.op) && nodesIn(node.args).every(isStrict);
 
 function idsIn(node: ASTNode): readonly string[] {
   return [...(node.op === 'id' ? [node.args] : []), ...nodesIn(node.args).flatMap(idsIn)];

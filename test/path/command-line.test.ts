@@ -37,7 +37,7 @@ describe('the command line', () => {
     [['device', 'revoke'], 'which device'],
     [['device', 'add', '.hidden', '--patient', 'anna'], 'no device id'],
     [['device', 'add', 'clip', '--patient', 'a/b'], 'no patient id'],
-    [['contract', 'sign'], 'expected check, test or diff'],
+    [['contract', 'tear'], 'expected one of check, test, diff, sign, replay'],
     [['contract', 'diff', 'starter'], 'takes two packs'],
     [['contract', 'check'], 'which pack'],
     [['quarantine', 'burn'], 'expected list, show or retry'],
