@@ -1,24 +1,23 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { loadPack } from '../../gateway/config/pack.ts';
-import { READY_PACKS, readyPackPath } from '../../gateway/config/ready-packs.ts';
+import { READY_PACKS, pathOfPack } from '../../gateway/config/ready-packs.ts';
 import { loadScenes } from '../../gateway/config/scenes.ts';
 import { mistakesIn } from '../../gateway/context/contract.ts';
 import { sizeOf, tryScene, type Scene } from '../../gateway/context/scene.ts';
 import { MEASUREMENTS } from '../../gateway/decode/measurements.ts';
 
-const pathOf = (name: string): string => readyPackPath(name) ?? 'nowhere';
-const inPlaceOf = (name: string, ending: string): string => pathOf(name).replace(/\.yaml$/, ending);
+const inPlaceOf = (name: string, ending: string): string => pathOfPack(name).replace(/\.yaml$/, ending);
 
 describe('the ready packs', () => {
-  it('are found by name, and nothing else is', () => {
-    expect(readyPackPath('nonsense')).toBeUndefined();
-    expect(readyPackPath('../config/ready-packs')).toBeUndefined();
+  it('are found by name, and everything else is a path', () => {
+    expect(pathOfPack('starter')).toMatch(/^\/.*packs\/starter\.yaml$/);
+    for (const each of ['nonsense', './starter', 'starter.yaml', '../config/ready-packs']) expect(pathOfPack(each)).toBe(each);
   });
 });
 
 describe.each(READY_PACKS)('the pack %s', (name) => {
-  const pack = loadPack(pathOf(name), { mistakesIn });
+  const pack = loadPack(pathOfPack(name), { mistakesIn });
   const scenes = loadScenes(inPlaceOf(name, '.test.yaml'), { measurements: [...MEASUREMENTS.keys()], sizeOf });
   const page = readFileSync(inPlaceOf(name, '.md'), 'utf8');
   const ids = pack.rules.map(({ id }) => id);
@@ -52,7 +51,7 @@ describe.each(READY_PACKS)('the pack %s', (name) => {
 
 describe('the pack starter', () => {
   it('watches for what a gateway without configuration always watched for, and waits for nothing', () => {
-    const { rules } = loadPack(pathOf('starter'), { mistakesIn });
+    const { rules } = loadPack(pathOfPack('starter'), { mistakesIn });
     expect(rules.map(({ id, when, clear, priority }) => [id, when, clear, priority])).toEqual([
       ['low-oxygen', 'spo2 < 92', 'spo2 >= 94', 'high'],
       ['fast-pulse', 'heart_rate > 130', 'heart_rate <= 120', 'medium'],
