@@ -75,13 +75,12 @@ export type ScenesOptions = Readonly<{
   sizeOf: (scene: Scene) => number;
 }>;
 
-/** Reads and judges the scenes of a pack. Throws {@link ConfigError} when they cannot be read, and otherwise as {@link parseScenes}. */
+/** Reads and judges the scenes of a pack. Throws {@link ConfigError}: they cannot be read, or a list of every problem with its line. */
 export function loadScenes(path: string, options: ScenesOptions): readonly Scene[] {
   return parseScenes(readText(path, 'the scenes'), path, options);
 }
 
-/** Judges the text of a file of scenes. Throws one {@link ConfigError} that lists every problem with its line, as parseConfig does. */
-export function parseScenes(text: string, path: string, { measurements, sizeOf }: ScenesOptions): readonly Scene[] {
+function parseScenes(text: string, path: string, { measurements, sizeOf }: ScenesOptions): readonly Scene[] {
   const { lines, document, content } = readYaml(text, path);
   const result = file.safeParse(content, { reportInput: true });
   if (!result.success) {

@@ -154,8 +154,8 @@ function checkListed([name, list]: readonly [ASTNode, ASTNode]): void {
 function checkWord(name: ASTNode, value: ASTNode): void {
   const word = literalOf(value);
   if (name.op !== 'id' || typeof word !== 'string') return;
-  const words = name.args === 'activity' ? ACTIVITIES : DERIVED.get(name.args)?.words;
-  if (words?.includes(word as Activity) !== false) return;
+  const words: readonly string[] | undefined = name.args === 'activity' ? ACTIVITIES : DERIVED.get(name.args)?.words;
+  if (words?.includes(word) !== false) return;
   throw problemAt(value, `${name.args === 'activity' ? 'an activity' : name.args} is one of ${words.join(', ')}`);
 }
 

@@ -80,7 +80,7 @@ function valueAt(values: SceneValues, time: number, times: number, measurement: 
 }
 
 /** Plays a scene: everything the pack finds, in order. Pure. */
-export function play(scene: Scene, contract: Contract): readonly Happened[] {
+function play(scene: Scene, contract: Contract): readonly Happened[] {
   const rules = compileContracts([{ contract, hash: '' }]);
   const happened: Happened[] = [];
   let [state, now, frame]: [WatchState, Millis, number] = [UNWATCHED, Millis(0), 0];
