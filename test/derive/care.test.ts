@@ -39,7 +39,7 @@ describe('a rule with a dwell', () => {
   it('names the first and the last frame it rests on, and says how long it lasted', () => {
     const [event] = entriesOf(derive([...story, later(41)]), 'event');
     expect(event).toMatchObject({ message: 'pulse 44 for 41 s, unknown, ?' });
-    expect((event?.['evidence'] as CborMap).get('frames')).toEqual([3, 4]);
+    expect((event as { evidence: CborMap }).evidence.get('frames')).toEqual([3, 4]);
   });
 
   it('goes on after a crash at any point as if there had been none', () => {
