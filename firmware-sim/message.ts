@@ -11,7 +11,7 @@
 
 import type { UnixMillis } from '../gateway/quantity.ts';
 
-/** The UCUM unit of everything simulated devices measure. `steps` counts from local midnight; `motion` and `door` are 0 or 1. */
+/** The UCUM unit of everything simulated devices measure. `steps` counts from local midnight; `fall`, `motion` and `door` are 0 or 1. */
 export const UNITS = {
   heart_rate: '/min',
   spo2: '%',
@@ -23,6 +23,7 @@ export const UNITS = {
   room_temperature: 'Cel',
   humidity: '%',
   co2: '[ppm]',
+  fall: '1',
   motion: '1',
   door: '1',
   illuminance: 'lx',

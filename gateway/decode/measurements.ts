@@ -27,6 +27,10 @@ export const MEASUREMENTS: ReadonlyMap<string, Measurement> = new Map<string, Me
   ['systolic_pressure', { unit: 'mm[Hg]', plausible: [30, 300], loinc: '8480-6', mdc: 150021 }],
   ['diastolic_pressure', { unit: 'mm[Hg]', plausible: [10, 200], loinc: '8462-4', mdc: 150022 }],
   ['mean_pressure', { unit: 'mm[Hg]', plausible: [20, 250], loinc: '8478-0', mdc: 150023 }],
+  // L/min of oxygen given besides air; 0 is air. High-flow devices give up to 70.
+  ['oxygen_flow', { unit: 'L/min', plausible: [0, 100] }],
+  // ACVPU of NEWS2 (RCP 2017): 0 alert, 1 new confusion, 2 responds to voice, 3 to pain, 4 unresponsive. No LOINC code has this scale.
+  ['consciousness', { unit: '1', plausible: [0, 4], integer: true }],
   ['perfusion_index', { unit: '%', plausible: [0, 30], mdc: 150448 }],
   ['body_weight', { unit: 'kg', plausible: [0.3, 500], loinc: '29463-7', mdc: 188736 }],
   ['glucose', { unit: 'mg/dL', plausible: [5, 1500], loinc: '2339-0', mdc: 160184 }],
@@ -45,6 +49,8 @@ export const MEASUREMENTS: ReadonlyMap<string, Measurement> = new Map<string, Me
   ['water_leak', { unit: '1', plausible: [0, 1], integer: true }],
   ['smoke', { unit: '1', plausible: [0, 1], integer: true }],
   ['usage', { unit: '1', plausible: [0, 1], mdc: 8519691, integer: true }],
+  // 1: a device says that somebody fell (IEEE 11073-10471, fall sensor).
+  ['fall', { unit: '1', plausible: [0, 1], mdc: 8519681, integer: true }],
   ['motion', { unit: '1', plausible: [0, 1], mdc: 8519687, integer: true }],
   ['door', { unit: '1', plausible: [0, 1], mdc: 8519690, integer: true }],
 ]);

@@ -156,8 +156,8 @@ const withoutUndefined = (fields: object): object => Object.fromEntries(Object.e
 
 /** What is sent when something happens, or when a person measures: no interval of it is usual. */
 const SPORADIC: ReadonlySet<string> = new Set([
-  'motion', 'door', 'usage', 'water_leak', 'smoke', 'steps', 'battery', 'signal', 'power', 'body_weight', 'glucose',
-  'systolic_pressure', 'diastolic_pressure', 'mean_pressure',
+  'motion', 'door', 'usage', 'fall', 'water_leak', 'smoke', 'steps', 'battery', 'signal', 'power', 'body_weight', 'glucose',
+  'systolic_pressure', 'diastolic_pressure', 'mean_pressure', 'consciousness', 'oxygen_flow',
 ]);
 /** Somebody who measures for a few minutes and puts the device away is not missing. */
 const KNOWN_AFTER = Minutes(30);
