@@ -29,6 +29,8 @@ import { FolderFiles, openDataFolder, secretIn } from './operations/data-folder.
 import type { Logger } from './operations/log.ts';
 import { LogThrottle } from './operations/log-throttle.ts';
 import { GatewayMetrics } from './operations/metrics.ts';
+import { People } from './people/people.ts';
+import type { TokenStore } from './people/tokens.ts';
 import { Pipeline, type PipelineObserver } from './pipeline.ts';
 import { Progress } from './progress.ts';
 import type { Frame } from './reading.ts';
@@ -47,6 +49,7 @@ export type GatewayStores = Readonly<{
   blocks: BlockStore;
   pending: PendingEntries;
   credentials: CredentialStore;
+  tokens: TokenStore;
   cursors: RelayCursors;
   close: () => Promise<void>;
 }>;
