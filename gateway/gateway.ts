@@ -133,13 +133,14 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
   await activate(pipeline, config);
   const reload = async (): Promise<Reloaded> => {
     if (rereadConfig === undefined) throw new UsageError('this gateway was started without a configuration file');
-    return await reloadFrom(rereadConfig(), { config, pipeline, log });
+    return await reloadFrom(rereadConfig(), { config, pipeline, people, log });
   };
+  const people = await People.open({ store: stores.tokens, people: config.alarms.people, random, now: clock.now });
   const ca = new DeviceCa(new FolderFiles(config.data), random);
   const serving: Served = { broker: undefined };
   const refusedLogins = new RefusedLogins();
   const unusedPorts = (): readonly UsbPort[] => usbPorts().filter((port) => !config.serial.some((line) => means(serialLineOf(line).port, port)));
-  const administration = new Administration({ reload, ...stores, ...identity, ...chain, ...reachOf(config.mqtt, serving), ca, pipeline, progress, uplink, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
+  const administration = new Administration({ reload, ...stores, ...identity, ...chain, ...reachOf(config.mqtt, serving), ca, people, pipeline, progress, uplink, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
   const gateway = { administration, chain: chain.chain, storeLost: storeLost.promise, stop: () => opened.close() };
   if (!serve) return { ...gateway, addresses: {} };
   return { ...gateway, addresses: await startServing({ config, stores, ca, serving, refusedLogins, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };
@@ -270,8 +271,9 @@ async function activate(pipeline: Pipeline, { rules, profiles }: GatewayConfig):
 }
 
 /** Takes over what may change while the gateway runs, and says what else is different. */
-async function reloadFrom(changed: GatewayConfig, { config, pipeline, log }: Readonly<{ config: GatewayConfig; pipeline: Pipeline; log: Logger }>): Promise<Reloaded> {
+async function reloadFrom(changed: GatewayConfig, { config, pipeline, people, log }: Readonly<{ config: GatewayConfig; pipeline: Pipeline; people: People; log: Logger }>): Promise<Reloaded> {
   const activated = await activate(pipeline, changed);
+  people.configure(changed.alarms.people);
   const others = (Object.keys(changed) as (keyof GatewayConfig)[]).filter((key) => key !== 'rules' && key !== 'profiles' && key !== 'data');
   const needRestart = others.filter((key) => JSON.stringify(changed[key]) !== JSON.stringify(config[key]));
   log.info({ activated, needRestart }, 'read the configuration again');

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { ThresholdRule } from '../context/rules.ts';
 import type { Mapping, Profile } from '../decode/profile.ts';
 import { Bytes, KiB, Millis, MiB, Minutes, Seconds } from '../quantity.ts';
+import { alarmSection } from './alarm-section.ts';
 import { DEFAULT_RULES } from './default-rules.ts';
 import { address, addressOrNone, brokerAddress, count, deviceId, duration, hostOrAddress, line, name, number, publicKey, serialPath, size, timeZone, topicFilter, usbNumber, webAddress, word } from './fields.ts';
 import { checkBridges, checkHospitals, checkMqtt, checkNames, checkProfiles, checkPublicKeys, checkRelay, checkRule, checkRuleIds, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
@@ -89,6 +90,10 @@ const mqttSection = z
 const webSection = z
   .strictObject({
     listen: setting(address(), '127.0.0.1:8080', 'Where pages, API, /metrics and /healthz are served, host:port; port 0 takes a free one.'),
+    plainHttp: z
+      .boolean({ error: 'expected true or false' })
+      .prefault(false)
+      .describe('Whether the API serves tokens and data of people to other machines without TLS, readable for others in the network. Default false: to this machine alone, where a proxy may speak TLS for it.'),
   })
   .prefault({})
   .describe('The web server.');
@@ -300,6 +305,7 @@ const gatewaySection = z
     chain: chainSection,
     hospitals,
     rules,
+    alarms: alarmSection,
     profiles,
     relay: relaySection,
     log: logSection,
