@@ -1,5 +1,6 @@
 /** What people and commands may ask of a gateway and have it do. It knows no HTTP and no terminal. */
 
+import type { LiveSection } from './activation.ts';
 import { encodeOperatorAction, type OperatorAction } from './decode/operator.ts';
 import type { DeriveStore, Totals } from './derive/derive-store.ts';
 import { discovery, listDevices, type Discovery, type ListedDevice } from './device-views.ts';
@@ -66,7 +67,7 @@ export type Status = Readonly<{
 export type Period = Readonly<{ from?: UnixMillis; until?: UnixMillis }>;
 
 /** What reading the configuration again did, and the sections that are different but count only after a restart. */
-export type Reloaded = Readonly<{ activated: readonly ('rules' | 'profiles')[]; needRestart: readonly string[] }>;
+export type Reloaded = Readonly<{ activated: readonly LiveSection[]; needRestart: readonly string[] }>;
 
 export type AdministrationOptions = Readonly<{
   reload: () => Promise<Reloaded>;
@@ -225,7 +226,7 @@ export class Administration {
   }
 
   /**
-   * Reads the configuration file again and puts its rules and profiles in force. Throws ConfigError, and changes nothing, when
+   * Reads the configuration file again and puts its live sections (activation.ts) in force. Throws ConfigError, and changes nothing, when
    * there is a mistake in it; {@link UsageError} when there is no file.
    */
   async reload(): Promise<Reloaded> {
@@ -283,6 +284,6 @@ function enrolment(credential: Credential): OperatorAction {
 }
 
 function inWords(event: CborMap): string {
-  const { subject, phase, priority, measurement, value, unit, limit, wording } = Object.fromEntries(event) as Record<string, string>;
-  return `${subject}: ${wording}, ${measurement} ${value} ${unit} (limit ${limit}), ${priority} priority, ${phase}`;
+  const { subject, why, priority, message } = Object.fromEntries(event) as Record<string, string>;
+  return `${subject}: ${message}, ${priority} priority, ${why}`;
 }

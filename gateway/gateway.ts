@@ -5,10 +5,10 @@
 
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { LIVE_SECTIONS, decisionsFor, encoded } from './activation.ts';
 import { Administration, type Reloaded } from './administration.ts';
+import { DEFAULT_POLICY } from './alarm/policy.ts';
 import type { GatewayConfig } from './config/schema.ts';
-import { encodeOperatorAction } from './decode/operator.ts';
-import { readProfiles } from './decode/read-profiles.ts';
 import type { DeriveStore } from './derive/derive-store.ts';
 import { addressesOf, reachOf, startDeviceBroker, type MqttAddresses, type Served } from './device-broker.ts';
 import { ConfigError, UsageError, type StoreError } from './errors.ts';
@@ -22,10 +22,11 @@ import { followSerialLine, type SerialLineOptions, type SerialObserver } from '.
 import { means, usbPorts, type UsbPort } from './ingest/usb-ports.ts';
 import { beginChain } from './ledger/begin-chain.ts';
 import type { BlockStore, PendingEntries } from './ledger/block-store.ts';
-import { equalBytes, sha256, toHex } from './ledger/bytes.ts';
+import { equalBytes, toHex } from './ledger/bytes.ts';
 import { generateSecret, signingKeyFrom, type SigningKey } from './ledger/es256k.ts';
 import { GENESIS_NONCE_BYTES, type GenesisParameters } from './ledger/genesis.ts';
 import { FolderFiles, openDataFolder, secretIn } from './operations/data-folder.ts';
+import { LocalClock } from './local-clock.ts';
 import type { Logger } from './operations/log.ts';
 import { LogThrottle } from './operations/log-throttle.ts';
 import { GatewayMetrics } from './operations/metrics.ts';
@@ -131,9 +132,15 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
   const pipeline = await Pipeline.start({ ...stores, ...identity, chain: chain.chain, clock, seal: config.seal, observe });
   opened.add(() => pipeline.stop());
   await activate(pipeline, config);
+  const local = new LocalClock({
+    pipeline, clock, timeZone: config.timeZone ?? new Intl.DateTimeFormat().resolvedOptions().timeZone, quiet: () => (pipeline.derived.orders.policy ?? DEFAULT_POLICY).quiet,
+    onFault: (error) => log.error({ error }, 'telling derivation what local clocks show'),
+  });
+  opened.add(async () => local.stop());
+  if (serve) await local.start();
   const reload = async (): Promise<Reloaded> => {
     if (rereadConfig === undefined) throw new UsageError('this gateway was started without a configuration file');
-    return await reloadFrom(rereadConfig(), { config, pipeline, people, log });
+    return await reloadFrom(rereadConfig(), { config, pipeline, local, people, log });
   };
   const people = await People.open({ store: stores.tokens, people: config.alarms.people, random, now: clock.now });
   const ca = new DeviceCa(new FolderFiles(config.data), random);
@@ -255,26 +262,19 @@ function observerOf({ metrics, progress, log, uplink, reached, storeLost }: Obse
   };
 }
 
-/** Derivation knows only what stands in the journal: rules and profiles go there when they are others than before. */
-async function activate(pipeline: Pipeline, { rules, profiles }: GatewayConfig): Promise<Reloaded['activated']> {
-  const activated: ('rules' | 'profiles')[] = [];
-  const contract = sha256(Buffer.from(JSON.stringify(rules), 'utf8'));
-  if (pipeline.derived.contract === undefined || !equalBytes(pipeline.derived.contract, contract)) {
-    await pipeline.decide(encodeOperatorAction({ type: 'rules', rules }));
-    activated.push('rules');
-  }
-  if (JSON.stringify(readProfiles(profiles)) !== JSON.stringify(pipeline.derived.profiles)) {
-    await pipeline.decide(encodeOperatorAction({ type: 'profiles', profiles }));
-    activated.push('profiles');
-  }
-  return activated;
+/** Puts the live sections of the configuration in force, and says which were others before. */
+async function activate(pipeline: Pipeline, config: GatewayConfig): Promise<Reloaded['activated']> {
+  const decided = decisionsFor(config, pipeline.derived);
+  if (decided.length > 0) await pipeline.carryOut(encoded(decided));
+  return decided.map(({ section }) => section);
 }
 
 /** Takes over what may change while the gateway runs, and says what else is different. */
-async function reloadFrom(changed: GatewayConfig, { config, pipeline, people, log }: Readonly<{ config: GatewayConfig; pipeline: Pipeline; people: People; log: Logger }>): Promise<Reloaded> {
+async function reloadFrom(changed: GatewayConfig, { config, pipeline, local, people, log }: Readonly<{ config: GatewayConfig; pipeline: Pipeline; local: LocalClock; people: People; log: Logger }>): Promise<Reloaded> {
   const activated = await activate(pipeline, changed);
+  await local.look();
   people.configure(changed.alarms.people);
-  const others = (Object.keys(changed) as (keyof GatewayConfig)[]).filter((key) => key !== 'rules' && key !== 'profiles' && key !== 'data');
+  const others = (Object.keys(changed) as (keyof GatewayConfig)[]).filter((key) => !LIVE_SECTIONS.some((live) => live === key) && key !== 'data');
   const needRestart = others.filter((key) => JSON.stringify(changed[key]) !== JSON.stringify(config[key]));
   log.info({ activated, needRestart }, 'read the configuration again');
   return { activated, needRestart };

@@ -12,7 +12,7 @@
 
 import { DeriveLoop } from './derive/derive-loop.ts';
 import { DeriveThread } from './derive/derive-thread.ts';
-import type { Checkpoint, DerivedState, DeriveStore, Totals } from './derive/derive-store.ts';
+import type { Checkpoint, DeriveStore, Resumption, Totals } from './derive/derive-store.ts';
 import { DerivationOverview } from './derive/overview.ts';
 import { StoreError } from './errors.ts';
 import { Acceptor } from './ingest/accept.ts';
@@ -63,18 +63,22 @@ export class Pipeline {
 
   /** Loads the state of derivation and starts both loops. Throws {@link StoreError} when it does not fit the journal. */
   static async start(options: PipelineOptions): Promise<Pipeline> {
-    const state = await options.deriveStore.load();
+    const resumption = await options.deriveStore.load();
+    const { cursor } = resumption.committed;
     // Frames would be passed over in silence: this is a folder put together from copies of different age.
-    if (state.cursor >= options.journal.next) {
-      throw new StoreError('VG_STORE_CORRUPT', `derivation is at frame ${state.cursor}, but the journal ends at ${options.journal.next - 1}: restore one whole copy of the data folder`);
+    if (cursor >= options.journal.next) {
+      throw new StoreError('VG_STORE_CORRUPT', `derivation is at frame ${cursor}, but the journal ends at ${options.journal.next - 1}: restore one whole copy of the data folder`);
     }
-    return new Pipeline(options, state);
+    const pipeline = new Pipeline(options, resumption);
+    await pipeline.#derivedUntil(cursor);
+    return pipeline;
   }
 
-  private constructor(options: PipelineOptions, state: DerivedState) {
+  private constructor(options: PipelineOptions, resumption: Resumption) {
+    const { state, committed } = resumption;
     const { observe, clock } = options;
     this.derived = new DerivationOverview(state);
-    this.#deriver = new DeriveThread({ subjectKey: options.subjectKey, state });
+    this.#deriver = new DeriveThread({ subjectKey: options.subjectKey, resumption });
     this.#clock = clock;
     const halfAge = Millis(options.seal.age / 2);
     this.#sealLoops = new Map(LANES.map((lane) => [lane, sealLoopFor(lane, { ...options, seal: { ...options.seal, age: halfAge } }, this.derived)]));
@@ -86,11 +90,14 @@ export class Pipeline {
       windowAge: halfAge,
       requestTick: () => this.#tick(),
       onCommitted: (checkpoints) => {
+        const known = checkpoints.filter(({ cursor }) => cursor <= committed.cursor);
+        for (const checkpoint of known) this.derived.take(checkpoint);
         const before = this.derived.totals;
-        for (const checkpoint of checkpoints) this.derived.take(checkpoint);
-        observe.derived(checkpoints, before);
+        const fresh = checkpoints.slice(known.length);
+        for (const checkpoint of fresh) this.derived.take(checkpoint);
+        if (fresh.length > 0) observe.derived(fresh, before);
         this.#answerWaiting();
-        for (const lane of lanesOf(checkpoints)) this.#sealLoops.get(lane)?.wake();
+        for (const lane of lanesOf(fresh)) this.#sealLoops.get(lane)?.wake();
       },
       onFault: (fault) => observe.loopFault('derive', fault),
     });
@@ -202,7 +209,7 @@ function sealLoopFor(lane: Lane, options: PipelineOptions, derived: DerivationOv
     policy: seal,
     now: clock.now,
     uptime: clock.uptime,
-    contracts: () => (derived.contract === undefined ? [] : [derived.contract]),
+    contracts: () => derived.orders.contracts.map(({ hash }) => Buffer.from(hash, 'hex')),
     onSealed: observe.sealed,
     onFault: (fault) => observe.loopFault(lane, fault),
   });

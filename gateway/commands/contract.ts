@@ -1,4 +1,5 @@
 import { loadPack } from '../config/pack.ts';
+import { pathOfPack } from '../config/ready-packs.ts';
 import { mistakesIn } from '../context/contract.ts';
 import { UsageError } from '../errors.ts';
 import { counted, type Command } from './command.ts';
@@ -14,7 +15,7 @@ export const contractCommand: Command = {
     if (action !== 'check') throw new UsageError(`contract ${action ?? ''}: expected check`);
     if (files.length === 0) throw new UsageError('which pack? Give one file or several');
     for (const file of files) {
-      const { pack, version, rules } = loadPack(file, { mistakesIn });
+      const { pack, version, rules } = loadPack(pathOfPack(file), { mistakesIn });
       out(`${file}: good, ${pack} version ${version}, ${counted(rules.length, 'rule')}`);
     }
     return Promise.resolve(0);

@@ -11,7 +11,7 @@ export const gatewayCommand: Command = {
   usage: ['gateway [--config FILE] [--data FOLDER]'],
   details:
     'The first run creates the data folder, the keys and the chain, and says where. Ctrl-C stops it cleanly.\n' +
-    'SIGHUP, or "vitalgate reload", reads rules and profiles of the configuration file again.\n' +
+    'SIGHUP, or "vitalgate reload", reads packs, patients, alarms and profiles of the configuration file again.\n' +
     'Exit code 75 asks the supervisor to start it again: after a failed write the store must be opened anew.',
   options: CONFIG_OPTIONS,
   run: async (args, { openGatewayStores, out, signal }) => {

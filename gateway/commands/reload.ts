@@ -6,7 +6,7 @@ import { CONFIG_OPTIONS, gatewayConfig } from './settings.ts';
 
 export const reloadCommand: Command = {
   name: 'reload',
-  summary: 'Makes the running gateway read its configuration file again: rules and profiles, without a restart.',
+  summary: 'Makes the running gateway read its configuration file again: packs, patients, alarms and profiles, without a restart.',
   usage: ['reload [--config FILE] [--data FOLDER]'],
   details: 'A file with a mistake changes nothing. Both are frames of the journal from then on, and entries of the chain.',
   options: CONFIG_OPTIONS,
@@ -15,7 +15,7 @@ export const reloadCommand: Command = {
     const socket = controlSocketOf(gatewayConfig(args).data);
     if (!(await controlAnswers(socket))) throw new UsageError('no gateway runs on this data folder; it reads the file when it starts');
     const { activated, needRestart } = await controlClient(socket).reload();
-    out(activated.length === 0 ? 'rules and profiles are as before' : `in force now: ${activated.join(' and ')}`);
+    out(activated.length === 0 ? 'packs, patients, alarms and profiles are as before' : `in force now: ${activated.join(' and ')}`);
     if (needRestart.length > 0) out(`changed too, but only a restart takes them over: ${needRestart.join(', ')}`);
     return 0;
   },

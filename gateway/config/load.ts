@@ -5,7 +5,7 @@ import { jsonSchema, judge, type Config, type GatewayConfig } from './schema.ts'
 import { readText, readYaml } from './yaml-file.ts';
 
 export type ConfigOptions = Readonly<{
-  /** What rules and profiles may name. Default: nothing, they are compared with no table. */
+  /** What profiles may name. Default: nothing, they are compared with no table. */
   known?: Known;
 }>;
 

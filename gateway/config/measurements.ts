@@ -1,6 +1,5 @@
 /**
- * Compares rules and profiles with what the gateway can measure and read: a rule for a mistyped measurement, or with a limit
- * no sensor can report (a fever in degrees Fahrenheit), would never fire, and nobody would know; nor that a channel is lost.
+ * Compares profiles with what the gateway can measure and read: a channel for a mistyped measurement would be lost, and nobody would know.
  */
 
 import { nearest } from './nearest.ts';
@@ -24,7 +23,6 @@ export function unknownThings(content: unknown, known: Known | undefined): Mista
   if (known === undefined) return [];
   const gateway = field(content, 'gateway');
   return [
-    ...each(field(gateway, 'rules'), (rule) => mistakesOfRule(rule, known.measurements), ['gateway', 'rules']),
     ...each(field(gateway, 'serial'), (line) => mistakesOfDecoder(line, known), ['gateway', 'serial']),
     ...each(field(gateway, 'profiles'), (profile) => mistakesOfProfile(profile, known), ['gateway', 'profiles']),
   ];
@@ -83,20 +81,6 @@ function mistakesOfChannel(channel: unknown, { measurements, convertible }: Know
   const unit = field(channel, 'unit');
   if (typeof unit !== 'string' || convertible(unit, table.unit)) return [];
   return [{ path: ['unit'], message: `expected a unit (UCUM) that can be converted to '${table.unit}', the unit of ${measurement}; got '${unit}'` }];
-}
-
-function mistakesOfRule(rule: unknown, table: MeasurementTable): Mistake[] {
-  const measurement = field(rule, 'measurement');
-  if (typeof measurement !== 'string') return [];
-  const known = table.get(measurement);
-  if (known === undefined) return [{ path: ['measurement'], message: unknown('measurement', measurement, [...table.keys()]) }];
-  const [lowest, highest] = known.plausible;
-  const outside = ['above', 'below', 'clearAt'].filter((key) => {
-    const value = field(rule, key);
-    return typeof value === 'number' && (value < lowest || value > highest);
-  });
-  const expected = `expected a value from ${lowest} to ${highest} ${known.unit}, what ${measurement} can be`;
-  return outside.map((key) => ({ path: [key], message: `${expected}, got ${String(field(rule, key))}` }));
 }
 
 function unknown(what: string, name: string, known: readonly string[]): string {

@@ -45,19 +45,13 @@ export function checkNames(names: unknown, to: Report): void {
   if (Array.isArray(names)) reportRepeats(to, names, (index) => [index], 'name');
 }
 
-/** Exactly one limit, and clearing on the quiet side of it: otherwise an event would be raised and cleared by the same value. */
-export function checkRule(rule: unknown, to: Report): void {
-  const { above, below, clearAt } = fieldsOf(rule);
-  if (above !== undefined && below !== undefined) report(to, ['below'], "expected only one of 'above' and 'below'");
-  if (above === undefined && below === undefined) report(to, [], "expected one of 'above' and 'below'");
-  if (!isNumber(clearAt)) return;
-  if (isNumber(above) && clearAt > above) report(to, ['clearAt'], `expected at most ${above}, the value of 'above', got ${clearAt}`);
-  if (isNumber(below) && clearAt < below) report(to, ['clearAt'], `expected at least ${below}, the value of 'below', got ${clearAt}`);
+export function checkPacks(packs: unknown, to: Report): void {
+  if (Array.isArray(packs)) reportRepeats(to, packs, (index) => [index], 'pack');
 }
 
-export function checkRuleIds(rules: unknown, to: Report): void {
-  if (!Array.isArray(rules)) return;
-  reportRepeats(to, rules.map((rule) => fieldsOf(rule)['id']), (index) => [index, 'id'], 'rule id');
+export function checkPatients(patients: unknown, to: Report): void {
+  if (!Array.isArray(patients)) return;
+  reportRepeats(to, patients.map((patient) => fieldsOf(patient)['id']), (index) => [index, 'id'], 'patient');
 }
 
 /** Names are told to people; an address that stands for two devices would give one patient's readings to another. */

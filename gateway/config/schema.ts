@@ -4,17 +4,16 @@
  */
 
 import { z } from 'zod';
-import type { ThresholdRule } from '../context/rules.ts';
 import type { Mapping, Profile } from '../decode/profile.ts';
 import { Bytes, KiB, Millis, MiB, Minutes, Seconds } from '../quantity.ts';
 import { alarmSection } from './alarm-section.ts';
-import { DEFAULT_RULES } from './default-rules.ts';
 import { address, addressOrNone, brokerAddress, count, deviceId, duration, hostOrAddress, line, name, number, publicKey, serialPath, size, timeZone, topicFilter, usbNumber, webAddress, word } from './fields.ts';
-import { checkBridges, checkHospitals, checkMqtt, checkNames, checkProfiles, checkPublicKeys, checkRelay, checkRule, checkRuleIds, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
+import { checkBridges, checkHospitals, checkMqtt, checkNames, checkPacks, checkPatients, checkProfiles, checkPublicKeys, checkRelay, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
 import { ALWAYS, setting } from './setting.ts';
 
 const MOST_HOSPITALS = 1000;
-const MOST_RULES = 1000;
+const MOST_PACKS = 64;
+const MOST_PATIENTS = 10_000;
 const MOST_SERIAL_LINES = 64;
 const MOST_BRIDGES = 16;
 const MOST_PROFILES = 1000;
@@ -124,24 +123,6 @@ const hospital = z
     key: publicKey().describe('Its public key, printed when its node starts: compressed secp256k1, 66 hexadecimal characters.'),
   })
   .describe('A hospital node that verifies and countersigns the blocks.');
-
-const limit = (meaning: string): z.ZodOptional<z.ZodType<number, number>> =>
-  number('a value in the unit of the measurement').optional().describe(`${meaning}, in the measurement's own unit.`);
-
-const rule = z
-  .strictObject({
-    id: name('a rule id').describe('Name of the rule in events; unique in this file.'),
-    measurement: name('the name of a measurement').describe('What is compared, for example spo2, heart_rate, body_temperature, co2.'),
-    above: limit('Raised above this value (give exactly one of above and below)'),
-    below: limit('Raised below this value (give exactly one of above and below)'),
-    clearAt: limit('Cleared at or inside this value (hysteresis); default: the limit itself'),
-    priority: word('high', 'medium', 'low').describe('Priority of the alarm condition (IEC 60601-1-8): high, medium or low.'),
-    wording: line('a text for people', 200).describe('What is wrong, in words for people.'),
-    source: setting(line('the source of the limit', 1000), 'Set in the configuration file', 'Where the limit comes from.'),
-  })
-  .superRefine(checkRule, ALWAYS)
-  .transform((given): ThresholdRule => ({ ...given, clearAt: given.clearAt ?? given.above ?? given.below ?? NaN }))
-  .describe('A threshold on one measurement.');
 
 const channel = z
   .union(
@@ -287,12 +268,46 @@ const hospitals = z
   .prefault([])
   .describe('Hospital nodes the blocks go to. Default: none; blocks are kept and wait.');
 
-const rules = z
-  .array(rule, { error: 'expected a list of rules' })
-  .max(MOST_RULES, { error: `expected at most ${MOST_RULES} rules` })
-  .prefault(DEFAULT_RULES.map((each) => ({ ...each })))
-  .superRefine(checkRuleIds, ALWAYS)
-  .describe('Thresholds that raise events. A list given here replaces the default list as a whole.');
+const packs = z
+  .array(line('the name of a ready pack or the path of a YAML file', 4096), { error: 'expected a list of rule packs' })
+  .max(MOST_PACKS, { error: `expected at most ${MOST_PACKS} rule packs` })
+  .superRefine(checkPacks, ALWAYS)
+  .optional()
+  .describe(
+    'Rule packs in force: names of ready ones (starter, home-elderly, …) and paths of YAML files, absolute or relative to the working directory. Then they can be ' +
+      'changed here only. Default: starter, until another is activated ("vitalgate contract activate").',
+  );
+
+const patient = z
+  .strictObject({
+    id: line('a patient id', 64).describe('The patient, as devices are bound to them.'),
+    rooms: z
+      .array(
+        z.strictObject({
+          room: line('a room id', 64).describe('The room, as its sensors are bound to it.'),
+          kind: word('bedroom', 'bathroom', 'kitchen', 'living_room', 'hall', 'other').describe('What it is there for.'),
+        }),
+        { error: 'expected a list of rooms' },
+      )
+      .max(64, { error: 'expected at most 64 rooms' })
+      .prefault([])
+      .describe('The rooms the patient lives in. Default: not known.'),
+    alone: z.boolean({ error: 'expected true or false' }).prefault(false).describe('Whether nobody else lives there: then what moves in these rooms is the patient. Default false.'),
+    packs: z
+      .array(name('the name of a pack'), { error: 'expected a list of pack names' })
+      .max(MOST_PACKS, { error: `expected at most ${MOST_PACKS} packs` })
+      .optional()
+      .describe('The packs that are for this patient. Default: all that are in force.'),
+  })
+  .transform((given) => withoutAbsent(given))
+  .describe('What is known of a patient.');
+
+const patients = z
+  .array(patient, { error: 'expected a list of patients' })
+  .max(MOST_PATIENTS, { error: `expected at most ${MOST_PATIENTS} patients` })
+  .prefault([])
+  .superRefine(checkPatients, ALWAYS)
+  .describe('Homes and packs of patients. Who is not listed has none, and all packs.');
 
 const gatewaySection = z
   .strictObject({
@@ -304,7 +319,9 @@ const gatewaySection = z
     seal: sealSection,
     chain: chainSection,
     hospitals,
-    rules,
+    packs,
+    patients,
+    timeZone: timeZone().optional().describe('Where the gateway stands, for example Europe/Berlin: habits and quiet hours go by it. Default: the time zone of this machine.'),
     alarms: alarmSection,
     profiles,
     relay: relaySection,

@@ -1,5 +1,5 @@
 import { DecodeError } from '../errors.ts';
-import type { UnixMillis } from '../quantity.ts';
+import { Millis, type UnixMillis } from '../quantity.ts';
 import { Sequence, isDeviceId, isSubjectId, type DeviceId, type Reading, type Subject } from '../reading.ts';
 
 /**
@@ -17,11 +17,34 @@ export type OperatorAction =
   | Readonly<{ type: 'enrol'; device: DeviceId; credential: 'certificate'; fingerprint: string }>
   /** The device proves itself by nothing any more, and is nobody's. */
   | Readonly<{ type: 'revoke'; device: DeviceId }>
-  | Readonly<{ type: 'rules'; rules: readonly unknown[] }>
-  | Readonly<{ type: 'profiles'; profiles: readonly unknown[] }>;
+  | Readonly<{ type: 'profiles'; profiles: readonly unknown[] }>
+  /** These contracts (context/contract.ts) and no others are in force from now on. */
+  | Readonly<{ type: 'contracts'; packs: readonly unknown[]; by: readonly Actor[] }>
+  /** What is known of the homes of patients, of all of them (derive/orders.ts). */
+  | Readonly<{ type: 'patients'; patients: readonly unknown[] }>
+  /** SpO2 scale of NEWS2: 2 only by a clinician. */
+  | Readonly<{ type: 'prescribe'; patient: string; spo2Scale: 1 | 2; by: Actor }>
+  /** What a person saw or measured by hand, by measurement in the units of measurements.ts. */
+  | Readonly<{ type: 'observe'; patient: string; values: Readonly<Record<string, number>>; by: Actor }>
+  /** Who is told of alarms and how soon (alarm/policy.ts). */
+  | Readonly<{ type: 'alarms'; policy: unknown }>
+  | Readonly<{ type: 'acknowledge'; alarm: number; revision: number; by: Actor }>
+  | Readonly<{ type: 'snooze'; alarm: number; revision: number; time: Millis; by: Actor }>
+  /** Local clocks are so many minutes ahead of UTC from now on, and it is an hour that shall be quiet or none. */
+  | Readonly<{ type: 'local'; offset: number; quiet: boolean }>;
+
+/** Who did something, as whoever let them in has checked it. */
+export type Actor = Readonly<{ id: string; role: string }>;
 
 /** What tells the readings of one frame apart. */
 export const readingName = ({ measurement, deviceTime }: Reading): string => `${measurement} ${deviceTime ?? ''}`;
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Minutes: no zone is further from UTC than 14 hours. */
+const MOST_OFFSET = 14 * 60;
+const MOST_VALUES = 32;
+const LONGEST_NAME = 256;
 
 export function encodeOperatorAction(action: OperatorAction): Uint8Array {
   const plain = action.type === 'retry' ? { ...action, frame: Buffer.from(action.frame).toString('base64') } : action;
@@ -42,63 +65,125 @@ export function decodeOperatorAction(payload: Uint8Array): OperatorAction {
       return { type: 'enrol', device: deviceOf(action), ...credentialOf(action) };
     case 'revoke':
       return { type: 'revoke', device: deviceOf(action) };
-    case 'rules':
-      if (!Array.isArray(action['rules'])) throw new DecodeError('wrong_shape', '"rules" must be an array');
-      return { type: 'rules', rules: action['rules'] };
     case 'profiles':
-      if (!Array.isArray(action['profiles'])) throw new DecodeError('wrong_shape', '"profiles" must be an array');
-      return { type: 'profiles', profiles: action['profiles'] };
+      return { type: 'profiles', profiles: listIn(action, 'profiles') };
+    case 'contracts':
+      return { type: 'contracts', packs: listIn(action, 'packs'), by: listIn(action, 'by').map(actorOf) };
+    case 'patients':
+      return { type: 'patients', patients: listIn(action, 'patients') };
+    case 'prescribe':
+      return { type: 'prescribe', patient: patientOf(action), spo2Scale: scaleOf(action), by: actorOf(action['by']) };
+    case 'observe':
+      return { type: 'observe', patient: patientOf(action), values: valuesIn(action), by: actorOf(action['by']) };
+    case 'alarms':
+      return { type: 'alarms', policy: action['policy'] };
+    case 'acknowledge':
+      return { type: 'acknowledge', ...answeredIn(action) };
+    case 'snooze':
+      return { type: 'snooze', ...answeredIn(action), time: Millis(wholeIn(action, 'time', 1)) };
+    case 'local':
+      if (typeof action['quiet'] !== 'boolean') throw new DecodeError('wrong_shape', '"quiet" must be true or false');
+      return { type: 'local', offset: offsetIn(action), quiet: action['quiet'] };
     default:
       throw new DecodeError('wrong_shape', `unknown operator action ${JSON.stringify(action['type'])}`);
   }
 }
 
-function parse(payload: Uint8Array): Readonly<Record<string, unknown>> {
+function parse(payload: Uint8Array): Fields {
   try {
     const value: unknown = JSON.parse(Buffer.from(payload).toString('utf8'));
-    if (typeof value === 'object' && value !== null) return value as Readonly<Record<string, unknown>>;
+    if (typeof value === 'object' && value !== null) return value as Fields;
   } catch (cause) {
     throw new DecodeError('invalid_json', 'an operator action must be JSON', { cause });
   }
   throw new DecodeError('wrong_shape', 'an operator action must be an object');
 }
 
-function instantIn<Name extends 'from' | 'until'>(action: Readonly<Record<string, unknown>>, name: Name): Partial<Record<Name, UnixMillis>> {
+function listIn(action: Fields, name: string): readonly unknown[] {
+  const list = action[name];
+  if (!Array.isArray(list)) throw new DecodeError('wrong_shape', `"${name}" must be an array`);
+  return list;
+}
+
+function wholeIn(action: Fields, name: string, least: number): number {
+  const value = action[name];
+  if (!Number.isSafeInteger(value) || (value as number) < least) throw new DecodeError('wrong_shape', `"${name}" must be a whole number from ${least}`);
+  return value as number;
+}
+
+const answeredIn = (action: Fields): { alarm: number; revision: number; by: Actor } =>
+  ({ alarm: wholeIn(action, 'alarm', 1), revision: wholeIn(action, 'revision', 1), by: actorOf(action['by']) });
+
+function offsetIn(action: Fields): number {
+  const offset = wholeIn(action, 'offset', -MOST_OFFSET);
+  if (offset > MOST_OFFSET) throw new DecodeError('wrong_shape', `"offset" must be at most ${MOST_OFFSET} minutes`);
+  return offset;
+}
+
+function scaleOf({ spo2Scale }: Fields): 1 | 2 {
+  if (spo2Scale === 1 || spo2Scale === 2) return spo2Scale;
+  throw new DecodeError('wrong_shape', '"spo2Scale" must be 1 or 2');
+}
+
+function valuesIn({ values }: Fields): Readonly<Record<string, number>> {
+  const entries = Object.entries((typeof values === 'object' && values !== null ? values : {}) as Fields);
+  if (entries.length === 0 || entries.length > MOST_VALUES || !entries.every(([, value]) => Number.isFinite(value))) {
+    throw new DecodeError('wrong_shape', `"values" must be 1 to ${MOST_VALUES} numbers by measurement`);
+  }
+  return Object.fromEntries(entries) as Record<string, number>;
+}
+
+function actorOf(value: unknown): Actor {
+  const { id, role } = (typeof value === 'object' && value !== null ? value : {}) as Fields;
+  if (typeof id !== 'string' || typeof role !== 'string' || id === '' || id.length > LONGEST_NAME || role.length > LONGEST_NAME) {
+    throw new DecodeError('wrong_shape', `who it was must be {"id":…,"role":…}, at most ${LONGEST_NAME} characters each`);
+  }
+  return { id: canonical(id), role: canonical(role) };
+}
+
+/** Text as the ledger encodes it: well-formed, Unicode normalisation form C, no byte order mark in front. */
+const canonical = (text: string): string => text.toWellFormed().replace(/^\uFEFF+/, '').normalize('NFC');
+
+function patientOf({ patient }: Fields): string {
+  return subjectOf({ kind: 'patient', id: patient }).id;
+}
+
+function instantIn<Name extends 'from' | 'until'>(action: Fields, name: Name): Partial<Record<Name, UnixMillis>> {
   const instant = action[name];
   if (instant === undefined) return {};
   if (!Number.isSafeInteger(instant)) throw new DecodeError('wrong_shape', `"${name}" must be an instant in whole milliseconds`);
   return { [name]: instant } as Record<Name, UnixMillis>;
 }
 
-function sequenceIn({ sequence }: Readonly<Record<string, unknown>>): Sequence {
+function sequenceIn({ sequence }: Fields): Sequence {
   if (!Number.isSafeInteger(sequence) || (sequence as number) < 1) throw new DecodeError('wrong_shape', '"sequence" must be a whole number from 1');
   return Sequence(sequence as number);
 }
 
-function bytesIn({ frame }: Readonly<Record<string, unknown>>): Uint8Array {
+function bytesIn({ frame }: Fields): Uint8Array {
   if (typeof frame !== 'string') throw new DecodeError('wrong_shape', '"frame" must be bytes in base64');
   return Buffer.from(frame, 'base64');
 }
 
-function takenIn({ taken }: Readonly<Record<string, unknown>>): readonly string[] {
+function takenIn({ taken }: Fields): readonly string[] {
   if (!Array.isArray(taken) || !taken.every((each) => typeof each === 'string')) throw new DecodeError('wrong_shape', '"taken" must be an array of texts');
   return taken;
 }
 
-function deviceOf(action: Readonly<Record<string, unknown>>): DeviceId {
+function deviceOf(action: Fields): DeviceId {
   const { device } = action;
   if (typeof device !== 'string' || !isDeviceId(device)) throw new DecodeError('wrong_shape', '"device" must be a device id');
   return device;
 }
 
-function credentialOf({ credential, fingerprint }: Readonly<Record<string, unknown>>): { credential: 'password' } | { credential: 'certificate'; fingerprint: string } {
+function credentialOf({ credential, fingerprint }: Fields): { credential: 'password' } | { credential: 'certificate'; fingerprint: string } {
   if (credential === 'password' && fingerprint === undefined) return { credential };
   if (credential === 'certificate' && typeof fingerprint === 'string' && /^[0-9a-f]{64}$/.test(fingerprint)) return { credential, fingerprint };
   throw new DecodeError('wrong_shape', '"credential" must be "password", or "certificate" with "fingerprint" of 64 hexadecimal digits');
 }
 
 function subjectOf(value: unknown): Subject {
-  const { kind, id } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  const { kind, id } = (value ?? {}) as Fields;
   // One name, however its accents were typed (Unicode normalisation form C): the ledger knows no other.
   const name = typeof id === 'string' ? id.normalize('NFC') : '';
   if ((kind !== 'patient' && kind !== 'room') || !isSubjectId(name)) {

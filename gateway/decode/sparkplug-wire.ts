@@ -5,7 +5,7 @@ import { DecodeError } from '../errors.ts';
 
 const MAX_PAYLOAD_BYTES = 65_536;
 /** Metrics in one message. */
-export const MAX_METRICS = 1024;
+const MAX_METRICS = 1024;
 
 /** Up to 64 bits: a number, or its two halves of 32 bits. */
 export type Wide = number | Readonly<{ low: number; high: number }>;

@@ -1,4 +1,3 @@
-import { EMPTY_CONTEXT, applyRules, readRules, type Finding, type SubjectContext, type ThresholdRule } from '../context/rules.ts';
 import { decodeOperatorAction, readingName, type OperatorAction } from '../decode/operator.ts';
 import type { Profile } from '../decode/profile.ts';
 import { ProfileTable } from '../decode/profile-table.ts';
@@ -7,11 +6,12 @@ import { recognise } from '../decode/recognise.ts';
 import { DecodeError } from '../errors.ts';
 import { decodeFrame } from '../frame-codec.ts';
 import { sha256 } from '../ledger/bytes.ts';
-import { Millis, type UnixMillis } from '../quantity.ts';
-import { nameOf, type AcceptedFrame, type DeviceId, type Frame, type Reading, type Subject } from '../reading.ts';
+import { Millis, Seconds, type UnixMillis } from '../quantity.ts';
+import { nameOf, type AcceptedFrame, type DeviceId, type Frame, type Subject } from '../reading.ts';
+import { Care, type CareAction, type Occasion } from './care.ts';
 import { bound, subjectAt, unbound, type Bindings } from './bindings.ts';
 import type { Checkpoint, DerivedState, Quarantined, Resync, Totals } from './derive-store.ts';
-import { DeviceBook, type SilenceChange } from './device-book.ts';
+import { DeviceBook, type DeviceChange } from './device-book.ts';
 import { aheadOf, type DeviceClock } from './device-clock.ts';
 import { Drafts } from './drafts.ts';
 import { DuplicateWindows, identityOf, repeatable } from './duplicates.ts';
@@ -19,8 +19,21 @@ import { memoryName, understand, type Attributed, type Meaning } from './meaning
 import type { SubjectSecrets } from './secrets.ts';
 import { Sightings } from './sightings.ts';
 import { SteadyTime } from './steady-time.ts';
+import { SummaryBook } from './summary-book.ts';
 import { Summary } from './summary.ts';
 import { Window } from './window.ts';
+
+export type DerivationOptions = Readonly<{
+  /** How often a checkpoint brings all that is remembered of everybody. */
+  rememberEvery: Millis;
+  /** See Resumption. */
+  committed: Readonly<{ cursor: number; entrySequence: number }>;
+}>;
+
+/** What is remembered of somebody is tens of kilobytes; a restart derives again what came since it was written. */
+const REMEMBER_EVERY = Seconds(60);
+/** However fast they come, a restart has no more than this to derive again: a few seconds. */
+const MOST_FRAMES_AGAIN = 65_536;
 
 type RunningTotals = { -readonly [K in keyof Totals]: Totals[K] };
 
@@ -37,16 +50,20 @@ export class Derivation {
   readonly #drafts: Drafts;
   readonly #steady: SteadyTime;
   readonly #bindings: Map<DeviceId, Bindings>;
-  readonly #contexts: Map<string, SubjectContext>;
+  readonly #care: Care;
+  readonly #summaries: SummaryBook;
   readonly #duplicates: DuplicateWindows;
   readonly #book: DeviceBook;
   readonly #sightings: Sightings;
   readonly #clockOf = (device: DeviceId): DeviceClock | undefined => this.#book.clockOf(device);
   readonly #memories: Map<string, unknown>;
   readonly #totals: RunningTotals;
-  #rules: readonly ThresholdRule[];
-  #contract: Uint8Array | undefined;
   #profiles: ProfileTable;
+  readonly #resume: DerivationOptions;
+
+  /** Steady time of the last checkpoint with all that is remembered of everybody, and the frames since. */
+  #rememberedAt: Millis;
+  #framesSince = 0;
 
   // What the open window has changed so far.
   #window = new Window();
@@ -54,25 +71,25 @@ export class Derivation {
   #quarantined: Quarantined[] = [];
   #released: AcceptedFrame['sequence'][] = [];
   #changedBindings = new Map<DeviceId, Bindings>();
-  #changedContexts = new Map<string, SubjectContext>();
   #changedProfiles: readonly Profile[] | undefined;
   #changedMemories = new Map<string, unknown>();
   #resyncs = new Map<string, Resync>();
 
-  constructor(secrets: SubjectSecrets, state: DerivedState) {
+  constructor(secrets: SubjectSecrets, state: DerivedState, options: Partial<DerivationOptions> = {}) {
     this.#secrets = secrets;
     this.#drafts = new Drafts(secrets, state.entrySequence);
     this.#steady = new SteadyTime(state.steady);
     this.#bindings = new Map(state.bindings);
-    this.#contexts = new Map(state.contexts);
+    this.#care = new Care(this.#drafts, state);
+    this.#summaries = new SummaryBook(this.#drafts, state.summaries);
     this.#duplicates = new DuplicateWindows(state.seen);
     this.#book = new DeviceBook(state.devices);
     this.#sightings = new Sightings(state.sightings);
     this.#memories = new Map(state.memories);
     this.#totals = { ...state.totals };
-    this.#rules = state.rules;
-    this.#contract = state.contract;
     this.#profiles = new ProfileTable(state.profiles);
+    this.#rememberedAt = this.#steady.now;
+    this.#resume = { rememberEvery: REMEMBER_EVERY, committed: { cursor: state.cursor, entrySequence: state.entrySequence }, ...options };
   }
 
   /** Whether frames wait for their window to close: then a `timer` frame is due in time. */
@@ -83,18 +100,25 @@ export class Derivation {
   /** How long after the last frame a `timer` frame is due at the latest, so that a silence is noticed; undefined: never. */
   get dueIn(): Millis | undefined {
     const { nextLook } = this.#book;
-    return nextLook === undefined ? undefined : Millis(Math.max(0, nextLook - this.#steady.now));
+    const { now } = this.#steady;
+    const due = Math.min(nextLook === undefined ? Infinity : Math.max(0, nextLook - now), this.#care.dueIn(now) ?? Infinity, this.#summaries.dueIn(now) ?? Infinity);
+    return due === Infinity ? undefined : Millis(due);
   }
 
   /** Takes the next frame. Returns a checkpoint when it closed a window; that MUST be committed before any later one. */
   step(accepted: AcceptedFrame): Checkpoint | undefined {
     const { frame } = accepted;
+    const before = this.#steady.now;
     const { now, restarted } = this.#steady.follow(frame);
     if (restarted) this.#book.resume(now);
+    this.#framesSince += 1;
+    const occasion = occasionOf(frame, now);
+    this.#care.passTime(before, occasion);
+    this.#summaries.passTime(before, now, occasion.time);
     this.#window.addFrame(accepted, this.#secrets.frameSalt(frame.device, accepted.sequence));
-    if (frame.source === 'operator') this.#takeOperatorFrame(accepted);
-    else if (frame.source !== 'timer') this.#takeDeviceFrame(accepted, frame.device as DeviceId);
-    return frame.source === 'timer' || this.#urgent || this.#window.isFull ? this.#closeWindow() : undefined;
+    if (frame.source === 'operator') this.#takeOperatorFrame(accepted, occasion);
+    else if (frame.source !== 'timer') this.#takeDeviceFrame(accepted, frame.device as DeviceId, occasion);
+    return frame.source === 'timer' || this.#urgent || this.#care.newSteps > 0 || this.#window.isFull ? this.#closeWindow(occasion) : undefined;
   }
 
   #understand(frame: Frame, now: Millis): Meaning {
@@ -102,9 +126,9 @@ export class Derivation {
   }
 
   /** `connection`: who proved itself; the message may be about a device behind it. */
-  #takeDeviceFrame(accepted: AcceptedFrame, connection: DeviceId): void {
+  #takeDeviceFrame(accepted: AcceptedFrame, connection: DeviceId, occasion: Occasion): void {
     const { frame } = accepted;
-    const meaning = this.#understand(frame, this.#steady.now);
+    const meaning = this.#understand(frame, occasion.now);
     const identity = identityOf(frame, meaning);
     if (repeatable(frame, meaning.message) && this.#duplicates.has(connection, identity)) {
       this.#window.counts.duplicates += 1;
@@ -116,8 +140,8 @@ export class Derivation {
     if (meaning.notices.includes('resync')) this.#noteResync(accepted, connection, meaning);
     if (meaning.rejected.length > 0) this.#quarantine(accepted, meaning.rejected, meaning);
     if (meaning.clockInDoubt) this.#totals.implausibleDeviceClocks += 1;
-    this.#noteDevice(accepted, connection, meaning);
-    for (const attributed of meaning.readings) this.#takeReading(accepted, meaning, attributed);
+    this.#noteDevice(accepted, connection, meaning, occasion);
+    for (const attributed of meaning.readings) this.#takeReading(accepted, meaning.device as DeviceId, attributed, occasion);
   }
 
   #keepMemory(name: string, memory: unknown): void {
@@ -126,14 +150,14 @@ export class Derivation {
   }
 
   /** What the message says of its device rather than of a person or a room. */
-  #noteDevice(accepted: AcceptedFrame, connection: DeviceId, meaning: Meaning): void {
+  #noteDevice(accepted: AcceptedFrame, connection: DeviceId, meaning: Meaning, occasion: Occasion): void {
     const { frame } = accepted;
     this.#noteStranger(accepted, connection, meaning);
     // What nobody could read is the connection's own.
     const device = meaning.device ?? (meaning.address === undefined ? connection : undefined);
     if (device === undefined) return;
     const { clock, notices, expectations, message, readings } = meaning;
-    const now = this.#steady.now;
+    const { now } = occasion;
     this.#book.hear(device, {
       receivedAt: frame.receivedAt,
       now,
@@ -146,7 +170,7 @@ export class Derivation {
       class: meaning.class,
       clock,
       ahead: clock === undefined ? undefined : aheadOf(clock, frame.receivedAt, now),
-    }, (silence) => this.#draftSilence(silence, frame.receivedAt));
+    }, (change) => this.#tellOfDevice(change, occasion));
   }
 
   /** Remembers who speaks and reaches nobody, and forgets who does reach somebody now. */
@@ -170,116 +194,57 @@ export class Derivation {
     this.#resyncs.set(topic, { sequence, source, connection, topic, address });
   }
 
-  #takeReading(accepted: AcceptedFrame, { device }: Meaning, { reading, subject, measuredAt }: Attributed): void {
-    const name = nameOf(subject);
-    this.#window.addReading(name, subject, reading, measuredAt);
+  #takeReading(accepted: AcceptedFrame, device: DeviceId | '', attributed: Attributed, occasion: Occasion): void {
+    this.#window.counts.readings += 1;
     this.#totals.readings += 1;
-    if (reading.doubt !== undefined) return;
-    const before = this.#contexts.get(name) ?? EMPTY_CONTEXT;
-    const { context, findings } = applyRules(before, reading, this.#rules);
-    if (context === before) return;
-    this.#contexts.set(name, context);
-    this.#changedContexts.set(name, context);
-    for (const finding of findings) this.#draftEvent(accepted, device as DeviceId, subject, reading, finding);
+    this.#summaries.add(attributed);
+    this.#care.takeReading(accepted, device, attributed, Millis(accepted.frame.receivedAt - attributed.measuredAt), occasion);
   }
 
-  /** The chain says that, and how urgently, something about this pseudonym happened; what it was is in the payload. */
-  #draftEvent(accepted: AcceptedFrame, device: DeviceId, subject: Subject, reading: Reading, finding: Finding): void {
-    const { rule, phase, value, limit } = finding;
-    this.#drafts.add({
-      lane: 'alarm',
-      kind: 'event',
-      time: accepted.frame.receivedAt,
-      subject,
-      fields: { phase, priority: rule.priority, ...(this.#contract === undefined ? {} : { contract: this.#contract }) },
-      payload: {
-        subject: nameOf(subject),
-        rule: rule.id,
-        phase,
-        priority: rule.priority,
-        wording: rule.wording,
-        measurement: reading.measurement,
-        value,
-        limit,
-        unit: reading.unit,
-        device,
-        deviceTime: reading.deviceTime ?? null,
-        frames: [accepted.sequence],
-      },
-    });
-    this.#totals.events += 1;
-    this.#urgent = true;
-  }
-
-  /** Values that should come and do not, or come again: a technical condition (IEC 60601-1-8), never one of the patient. */
-  #draftSilence({ device, measurement, phase, silentFor, allowed }: SilenceChange, time: UnixMillis): void {
-    const subject = subjectAt(this.#bindings.get(device), this.#steady.now);
+  /** What is wrong with a device is told to those who look after whoever it is bound to. */
+  #tellOfDevice({ device, phase, condition }: DeviceChange, occasion: Occasion): void {
+    const subject = subjectAt(this.#bindings.get(device), occasion.now);
     if (subject === undefined) return;
-    const minutes = (duration: Millis): number => Math.round(duration / 6000) / 10;
-    this.#drafts.add({
-      lane: 'alarm',
-      kind: 'event',
-      time,
-      subject,
-      fields: { phase, priority: 'low' },
-      payload: {
-        subject: nameOf(subject),
-        rule: 'no-data',
-        phase,
-        priority: 'low',
-        wording: 'no values come',
-        measurement,
-        value: minutes(silentFor),
-        limit: minutes(allowed),
-        unit: 'min',
-        device,
-        deviceTime: null,
-        frames: [],
-      },
-    });
-    this.#totals.events += 1;
-    this.#urgent = true;
+    if (phase === 'raised') this.#care.raise(subject, condition, occasion);
+    else this.#care.clear({ subject, rule: condition.rule }, occasion);
   }
 
-  #takeOperatorFrame(accepted: AcceptedFrame): void {
+  #takeOperatorFrame(accepted: AcceptedFrame, occasion: Occasion): void {
     const wasUrgent = this.#urgent;
     this.#urgent = true;
     try {
       const action = decodeOperatorAction(accepted.frame.payload);
       // They come by the thousand, and whoever ordered them closes the window.
       if (action.type === 'retry') this.#urgent = wasUrgent;
-      this.#apply(action, accepted);
+      this.#apply(action, accepted, occasion);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       this.#quarantine(accepted, [error], {});
     }
   }
 
-  #apply(action: OperatorAction, accepted: AcceptedFrame): void {
-    const time = accepted.frame.receivedAt;
+  #apply(action: OperatorAction, accepted: AcceptedFrame, occasion: Occasion): void {
+    const { time } = occasion;
     switch (action.type) {
-      case 'rules':
-        return this.#applyRules(action.rules, time);
       case 'profiles':
         return this.#applyProfiles(action.profiles, time);
       case 'retry':
         return this.#retry(action, accepted.frame);
       case 'bind':
-        this.#setBindings(action.device, bound(this.#bindings.get(action.device) ?? [], action, { at: this.#steady.now, wall: time }));
+        this.#setBindings(action.device, bound(this.#bindings.get(action.device) ?? [], action, { at: this.#steady.now, wall: time }), occasion);
         return this.#draftBinding(action, action.subject, time);
       case 'unbind':
-        return this.#unbind(action, time);
+        return this.#unbind(action, occasion);
       case 'enrol':
       case 'revoke':
-        return this.#takeCredential(action, time);
+        return this.#takeCredential(action, occasion);
+      default:
+        return this.#takeCareAction(action, accepted, occasion);
     }
   }
 
-  #applyRules(rules: readonly unknown[], time: UnixMillis): void {
-    this.#rules = readRules(rules);
-    this.#contract = sha256(Buffer.from(JSON.stringify(rules), 'utf8'));
-    this.#forgetRulesNoLongerThere();
-    this.#drafts.add({ lane: 'record', kind: 'contract', time, fields: { contract: this.#contract, rules: this.#rules.length } });
+  #takeCareAction(action: CareAction, accepted: AcceptedFrame, occasion: Occasion): void {
+    for (const attributed of this.#care.carryOut(action, accepted, occasion)) this.#takeReading(accepted, '', attributed, occasion);
   }
 
   #applyProfiles(profiles: readonly unknown[], time: UnixMillis): void {
@@ -289,23 +254,28 @@ export class Derivation {
     this.#drafts.add({ lane: 'record', kind: 'device', time, fields: { action: 'profiles', pack, profiles: this.#changedProfiles.length } });
   }
 
-  #setBindings(device: DeviceId, bindings: Bindings): void {
+  #setBindings(device: DeviceId, bindings: Bindings, occasion: Occasion): void {
+    const [before, after] = [subjectAt(this.#bindings.get(device), occasion.now), subjectAt(bindings, occasion.now)];
     this.#bindings.set(device, bindings);
     this.#changedBindings.set(device, bindings);
+    if (before === undefined || (after !== undefined && nameOf(before) === nameOf(after))) return;
+    this.#care.forgetDevice(before, device, occasion);
+    this.#book.forgetTold(device);
   }
 
-  #takeCredential(action: Extract<OperatorAction, { type: 'enrol' | 'revoke' }>, time: UnixMillis): void {
+  #takeCredential(action: Extract<OperatorAction, { type: 'enrol' | 'revoke' }>, occasion: Occasion): void {
     const { type, device } = action;
+    const { time } = occasion;
     const fields = { action: type, ...(type === 'enrol' ? { credential: action.credential } : {}) };
     const fingerprint = type === 'enrol' && action.credential === 'certificate' ? action.fingerprint : null;
     this.#drafts.add({ lane: 'record', kind: 'device', time, fields, payload: { device, fingerprint } });
-    if (type === 'revoke' && subjectAt(this.#bindings.get(device), this.#steady.now) !== undefined) this.#unbind({ type: 'unbind', device }, time);
+    if (type === 'revoke' && subjectAt(this.#bindings.get(device), this.#steady.now) !== undefined) this.#unbind({ type: 'unbind', device }, occasion);
   }
 
-  #unbind(action: Extract<OperatorAction, { type: 'unbind' }>, time: UnixMillis): void {
+  #unbind(action: Extract<OperatorAction, { type: 'unbind' }>, occasion: Occasion): void {
     const before = this.#bindings.get(action.device) ?? [];
-    this.#setBindings(action.device, unbound(before, this.#steady.now));
-    this.#draftBinding(action, subjectAt(before, this.#steady.now), time);
+    this.#setBindings(action.device, unbound(before, occasion.now), occasion);
+    this.#draftBinding(action, subjectAt(before, occasion.now), occasion.time);
   }
 
   #draftBinding(action: Extract<OperatorAction, { type: 'bind' | 'unbind' }>, subject: Subject | undefined, time: UnixMillis): void {
@@ -356,17 +326,6 @@ export class Derivation {
     }
   }
 
-  /** A rule that left the pack cannot be cleared by a reading any more. */
-  #forgetRulesNoLongerThere(): void {
-    const known = new Set(this.#rules.map(({ id }) => id));
-    for (const [name, context] of this.#contexts) {
-      const raised = context.raised.filter((id) => known.has(id));
-      if (raised.length === context.raised.length) continue;
-      this.#contexts.set(name, { raised });
-      this.#changedContexts.set(name, { raised });
-    }
-  }
-
   #quarantine(accepted: AcceptedFrame, rejected: readonly DecodeError[], meaning: Partial<Pick<Meaning, 'decoder' | 'address' | 'readings'>>): void {
     const quarantined = { ...this.#totals.quarantined };
     for (const { reason } of rejected) quarantined[reason] = (quarantined[reason] ?? 0) + 1;
@@ -375,21 +334,19 @@ export class Derivation {
     this.#quarantined.push(quarantinedOf(accepted, rejected, { ...meaning, taken: meaning.readings?.map(({ reading }) => readingName(reading)) ?? [] }));
   }
 
-  #closeWindow(): Checkpoint | undefined {
+  #closeWindow(occasion: Occasion): Checkpoint | undefined {
     const window = this.#window;
     if (window.span === undefined) return undefined;
     const { first, last, time } = window.span;
     const isBound = (device: DeviceId): boolean => subjectAt(this.#bindings.get(device), this.#steady.now) !== undefined;
-    for (const silence of this.#book.silences(this.#steady.now, isBound)) this.#draftSilence(silence, time);
-    for (const summary of window.summaries) {
-      this.#drafts.add({ lane: 'record', kind: 'summary', time, subject: summary.subject, fields: { first, last }, payload: summary.payload() });
-    }
+    for (const silence of this.#book.silences(this.#steady.now, isBound)) this.#tellOfDevice(silence, occasion);
+    const changes = this.#care.takeChanges();
+    this.#totals.events += changes.steps.length;
     const entry = this.#drafts.add({ lane: 'record', kind: 'evidence', time, fields: { first, last, root: window.root, ...window.counts } });
+    if (last === this.#resume.committed.cursor) this.#drafts.continueAfter(this.#resume.committed.entrySequence);
     const checkpoint: Checkpoint = {
       cursor: last,
       entrySequence: this.#drafts.sequence,
-      rules: this.#rules,
-      contract: this.#contract,
       profiles: this.#changedProfiles,
       memories: this.#changedMemories,
       totals: { ...this.#totals },
@@ -399,14 +356,23 @@ export class Derivation {
       quarantined: this.#quarantined,
       released: this.#released,
       bindings: this.#changedBindings,
-      contexts: this.#changedContexts,
+      ...this.#takeRemembered(),
       devices: this.#book.takeChanges(),
       sightings: this.#sightings.takeChanges(),
       resyncs: [...this.#resyncs.values()],
+      ...changes,
       ...this.#duplicates.close(last),
     };
     this.#startWindow();
     return checkpoint;
+  }
+
+  #takeRemembered(): Pick<Checkpoint, 'remembered'> {
+    const { now } = this.#steady;
+    if (now - this.#rememberedAt < this.#resume.rememberEvery && this.#framesSince < MOST_FRAMES_AGAIN) return { remembered: undefined };
+    this.#rememberedAt = now;
+    this.#framesSince = 0;
+    return { remembered: { watches: this.#care.takeWatches(), summaries: this.#summaries.takeChanges() } };
   }
 
   #startWindow(): void {
@@ -415,12 +381,13 @@ export class Derivation {
     this.#quarantined = [];
     this.#released = [];
     this.#changedBindings = new Map();
-    this.#changedContexts = new Map();
     this.#changedProfiles = undefined;
     this.#changedMemories = new Map();
     this.#resyncs = new Map();
   }
 }
+
+const occasionOf = ({ receivedAt, clockTrust }: Frame, now: Millis): Occasion => ({ now, time: receivedAt, wall: clockTrust === 'implausible' ? undefined : receivedAt });
 
 /** Throws {@link DecodeError} for bytes that are no frame. */
 function frameOf(bytes: Uint8Array): Frame {

@@ -1,9 +1,13 @@
-import type { SubjectContext, ThresholdRule } from '../context/rules.ts';
+import { NO_ALARMS, type AlarmState } from '../alarm/alarm.ts';
+import type { WatchState } from '../context/watch.ts';
 import type { Profile } from '../decode/profile.ts';
 import type { QuarantineReason } from '../errors.ts';
 import type { DeviceId, FrameSource, Lane, Sequence } from '../reading.ts';
 import type { Bindings } from './bindings.ts';
+import type { TimedStep } from './alarm-book.ts';
 import type { DeviceStatus } from './device-status.ts';
+import { NO_ORDERS, type Orders } from './orders.ts';
+import type { OpenSummaries } from './summary.ts';
 import type { Sighting } from './sightings.ts';
 import type { SteadyState } from './steady-time.ts';
 
@@ -64,9 +68,9 @@ export type DerivedState = Readonly<{
   cursor: number;
   /** The last entry that was made; 0 at the beginning. */
   entrySequence: number;
-  rules: readonly ThresholdRule[];
-  /** SHA-256 of the rules; undefined before any were activated. */
-  contract: Uint8Array | undefined;
+  /** What people decided about watching. */
+  orders: Orders;
+  alarms: AlarmState;
   /** As configured; the built-in ones are not among them. */
   profiles: readonly Profile[];
   bindings: ReadonlyMap<DeviceId, Bindings>;
@@ -78,16 +82,41 @@ export type DerivedState = Readonly<{
   /** What decoders keep between frames, by connection and decoder (meaning.ts). JSON. */
   memories: ReadonlyMap<string, unknown>;
   seen: ReadonlyMap<DeviceId, readonly SeenChunk[]>;
-  contexts: ReadonlyMap<string, SubjectContext>;
+  /** What is remembered of everybody who is watched, by the subject's name. */
+  watches: ReadonlyMap<string, WatchState>;
+  /** What was measured of them in the minute and the quarter of an hour that go on. */
+  summaries: ReadonlyMap<string, OpenSummaries>;
   totals: Totals;
+}>;
+
+export const NOTHING_DERIVED: DerivedState = {
+  cursor: 0,
+  entrySequence: 0,
+  orders: NO_ORDERS,
+  alarms: NO_ALARMS,
+  profiles: [],
+  bindings: new Map(),
+  devices: new Map(),
+  sightings: new Map(),
+  steady: undefined,
+  memories: new Map(),
+  seen: new Map(),
+  watches: new Map(),
+  summaries: new Map(),
+  totals: { readings: 0, duplicates: 0, events: 0, implausibleDeviceClocks: 0, quarantined: {}, recovered: 0 },
+};
+
+/** Where a restart begins: from `state` on frames are derived again, and those through `committed` only to know what they led to. */
+export type Resumption = Readonly<{
+  state: DerivedState;
+  /** The last frame whose entries are committed, and the last entry. Never before the state's. */
+  committed: Readonly<{ cursor: number; entrySequence: number }>;
 }>;
 
 /** What one window of frames gave, and the state after it as far as it changed. */
 export type Checkpoint = Readonly<{
   cursor: Sequence;
   entrySequence: number;
-  rules: readonly ThresholdRule[];
-  contract: Uint8Array | undefined;
   totals: Totals;
   entries: readonly DerivedEntry[];
   evidence: EvidenceSpan;
@@ -108,18 +137,27 @@ export type Checkpoint = Readonly<{
   seen: ReadonlyMap<DeviceId, Uint8Array>;
   /** Chunks that fell out of a device's duplicate window. */
   forgotten: readonly Readonly<{ window: Sequence; device: DeviceId }>[];
-  contexts: ReadonlyMap<string, SubjectContext>;
+  /** Undefined when they did not change. */
+  orders: Orders | undefined;
+  alarms: AlarmState | undefined;
+  steps: readonly TimedStep[];
+  /**
+   * What is remembered of everybody, as far as it changed since this was there before; undefined in most checkpoints: it is too much to
+   * write each time. A restart begins where it was written last.
+   */
+  remembered: Readonly<{ watches: ReadonlyMap<string, WatchState>; /** Undefined for what has nothing open. */ summaries: ReadonlyMap<string, OpenSummaries | undefined> }> | undefined;
   /** One for each topic; not kept: what nobody answers, the next message says again. */
   resyncs: readonly Resync[];
 }>;
 
 export interface DeriveStore {
-  /** The state after the last committed checkpoint. Its cost depends on the number of devices, never on the backlog. */
-  load(): Promise<DerivedState>;
+  /** Where to go on. Its cost depends on the number of devices and subjects, never on the backlog. */
+  load(): Promise<Resumption>;
 
   /**
-   * Applies checkpoints, in order, together with their cursor: all or nothing. It need not be synced: what a power cut
-   * takes is derived again from the journal, to the same bytes.
+   * Applies checkpoints, in order: all or nothing. What they say is kept at once; the state they lead to MUST be kept as a whole with
+   * one that brings `remembered`, and may be before. Of checkpoints that were committed before a restart only the state counts. It need not be
+   * synced: what a power cut takes is derived again from the journal, to the same bytes.
    */
   commit(checkpoints: readonly Checkpoint[]): Promise<void>;
 

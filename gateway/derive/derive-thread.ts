@@ -2,11 +2,11 @@ import { Worker } from 'node:worker_threads';
 import { InternalError } from '../errors.ts';
 import { packFrames } from '../frame-codec.ts';
 import type { FrameRun, Sequence } from '../reading.ts';
-import type { DerivedState } from './derive-store.ts';
+import type { Resumption } from './derive-store.ts';
 import type { Derived, Deriver } from './deriver.ts';
 
 /** What the thread is started with. */
-export type DeriveWorkerData = Readonly<{ subjectKey: Uint8Array; state: DerivedState }>;
+export type DeriveWorkerData = Readonly<{ subjectKey: Uint8Array; resumption: Resumption }>;
 /** Frames on their way to the thread: packed (frame-codec.ts), the memory changes hands. */
 export type DeriveRequest = Readonly<{ first: Sequence; packed: Uint8Array }>;
 

@@ -18,8 +18,8 @@ const NICENESS = 5;
 // Linux counts niceness by thread, and 0 is the thread that asks; elsewhere it would be the whole process.
 if (process.platform === 'linux') setPriority(0, NICENESS);
 
-const { subjectKey, state } = workerData as DeriveWorkerData;
-const deriver = new LocalDeriver(new Derivation(new SubjectSecrets(subjectKey), state));
+const { subjectKey, resumption: { state, committed } } = workerData as DeriveWorkerData;
+const deriver = new LocalDeriver(new Derivation(new SubjectSecrets(subjectKey), state, { committed }));
 
 parentPort?.on('message', ({ first, packed }: DeriveRequest) => {
   const bytes = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);

@@ -35,6 +35,8 @@ export type DeviceStatus = Readonly<{
   every?: number;
   /** In percent, as it last said. */
   battery?: number;
+  /** What was told of the battery; absent: nothing, or that it is good again. */
+  batteryTold?: 'low' | 'empty';
   /** As it last said; higher is better. */
   signal?: number;
   class?: DeviceClass;
@@ -74,8 +76,8 @@ export class RunningStatus {
   readonly #channels: Map<string, Running<ChannelStatus> & Pick<ChannelStatus, 'last' | 'since'>>;
 
   constructor(status: DeviceStatus) {
-    const { channels, lastSeen, seen, sequence, connection, messages, readings, quarantined, every, battery, signal, class: deviceClass, clock, ahead, notices } = status;
-    this.#own = { lastSeen, seen, sequence, connection, messages, readings, quarantined, every, battery, signal, class: deviceClass, clock, ahead, notices };
+    const { channels, lastSeen, seen, sequence, connection, messages, readings, quarantined, every, battery, batteryTold, signal, class: deviceClass, clock, ahead, notices } = status;
+    this.#own = { lastSeen, seen, sequence, connection, messages, readings, quarantined, every, battery, batteryTold, signal, class: deviceClass, clock, ahead, notices };
     this.#channels = new Map(Object.entries(channels).map(([name, { last, since, ...more }]) => [name, { last, since, every: more.every, expected: more.expected, silent: more.silent }]));
   }
 
@@ -140,6 +142,22 @@ export class RunningStatus {
     for (const channel of this.#channels.values()) channel.last = now;
   }
 
+  /** What is to be told of the battery now, if anything. */
+  tellBattery(): Readonly<{ told: 'low' | 'empty' | 'good'; percent: number }> | undefined {
+    const { battery, batteryTold } = this.#own;
+    if (battery === undefined) return undefined;
+    const told = batteryAfter(batteryTold, battery);
+    if (told === batteryTold) return undefined;
+    this.#own.batteryTold = told;
+    return { told: told ?? 'good', percent: battery };
+  }
+
+  /** Nobody was told anything of it yet. */
+  forgetTold(): void {
+    this.#own.batteryTold = undefined;
+    for (const channel of this.#channels.values()) channel.silent = undefined;
+  }
+
   silence(measurement: string): void {
     const channel = this.#channels.get(measurement);
     if (channel !== undefined) channel.silent = true;
@@ -150,6 +168,18 @@ export class RunningStatus {
     const channels = [...this.#channels].map(([name, channel]) => [name, withoutUndefined(channel)] as const);
     return { ...withoutUndefined(this.#own), channels: Object.fromEntries(channels) } as DeviceStatus;
   }
+}
+
+/** Choices of this project: nobody says how long a device lasts at them. It is good again once it was charged. */
+export const LOW_BATTERY = 15;
+export const EMPTY_BATTERY = 5;
+const GOOD_BATTERY = 25;
+
+function batteryAfter(told: DeviceStatus['batteryTold'], percent: number): DeviceStatus['batteryTold'] {
+  if (percent <= EMPTY_BATTERY) return 'empty';
+  if (told === 'empty' && percent < GOOD_BATTERY) return told;
+  if (percent <= LOW_BATTERY) return 'low';
+  return percent >= GOOD_BATTERY ? undefined : told;
 }
 
 const withoutUndefined = (fields: object): object => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));

@@ -32,6 +32,11 @@ export class Drafts {
     return this.#sequence;
   }
 
+  /** Entries up to this one are committed: another version of this program may have made more of the same frames than this one. */
+  continueAfter(sequence: number): void {
+    this.#sequence = Math.max(this.#sequence, sequence);
+  }
+
   /** Returns the entry's number. */
   add(draft: EntryDraft): number {
     const sequence = ++this.#sequence;

@@ -1,14 +1,16 @@
+import type { AlarmState } from '../alarm/alarm.ts';
 import type { Profile } from '../decode/profile.ts';
 import { Millis, UnixMillis } from '../quantity.ts';
 import type { DeviceId, Sequence, Subject } from '../reading.ts';
 import { subjectAt, type Bindings } from './bindings.ts';
 import type { Checkpoint, DerivedState, Totals } from './derive-store.ts';
 import type { DeviceStatus } from './device-status.ts';
+import type { Orders } from './orders.ts';
 import type { Sighting } from './sightings.ts';
 import type { SteadyState } from './steady-time.ts';
 
 /** The parts of the state that are replaced as a whole. */
-type Head = Pick<DerivedState, 'cursor' | 'contract' | 'totals' | 'profiles' | 'steady'>;
+type Head = Pick<DerivedState, 'cursor' | 'totals' | 'profiles' | 'steady' | 'orders' | 'alarms'>;
 
 /**
  * What the rest of the gateway may know of derivation: its state as of the last committed checkpoint, followed by
@@ -22,7 +24,7 @@ export class DerivationOverview {
   readonly #lastWindow = new Map<DeviceId, Sequence>();
 
   constructor(state: DerivedState) {
-    this.#head = headOf(state, state.profiles);
+    this.#head = headOf(state, state);
     this.#bindings = new Map(state.bindings);
     this.#devices = new Map(state.devices);
     this.#sightings = new Map(state.sightings);
@@ -33,7 +35,8 @@ export class DerivationOverview {
   }
 
   take(checkpoint: Checkpoint): void {
-    this.#head = headOf(checkpoint, checkpoint.profiles ?? this.#head.profiles);
+    const { profiles = this.#head.profiles, orders = this.#head.orders, alarms = this.#head.alarms } = checkpoint;
+    this.#head = headOf(checkpoint, { profiles, orders, alarms });
     for (const [device, bindings] of checkpoint.bindings) this.#bindings.set(device, bindings);
     for (const [device, status] of checkpoint.devices) this.#devices.set(device, status);
     for (const [name, sighting] of checkpoint.sightings) {
@@ -48,9 +51,13 @@ export class DerivationOverview {
     return this.#head.cursor;
   }
 
-  /** SHA-256 of the rules in force; undefined before any were activated. */
-  get contract(): Uint8Array | undefined {
-    return this.#head.contract;
+  /** What people decided about watching. */
+  get orders(): Orders {
+    return this.#head.orders;
+  }
+
+  get alarms(): AlarmState {
+    return this.#head.alarms;
   }
 
   /** As configured; the built-in ones are not among them. */
@@ -95,6 +102,8 @@ export class DerivationOverview {
   }
 }
 
-const headOf = ({ cursor, contract, totals, steady }: Omit<Head, 'profiles'> & Readonly<{ steady: SteadyState | undefined }>, profiles: Head['profiles']): Head => ({
-  cursor, contract, totals, steady, profiles,
+type Replaced = Pick<Head, 'profiles' | 'orders' | 'alarms'>;
+
+const headOf = ({ cursor, totals, steady }: Omit<Head, keyof Replaced> & Readonly<{ steady: SteadyState | undefined }>, { profiles, orders, alarms }: Replaced): Head => ({
+  cursor, totals, steady, profiles, orders, alarms,
 });

@@ -1,7 +1,6 @@
 import { RootAccumulator } from '../ledger/merkle.ts';
 import { MiB, type Bytes, type UnixMillis } from '../quantity.ts';
-import type { AcceptedFrame, Reading, Sequence, Subject } from '../reading.ts';
-import { Summary } from './summary.ts';
+import type { AcceptedFrame, Sequence } from '../reading.ts';
 
 /** A window closes at this many frames at the latest: it bounds memory and what a restart derives again. */
 const MAX_FRAMES = 4096;
@@ -30,10 +29,9 @@ function prefixedLeaf(salt: Uint8Array, { sequence, bytes }: AcceptedFrame): Buf
   return leaf;
 }
 
-/** A run of journal frames that will be covered by one evidence entry, and what was measured in it. */
+/** A run of journal frames that will be covered by one evidence entry. */
 export class Window {
   readonly #leaves = new RootAccumulator();
-  readonly #summaries = new Map<string, Summary>();
   #first: Sequence | undefined;
   #last: AcceptedFrame | undefined;
   #size = 0;
@@ -46,17 +44,6 @@ export class Window {
     this.#leaves.add(prefixedLeaf(salt, accepted));
     this.#size += accepted.bytes.length;
     if (accepted.frame.device !== '') this.counts.messages += 1;
-  }
-
-  /** `name` is the subject's in full: "patient/anna". */
-  addReading(name: string, subject: Subject, reading: Reading, receivedAt: UnixMillis): void {
-    let summary = this.#summaries.get(name);
-    if (summary === undefined) {
-      summary = new Summary(subject);
-      this.#summaries.set(name, summary);
-    }
-    summary.add(reading, receivedAt);
-    this.counts.readings += 1;
   }
 
   get isEmpty(): boolean {
@@ -75,10 +62,5 @@ export class Window {
 
   get root(): Uint8Array {
     return this.#leaves.root;
-  }
-
-  /** Of every subject that was measured, in the order they first appeared. */
-  get summaries(): readonly Summary[] {
-    return [...this.#summaries.values()];
   }
 }

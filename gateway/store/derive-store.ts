@@ -1,72 +1,81 @@
-import type { SubjectContext, ThresholdRule } from '../context/rules.ts';
-import type { Checkpoint, DeriveStore, DerivedState, EvidenceSpan, Quarantined, SeenChunk, Totals } from '../derive/derive-store.ts';
+import { NOTHING_DERIVED, type Checkpoint, type DeriveStore, type DerivedState, type EvidenceSpan, type Quarantined, type Resumption, type SeenChunk, type Totals } from '../derive/derive-store.ts';
 import { Sequence, type DeviceId } from '../reading.ts';
 import type { Change, KeyValueStore } from './key-value.ts';
 import {
   allOf,
   bindingsKey,
-  contextKey,
+  alarmsKey,
+  committedKey,
   derivationKey,
   deviceStatusKey,
   evidenceKey,
   memoryKey,
   nameAt,
   numberAt,
+  ordersKey,
   payloadKey,
   pendingKey,
   profilesKey,
   quarantineKey,
   sightingKey,
+  summariesKey,
+  watchKey,
   windowKey,
 } from './keys.ts';
 
 type Bindings = NonNullable<ReturnType<DerivedState['bindings']['get']>>;
 
-/** The record under `D`. Small records of derivation are JSON: read by people when something is wrong. */
-type Root = Readonly<{ cursor: number; entrySequence: number; rules: readonly ThresholdRule[]; contract?: string; totals: Totals; steady?: NonNullable<DerivedState['steady']> }>;
+/** The record under `D`: where the state stands. Small records of derivation are JSON: read by people when something is wrong. */
+type Root = Readonly<{ cursor: number; entrySequence: number; totals: Totals; steady?: NonNullable<DerivedState['steady']> }>;
 
-const NOTHING_YET: Root = {
-  cursor: 0,
-  entrySequence: 0,
-  rules: [],
-  totals: { readings: 0, duplicates: 0, events: 0, implausibleDeviceClocks: 0, quarantined: {}, recovered: 0 },
-};
+/** The record under `O`: how far entries are committed, which is at or ahead of where the state stands. */
+type Committed = Resumption['committed'];
 
 const toJson = (value: unknown): Buffer => Buffer.from(JSON.stringify(value), 'utf8');
 const fromJson = (bytes: Uint8Array): unknown => JSON.parse(Buffer.from(bytes).toString('utf8'));
 
 export class StoredDerivation implements DeriveStore {
   readonly #store: KeyValueStore;
+  #committed: number | undefined;
+  /** Of the state, by key: what later checkpoints changed and the last one that was written whole does not know. */
+  #unwritten = new Map<string, Change>();
 
   constructor(store: KeyValueStore) {
     this.#store = store;
   }
 
-  async load(): Promise<DerivedState> {
-    let root = NOTHING_YET;
+  async load(): Promise<Resumption> {
+    let root: Root = { cursor: 0, entrySequence: 0, totals: NOTHING_DERIVED.totals };
     const bindings = new Map<DeviceId, Bindings>();
     for await (const [key, value] of this.#store.range(allOf('D'))) {
       if (key.length === derivationKey().length) root = fromJson(value) as Root;
       else bindings.set(nameAt(key, 1) as DeviceId, fromJson(value) as Bindings);
     }
-    const { contract, steady, ...rest } = root;
-    return {
+    const { steady, ...rest } = root;
+    const state: DerivedState = {
       ...rest,
       steady,
-      contract: contract === undefined ? undefined : Buffer.from(contract, 'hex'),
-      profiles: await this.#loadProfiles(),
+      orders: ((await this.#loadOne(ordersKey())) ?? NOTHING_DERIVED.orders) as DerivedState['orders'],
+      alarms: ((await this.#loadOne(alarmsKey())) ?? NOTHING_DERIVED.alarms) as DerivedState['alarms'],
+      profiles: ((await this.#loadOne(profilesKey())) ?? []) as DerivedState['profiles'],
       bindings,
       devices: (await this.#loadNamed('I')) as DerivedState['devices'],
       sightings: (await this.#loadNamed('S')) as DerivedState['sightings'],
       memories: await this.#loadNamed('M'),
       seen: await this.#loadSeen(),
-      contexts: (await this.#loadNamed('X')) as ReadonlyMap<string, SubjectContext>,
+      watches: (await this.#loadNamed('X')) as DerivedState['watches'],
+      summaries: (await this.#loadNamed('Y')) as DerivedState['summaries'],
     };
+    return { state, committed: await this.#loadCommitted() };
   }
 
-  async #loadProfiles(): Promise<DerivedState['profiles']> {
-    const record = await this.#store.get(profilesKey());
-    return record === undefined ? [] : (fromJson(record) as DerivedState['profiles']);
+  async #loadCommitted(): Promise<Committed> {
+    return ((await this.#loadOne(committedKey())) ?? { cursor: 0, entrySequence: 0 }) as Committed;
+  }
+
+  async #loadOne(key: Uint8Array): Promise<unknown> {
+    const record = await this.#store.get(key);
+    return record === undefined ? undefined : fromJson(record);
   }
 
   async #loadSeen(): Promise<ReadonlyMap<DeviceId, readonly SeenChunk[]>> {
@@ -80,7 +89,7 @@ export class StoredDerivation implements DeriveStore {
     return seen;
   }
 
-  async #loadNamed(letter: 'I' | 'M' | 'S' | 'X'): Promise<ReadonlyMap<string, unknown>> {
+  async #loadNamed(letter: 'I' | 'M' | 'S' | 'X' | 'Y'): Promise<ReadonlyMap<string, unknown>> {
     const records = new Map<string, unknown>();
     for await (const [key, value] of this.#store.range(allOf(letter))) records.set(nameAt(key, 1), fromJson(value));
     return records;
@@ -89,10 +98,16 @@ export class StoredDerivation implements DeriveStore {
   async commit(checkpoints: readonly Checkpoint[]): Promise<void> {
     const last = checkpoints.at(-1);
     if (last === undefined) return;
-    const { cursor, entrySequence, rules, contract, totals, steady } = last;
-    const root: Root = { cursor, entrySequence, rules, totals, ...(steady === undefined ? {} : { steady }), ...(contract === undefined ? {} : { contract: Buffer.from(contract).toString('hex') }) };
-    const changes = checkpoints.flatMap(changesOf);
-    await this.#store.write([...changes, { key: derivationKey(), value: toJson(root) }], { sync: false });
+    this.#committed ??= (await this.#loadCommitted()).cursor;
+    const committed = this.#committed;
+    const said = checkpoints.filter(({ cursor }) => cursor > committed).flatMap(recordsOf);
+    const { unwritten, written } = statesAfter(this.#unwritten, checkpoints);
+    const { cursor, entrySequence } = last;
+    const progress = cursor > committed ? [{ key: committedKey(), value: toJson({ cursor, entrySequence } satisfies Committed) }] : [];
+    const changes = [...said, ...written, ...progress];
+    if (changes.length > 0) await this.#store.write(changes, { sync: false });
+    this.#unwritten = unwritten;
+    this.#committed = Math.max(committed, cursor);
   }
 
   async quarantine(from: Sequence, limit: number): Promise<readonly Quarantined[]> {
@@ -111,8 +126,23 @@ export class StoredDerivation implements DeriveStore {
   }
 }
 
-function changesOf(checkpoint: Checkpoint): Change[] {
-  const { cursor, entries, evidence, quarantined, released, profiles, memories, bindings, devices, sightings, seen, forgotten, contexts } = checkpoint;
+/** Follows the state through checkpoints: what has to be written now, and what is kept until all of it is written. */
+function statesAfter(before: ReadonlyMap<string, Change>, checkpoints: readonly Checkpoint[]): Readonly<{ unwritten: Map<string, Change>; written: readonly Change[] }> {
+  let unwritten = new Map(before);
+  const written: Change[] = [];
+  for (const checkpoint of checkpoints) {
+    for (const change of stateOf(checkpoint)) unwritten.set(Buffer.from(change.key).toString('latin1'), change);
+    if (checkpoint.remembered === undefined) continue;
+    written.push(...unwritten.values(), ...rememberedOf(checkpoint.remembered), { key: derivationKey(), value: toJson(rootOf(checkpoint)) });
+    unwritten = new Map();
+  }
+  return { unwritten, written };
+}
+
+const rootOf = ({ cursor, entrySequence, totals, steady }: Checkpoint): Root => ({ cursor, entrySequence, totals, ...(steady === undefined ? {} : { steady }) });
+
+/** What a window gave for others to read. */
+function recordsOf({ entries, evidence, quarantined, released }: Checkpoint): Change[] {
   return [
     ...entries.map((entry) => ({ key: pendingKey(entry.lane, entry.sequence), value: entry.bytes })),
     ...entries.flatMap(({ sequence, secret }) =>
@@ -121,13 +151,24 @@ function changesOf(checkpoint: Checkpoint): Change[] {
     { key: evidenceKey(evidence.last), value: toJson(evidence) },
     ...quarantined.map(({ sequence, ...rest }) => ({ key: quarantineKey(sequence), value: toJson(rest) })),
     ...released.map((sequence) => ({ key: quarantineKey(sequence) })),
+  ];
+}
+
+function stateOf({ cursor, profiles, memories, bindings, devices, sightings, seen, forgotten, orders, alarms }: Checkpoint): Change[] {
+  return [
     ...(profiles === undefined ? [] : [{ key: profilesKey(), value: toJson(profiles) }]),
+    ...(orders === undefined ? [] : [{ key: ordersKey(), value: toJson(orders) }]),
+    ...(alarms === undefined ? [] : [{ key: alarmsKey(), value: toJson(alarms) }]),
     ...[...memories].map(([name, memory]) => ({ key: memoryKey(name), value: toJson(memory) })),
     ...[...bindings].map(([device, decided]) => ({ key: bindingsKey(device), value: toJson(decided) })),
     ...[...devices].map(([device, status]) => ({ key: deviceStatusKey(device), value: toJson(status) })),
     ...[...sightings].map(([name, sighting]) => ({ key: sightingKey(name), ...(sighting === undefined ? {} : { value: toJson(sighting) }) })),
     ...[...seen].map(([device, identities]) => ({ key: windowKey(cursor, device), value: identities })),
     ...forgotten.map(({ window, device }) => ({ key: windowKey(window, device) })),
-    ...[...contexts].map(([name, context]) => ({ key: contextKey(name), value: toJson(context) })),
   ];
 }
+
+const rememberedOf = ({ watches, summaries }: NonNullable<Checkpoint['remembered']>): Change[] => [
+  ...[...watches].map(([name, watch]) => ({ key: watchKey(name), value: toJson(watch) })),
+  ...[...summaries].map(([name, open]) => ({ key: summariesKey(name), ...(open === undefined ? {} : { value: toJson(open) }) })),
+];

@@ -7,12 +7,16 @@
  *
  * and in the engine of everything else:
  *
- *     D                                       derivation: cursor, counters, active contract
+ *     D                                       derivation: where its state stands: cursor, counters, steady time
+ *     O                                       derivation: how far entries are committed
+ *     L                                       derivation: the alarms
+ *     T                                       derivation: what people decided about watching
  *     D  device(n)                            derivation: what was decided about whom a device measures
  *     I  device(n)                            derivation: status of a device
  *     S  connection, address, topic (n)       derivation: who speaks and reaches nobody
  *     W  sequence(8) device(n)                derivation: identities of a device's frames in one window
- *     X  name(n)                              derivation: context state
+ *     X  name(n)                              derivation: what is remembered of a patient or room
+ *     Y  name(n)                              derivation: its summaries that are not ended
  *     G                                       derivation: the profiles in force
  *     M  connection/decoder(n)                derivation: what a decoder keeps between frames
  *     Q  sequence(8)                          quarantine: why this frame (or part of it) was not understood
@@ -49,7 +53,11 @@ export const bindingsKey = (device: string): Buffer => key('D', text(device));
 export const deviceStatusKey = (device: string): Buffer => key('I', text(device));
 export const sightingKey = (name: string): Buffer => key('S', text(name));
 export const windowKey = (sequence: number, device: string): Buffer => key('W', number(sequence), text(device));
-export const contextKey = (name: string): Buffer => key('X', text(name));
+export const watchKey = (name: string): Buffer => key('X', text(name));
+export const summariesKey = (name: string): Buffer => key('Y', text(name));
+export const committedKey = (): Buffer => key('O');
+export const alarmsKey = (): Buffer => key('L');
+export const ordersKey = (): Buffer => key('T');
 export const profilesKey = (): Buffer => key('G');
 export const memoryKey = (name: string): Buffer => key('M', text(name));
 export const quarantineKey = (sequence: number): Buffer => key('Q', number(sequence));
@@ -83,7 +91,7 @@ export function startingWith(prefix: Buffer): { gte: Buffer; lt: Buffer } {
 }
 
 /** The prefix of every key that begins with this letter. */
-export const allOf = (letter: 'J' | 'M' | 'D' | 'I' | 'S' | 'W' | 'X' | 'Q' | 'V' | 'H' | 'U' | 'F' | 'A'): { gte: Buffer; lt: Buffer } => startingWith(text(letter));
+export const allOf = (letter: 'J' | 'M' | 'D' | 'I' | 'S' | 'W' | 'X' | 'Y' | 'Q' | 'V' | 'H' | 'U' | 'F' | 'A'): { gte: Buffer; lt: Buffer } => startingWith(text(letter));
 
 /** The 8-byte number at `offset` of a key. */
 export const numberAt = (bytes: Uint8Array, offset: number): number =>

@@ -79,26 +79,26 @@ describe('a file that is fine', () => {
     expect(quorum(`  chain: { quorum: 3 }\n${hospitals(3)}`)).toBe(3);
   });
 
-  it('clears a rule at its limit when no clearAt is given', () => {
-    const text = 'gateway:\n  rules:\n    - { id: r, measurement: spo2, below: 90, priority: high, wording: low }\n';
-    const [rule] = parseConfig(text, 'c.yaml', { known: KNOWN }).gateway?.rules ?? [];
-    expect(rule).toEqual(
-      { id: 'r', measurement: 'spo2', below: 90, clearAt: 90, priority: 'high', wording: 'low', source: 'Set in the configuration file' },
-    );
-  });
-
   it('keeps the address of a hospital without its closing slash', () => {
     const text = `gateway:\n  hospitals:\n${hospital('a', KEYS[0], 'HTTPS://H.example:9090/node//')}`;
     expect(parseConfig(text, 'c.yaml').gateway?.hospitals[0]?.url).toBe('https://h.example:9090/node');
   });
 });
 
-describe('the default rules', () => {
-  it('name known measurements with limits they can reach, a source and a quiet side to clear on', () => {
-    const rules = defaultGatewayConfig.rules.map((rule) => `    - ${JSON.stringify(rule)}\n`).join('');
-    expect(problems(`gateway:\n  rules:\n${rules}`)).toEqual([]);
-    expect(defaultGatewayConfig.rules.every(({ source, wording }) => source.length > 20 && wording.length > 5)).toBe(true);
-    expect(defaultGatewayConfig.rules.map(({ id }) => id)).toHaveLength(8);
+describe('packs and patients', () => {
+  it('are told by name and by path, and are absent unless somebody said', () => {
+    const text = 'gateway:\n  timeZone: Europe/Berlin\n  packs: [home-elderly, ./own.yaml]\n  patients:\n    - { id: anna, alone: true, rooms: [{ room: bath, kind: bathroom }] }\n    - { id: otto, packs: [own] }\n';
+    expect(parseConfig(text, 'c.yaml').gateway).toMatchObject({
+      timeZone: 'Europe/Berlin', packs: ['home-elderly', './own.yaml'],
+      patients: [{ id: 'anna', alone: true, rooms: [{ room: 'bath', kind: 'bathroom' }] }, { id: 'otto', alone: false, rooms: [], packs: ['own'] }],
+    });
+    expect([defaultGatewayConfig.packs, defaultGatewayConfig.patients]).toEqual([undefined, []]);
+  });
+
+  it('are refused when one is named twice, or a room is there for nothing that is known', () => {
+    expect(problems('gateway: { packs: [a, b, a] }')[0]).toContain("gateway.packs[2]: pack 'a' is used twice");
+    expect(problems('gateway: { patients: [{ id: anna }, { id: anna }] }')[0]).toContain("gateway.patients[1].id: patient 'anna' is used twice");
+    expect(problems('gateway: { patients: [{ id: anna, rooms: [{ room: x, kind: bathrom }] }] }')[0]).toContain("expected one of bedroom, bathroom");
   });
 });
 
@@ -148,7 +148,7 @@ describe('a value that is wrong', () => {
     ['chain: { work: 33 }', 'a whole number of bits'], ['chain: { work: -1 }', 'a whole number of bits'],
     ['chain: { quorum: 0 }', 'a whole number of hospitals'],
     ['log: { level: loud }', 'one of trace, debug'], ['data: ""', 'a folder'], ['data: [x]', 'a folder'], ['data: "a\\u0000b"', 'a folder'],
-    ['mqtt: 5', 'a mapping'], ['mqtt: []', 'a mapping'], ['rules: {}', 'a list of rules'], ['hospitals: none', 'a list of hospitals'],
+    ['mqtt: 5', 'a mapping'], ['mqtt: []', 'a mapping'], ['packs: {}', 'a list of rule packs'], ['patients: anna', 'a list of patients'], ['hospitals: none', 'a list of hospitals'],
   ])('%s: expected %s', (setting, expected) => {
     expect(at(setting)).toContain(`: expected ${expected}`);
   });
@@ -235,29 +235,6 @@ describe('settings that contradict each other', () => {
     const told = problems('gateway: { relay: { retryBase: 2min } }')[0];
     expect(told).toContain("gateway.relay.retryCap: expected a duration not shorter than 'retryBase'");
   });
-
-  const rule = (limits: string): string[] =>
-    problems(`gateway: { rules: [{ id: r, measurement: spo2, priority: low, wording: w, ${limits} }] }`);
-
-  it('a rule has exactly one limit and clears on the quiet side of it', () => {
-    expect(rule('above: 90, below: 80')[0]).toContain("expected only one of 'above' and 'below'");
-    expect(rule('clearAt: 80')[0]).toContain("expected one of 'above' and 'below'");
-    expect(rule('above: 90, clearAt: 91')[0]).toContain("expected at most 90, the value of 'above', got 91");
-    expect(rule('below: 90, clearAt: 89')[0]).toContain("expected at least 90, the value of 'below', got 89");
-    expect([rule('above: 90, clearAt: 90'), rule('below: 90, clearAt: 95')]).toEqual([[], []]);
-  });
-
-  it('a rule that could never fire is refused', () => {
-    const fever = 'gateway: { rules: [{ id: f, measurement: body_temperature, above: 102, priority: high, wording: w }] }';
-    const told = problems(fever)[0];
-    expect(told).toContain('gateway.rules[0].above: expected a value from 20 to 45 Cel, what body_temperature can be, got 102');
-    expect(problems(fever.replace('body_temperature', 'sp02'))[0]).toContain("unknown measurement 'sp02'; did you mean 'spo2'?");
-  });
-
-  it('two rules never share an id', () => {
-    const one = '{ id: r, measurement: spo2, below: 90, priority: low, wording: w }';
-    expect(problems(`gateway: { rules: [${one}, ${one}] }`)[0]).toContain("gateway.rules[1].id: rule id 'r' is used twice");
-  });
 });
 
 describe('a file with many problems', () => {
@@ -266,13 +243,13 @@ describe('a file with many problems', () => {
   hospitls: []
   mqtt: { listen: 1883, maxConnections: 0.5 }
   chain: { quorum: 9 }
-  rules:
-    - { id: r, measurement: sp02, above: 1, below: 2, priority: urgent, wording: "" }
+  patients:
+    - { id: "", rooms: [{ room: x, kind: bathrom }], alone: perhaps }
   relay: { retryBase: 10min, timeout: 5 }
 upstream: {}
 `;
     expect(problems(text).map((each) => each.split(' ')[0] ?? '')).toEqual([
-      'c.yaml:2:3:', 'c.yaml:3:19:', 'c.yaml:3:41:', 'c.yaml:4:20:', 'c.yaml:6:29:', 'c.yaml:6:52:', 'c.yaml:6:65:', 'c.yaml:6:82:',
+      'c.yaml:2:3:', 'c.yaml:3:19:', 'c.yaml:3:41:', 'c.yaml:4:20:', 'c.yaml:6:13:', 'c.yaml:6:42:', 'c.yaml:6:61:',
       'c.yaml:7:3:', 'c.yaml:7:39:', 'c.yaml:8:1:',
     ]);
   });

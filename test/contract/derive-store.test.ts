@@ -4,7 +4,7 @@ import type { Checkpoint } from '../../gateway/derive/derive-store.ts';
 import { Sequence } from '../../gateway/reading.ts';
 import { StoredPendingEntries } from '../../gateway/store/block-store.ts';
 import { StoredDerivation } from '../../gateway/store/derive-store.ts';
-import { derivationKey, quarantineKey, windowKey } from '../../gateway/store/keys.ts';
+import { derivationKey, pendingKey, quarantineKey, windowKey } from '../../gateway/store/keys.ts';
 import type { KeyValueStore } from '../../gateway/store/key-value.ts';
 import {
   bind, derive, EMPTY_STATE, fold, HIGH_PULSE, journal, message, plainState, pulse, rules, START, tick, unbind,
@@ -34,7 +34,7 @@ describe.each(ENGINES)('a derive store, $name', ({ open }) => {
   it('begins with nothing', async () => {
     await using engine = await open();
     const store = new StoredDerivation(engine.store);
-    expect(await store.load()).toEqual(EMPTY_STATE);
+    expect(await store.load()).toEqual({ state: EMPTY_STATE, committed: { cursor: 0, entrySequence: 0 } });
     expect(await store.evidenceFor(Sequence(1))).toBeUndefined();
     await store.commit([]);
     expect(await dump(engine.store)).toEqual([]);
@@ -49,7 +49,7 @@ describe.each(ENGINES)('a derive store, $name', ({ open }) => {
         await new StoredDerivation(engine.store).commit(checkpoints.slice(at, at + size));
       }
       const store = new StoredDerivation(await engine.reopen());
-      expect(plainState(await store.load())).toEqual(plainState(fold(checkpoints)));
+      expect(plainState((await store.load()).state)).toEqual(plainState(fold(checkpoints)));
       const spans = await Promise.all(frames.map((_, i) => store.evidenceFor(Sequence(i + 1))));
       expect(spans).toEqual(spansOf(checkpoints, frames.length));
     }), { numRuns: 25 });
@@ -65,7 +65,7 @@ describe.each(ENGINES)('a derive store, $name', ({ open }) => {
     faulty.writeFaults.push('nothing written');
     await expect(store.commit(checkpoints.slice(1))).rejects.toMatchObject({ code: 'VG_STORE_WRITE' });
     expect(await dump(engine.store)).toEqual(before);
-    expect(plainState(await store.load())).toEqual(plainState(fold(checkpoints.slice(0, 1))));
+    expect(plainState((await store.load()).state)).toEqual(plainState(fold(checkpoints.slice(0, 1))));
   });
 
   it('is left the same by a commit that is repeated because its answer was lost', async () => {
@@ -97,6 +97,28 @@ describe.each(ENGINES)('a derive store, $name', ({ open }) => {
     expect(quarantined).toEqual(
       { device: 'w', rejections: [{ reason: 'invalid_json', message: expect.any(String) as string }], decoder: { name: 'native-json', version: 1 } }
     );
+  });
+
+  it('keeps the state with what is remembered of everybody, and until then only what was said', async () => {
+    await using engine = await open();
+    const store = new StoredDerivation(engine.store);
+    const [first, second, ...rest] = derive(STORY) as [Checkpoint, Checkpoint, ...Checkpoint[]];
+    await store.commit([first, { ...second, remembered: undefined }]);
+    const { state, committed } = await new StoredDerivation(engine.store).load();
+    expect([plainState(state), committed]).toEqual([plainState(fold([first])), { cursor: second.cursor, entrySequence: second.entrySequence }]);
+    await store.commit(rest);
+    expect(plainState((await store.load()).state)).toEqual(plainState(fold([first, second, ...rest])));
+  });
+
+  it('says nothing twice that was said before a restart', async () => {
+    await using engine = await open();
+    const checkpoints = derive(STORY);
+    await new StoredDerivation(engine.store).commit(checkpoints);
+    const pending = new StoredPendingEntries(engine.store);
+    const [entry] = checkpoints.flatMap(({ entries }) => entries);
+    await engine.store.write([{ key: pendingKey((entry as { lane: 'record' }).lane, 1) }], { sync: false });
+    await new StoredDerivation(engine.store).commit(checkpoints);
+    expect((await pending.pending('record', 0, 1)).map(({ sequence }) => sequence)).not.toContain(1);
   });
 
   it('forgets identities that fell out of the window', async () => {

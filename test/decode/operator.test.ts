@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeOperatorAction, encodeOperatorAction, type OperatorAction } from '../../gateway/decode/operator.ts';
+import { decodeOperatorAction, encodeOperatorAction, type Actor, type OperatorAction } from '../../gateway/decode/operator.ts';
 import { DecodeError } from '../../gateway/errors.ts';
-import { UnixMillis } from '../../gateway/quantity.ts';
+import { Millis, UnixMillis } from '../../gateway/quantity.ts';
 import { Sequence, isSubjectId, type DeviceId } from '../../gateway/reading.ts';
 
 const device = fc.stringMatching(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/).map((text) => text as DeviceId);
@@ -12,6 +12,8 @@ const subject = fc.record(
     id: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).map((text) => text.normalize('NFC')).filter(isSubjectId),
   }
 );
+const patient = subject.map(({ id }) => id);
+const by: fc.Arbitrary<Actor> = fc.record({ id: fc.stringMatching(/^[a-z]{1,20}$/), role: fc.stringMatching(/^[a-z]{0,20}$/) });
 const instant = fc.integer({ min: -9e12, max: 9e12 }).map((ms) => UnixMillis(ms));
 const action: fc.Arbitrary<OperatorAction> = fc.oneof(
   fc.record({ type: fc.constant('bind' as const), device, subject, from: instant, until: instant }, { requiredKeys: ['type', 'device', 'subject'] }),
@@ -26,7 +28,14 @@ const action: fc.Arbitrary<OperatorAction> = fc.oneof(
     fingerprint: fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString('hex')),
   }),
   fc.record({ type: fc.constant('revoke' as const), device }),
-  fc.record({ type: fc.constant('rules' as const), rules: fc.array(fc.record({ id: fc.string(), above: fc.integer() })) }),
+  fc.record({ type: fc.constant('contracts' as const), packs: fc.array(fc.record({ pack: fc.string() })), by: fc.array(by) }),
+  fc.record({ type: fc.constant('patients' as const), patients: fc.array(fc.record({ id: fc.string() })) }),
+  fc.record({ type: fc.constant('prescribe' as const), patient, spo2Scale: fc.constantFrom<1 | 2>(1, 2), by }),
+  fc.record({ type: fc.constant('observe' as const), patient, values: fc.dictionary(fc.stringMatching(/^[a-z_]{1,20}$/), fc.integer(), { minKeys: 1, maxKeys: 9 }), by }),
+  fc.record({ type: fc.constant('alarms' as const), policy: fc.record({ people: fc.array(fc.string()) }) }),
+  fc.record({ type: fc.constant('acknowledge' as const), alarm: fc.integer({ min: 1 }), revision: fc.integer({ min: 1 }), by }),
+  fc.record({ type: fc.constant('snooze' as const), alarm: fc.integer({ min: 1 }), revision: fc.integer({ min: 1 }), time: fc.integer({ min: 1 }).map(Millis), by }),
+  fc.record({ type: fc.constant('local' as const), offset: fc.integer({ min: -840, max: 840 }), quiet: fc.boolean() }),
 );
 
 const bind = (change: object): Uint8Array => Buffer.from(
@@ -81,7 +90,16 @@ describe('an operator action', () => {
     ['a fingerprint in capitals', enrol({ fingerprint: 'AB'.repeat(32) }), 'wrong_shape'],
     ['a password with a fingerprint', enrol({ credential: 'password' }), 'wrong_shape'],
     ['a revocation of nobody', Buffer.from('{"type":"revoke"}'), 'wrong_shape'],
-    ['rules that are no array', Buffer.from('{"type":"rules","rules":{}}'), 'wrong_shape'],
+    ['packs that are no array', Buffer.from('{"type":"contracts","packs":{},"by":[]}'), 'wrong_shape'],
+    ['packs that nobody put in force', Buffer.from('{"type":"contracts","packs":[],"by":[{}]}'), 'wrong_shape'],
+    ['an answer to no alarm', Buffer.from('{"type":"acknowledge","alarm":0,"revision":1,"by":{"id":"a","role":"b"}}'), 'wrong_shape'],
+    ['an answer of nobody', Buffer.from('{"type":"acknowledge","alarm":1,"revision":1}'), 'wrong_shape'],
+    ['a pause of no time', Buffer.from('{"type":"snooze","alarm":1,"revision":1,"time":0,"by":{"id":"a","role":"b"}}'), 'wrong_shape'],
+    ['a scale that is none', Buffer.from('{"type":"prescribe","patient":"anna","spo2Scale":3,"by":{"id":"a","role":"clinician"}}'), 'wrong_shape'],
+    ['an observation of nothing', Buffer.from('{"type":"observe","patient":"anna","values":{},"by":{"id":"a","role":"b"}}'), 'wrong_shape'],
+    ['an observation in words', Buffer.from('{"type":"observe","patient":"anna","values":{"spo2":"low"},"by":{"id":"a","role":"b"}}'), 'wrong_shape'],
+    ['clocks that are a day ahead', Buffer.from('{"type":"local","offset":1440,"quiet":false}'), 'wrong_shape'],
+    ['an hour that is neither quiet nor not', Buffer.from('{"type":"local","offset":0}'), 'wrong_shape'],
   ];
   for (const [name, payload, reason] of refused) {
     it(`with ${name} is refused`, () => {
@@ -93,12 +111,12 @@ describe('an operator action', () => {
     const payload = fc.oneof(
       fc.uint8Array({ maxLength: 60 }), fc.json().map((text) => Buffer.from(text)),
       fc.dictionary(
-        fc.constantFrom('type', 'device', 'subject', 'rules'), fc.jsonValue(),
+        fc.constantFrom('type', 'device', 'subject', 'packs', 'by', 'patients', 'policy'), fc.jsonValue(),
       ).map((value) => Buffer.from(JSON.stringify(value))),
     );
     fc.assert(fc.property(payload, (bytes) => {
       try {
-        expect(['bind', 'unbind', 'retry', 'revoke', 'rules']).toContain(decodeOperatorAction(bytes).type);
+        expect(['bind', 'unbind', 'retry', 'revoke', 'contracts', 'patients', 'alarms']).toContain(decodeOperatorAction(bytes).type);
       } catch (error) {
         if (!(error instanceof DecodeError)) throw error;
       }

@@ -4,11 +4,11 @@ import { DerivationOverview } from '../../gateway/derive/overview.ts';
 import { sha256, toHex } from '../../gateway/ledger/bytes.ts';
 import { decode, type CborMap } from '../../gateway/ledger/cbor.ts';
 import { decodeEntry, type Entry } from '../../gateway/ledger/entry.ts';
-import { UnixMillis } from '../../gateway/quantity.ts';
+import { Millis, UnixMillis } from '../../gateway/quantity.ts';
 import type { DeviceId, Frame } from '../../gateway/reading.ts';
 import { payloadBytes } from '../decode/sparkplug-payload.ts';
 import {
-  ANNA, bind, derive, deriveAndClose, deriverFrom, EMPTY_STATE, fold, HIGH_PULSE, message, operator, pulse, rules, runOf, START, tick,
+  ANNA, BEN, bind, derive, deriveAndClose, deriverFrom, EMPTY_STATE, fold, HIGH_PULSE, message, operator, pulse, rules, runOf, START, tick,
   enrol, revoke, unbind,
 } from './story.ts';
 
@@ -54,7 +54,7 @@ describe('a window', () => {
 describe('a message', () => {
   it('of a bound device becomes readings of its subject', () => {
     const checkpoints = deriveAndClose(bind('w'), message('w', { readings: [pulse(70), pulse(71)] }));
-    expect(kindsOf(checkpoints)).toEqual(['binding', 'evidence', 'summary', 'evidence']);
+    expect(kindsOf(checkpoints)).toEqual(['binding', 'evidence', 'evidence']);
     expect(totalsOf(checkpoints)).toMatchObject({ readings: 2, quarantined: {} });
   });
 
@@ -91,7 +91,8 @@ describe('a message', () => {
   });
 
   it('counts for whom its device was bound to when it came', () => {
-    const checkpoints = deriveAndClose(bind('w'), message('w', pulse(70)), bind('w', { kind: 'room', id: '7' }), message('w', pulse(71)));
+    const minuteLater = { ...tick(), uptime: Millis(60_000) };
+    const checkpoints = derive([bind('w'), message('w', pulse(70)), bind('w', { kind: 'room', id: '7' }), message('w', pulse(71)), minuteLater]);
     const subjects = entriesOf(checkpoints).filter(({ kind }) => kind === 'summary').map(({ subject }) => toHex(subject as Uint8Array));
     expect(new Set(subjects).size).toBe(2);
   });
@@ -109,7 +110,6 @@ describe('a message', () => {
       const text = `{"time":${Object.is(time, -0) ? '-0' : time},"measurement":"heart_rate","value":140,"unit":"/min"}`;
       const checkpoints = deriveAndClose(rules(HIGH_PULSE), bind('w'), message('w', text));
       expect(totalsOf(checkpoints)).toMatchObject({ readings: 1, events: 1, implausibleDeviceClocks: inDoubt });
-      expect(eventsOf(checkpoints)[0]?.['deviceTime']).toBe(time + 0);
     });
   }
 });
@@ -119,55 +119,64 @@ describe('an event', () => {
     const checkpoints = deriveAndClose(
       rules(HIGH_PULSE), bind('w'), message('w', pulse(140, { time: START })), message('w', pulse(125)), message('w', pulse(119)),
     );
-    const common = {
-      subject: 'patient/anna', rule: 'pulse-high', priority: 'high', wording: 'pulse very high', measurement: 'heart_rate', unit: '/min',
-      device: 'w',
-    };
+    const limit = new Map<string, unknown>([['measurement', 'heart_rate'], ['value', 140], ['unit', '/min'], ['limit', 130]]);
+    const evidence = new Map<string, unknown>([['condition', 'heart_rate > 130'], ['values', [limit]], ['frames', [3]]]);
+    const common = { subject: 'patient/anna', alarm: 1, rule: 'test/pulse-high', kind: 'physiological', priority: 'high', message: 'pulse very high', count: 1, raisedAt: 0, evidence, contract: expect.any(Uint8Array) as Uint8Array };
     expect(eventsOf(checkpoints)).toEqual([
-      { ...common, phase: 'raised', value: 140, limit: 130, deviceTime: START, frames: [3] },
-      { ...common, phase: 'cleared', value: 119, limit: 120, deviceTime: null, frames: [5] },
+      { ...common, why: 'raised', from: 'none', to: 'active', told: new Map<string, unknown>([['to', []], ['level', 1], ['levels', 1]]), notice: expect.stringContaining('not a certified medical device') as string },
+      { ...common, why: 'cleared', from: 'active', to: 'latched' },
     ]);
     expect(totalsOf(checkpoints).events).toBe(2);
   });
 
-  it('is raised anew by a rule that left the pack while it was raised and came back', () => {
+  it('is withdrawn with a rule that leaves the pack, and raised again when it comes back', () => {
     const checkpoints = deriveAndClose(
       rules(HIGH_PULSE), bind('w'), message('w', pulse(140)), rules(), message('w', pulse(141)), rules(HIGH_PULSE), message('w', pulse(142)),
     );
-    expect(eventsOf(checkpoints).map(({ phase, value }) => [phase, value])).toEqual([['raised', 140], ['raised', 142]]);
+    expect(eventsOf(checkpoints).map(({ why, to }) => [why, to])).toEqual([['raised', 'active'], ['withdrawn', 'latched'], ['raised_again', 'active']]);
   });
 
-  it('says in the chain how urgent it is and under which rules', () => {
+  it('says in the chain how urgent it is, and in its payload under which contract', () => {
     const checkpoints = deriveAndClose(rules(HIGH_PULSE), bind('w'), message('w', pulse(140)));
     const [contract] = entriesOf(checkpoints).filter(({ kind }) => kind === 'contract');
     const [event] = entriesOf(checkpoints).filter(({ kind }) => kind === 'event');
     expect(event?.fields).toEqual(
-      new Map<string, unknown>([['phase', 'raised'], ['priority', 'high'], ['contract', contract?.fields.get('contract')]]),
+      new Map<string, unknown>([
+        ['alarm', 1], ['step', 1], ['why', 'raised'], ['from', 'none'], ['to', 'active'], ['revision', 1], ['priority', 'high'],
+      ]),
     );
+    expect(Buffer.from(eventsOf(checkpoints)[0]?.['contract'] as Uint8Array).equals(contract?.fields.get('contract') as Uint8Array)).toBe(true);
   });
 
   it('belongs to the subject, not to the device', () => {
     const checkpoints = deriveAndClose(
       rules(HIGH_PULSE), bind('w'), bind('x'), message('w', pulse(140)), message('x', pulse(141)), message('x', pulse(100)),
     );
-    expect(eventsOf(checkpoints).map(({ phase, device }) => [phase, device])).toEqual([['raised', 'w'], ['cleared', 'x']]);
+    expect(eventsOf(checkpoints).map(({ why, alarm }) => [why, alarm])).toEqual([['raised', 1], ['cleared', 1]]);
   });
 });
 
 describe('a rule pack', () => {
   it('is named by the hash of its JSON, in the chain and in the state', () => {
     const checkpoints = deriveAndClose(rules(HIGH_PULSE));
-    const hash = toHex(sha256(Buffer.from(JSON.stringify([HIGH_PULSE]))));
-    expect(toHex(fold(checkpoints).contract as Uint8Array)).toBe(hash);
-    expect(entriesOf(checkpoints)[0]).toMatchObject(
-      { kind: 'contract', fields: new Map<string, unknown>([['contract', Buffer.from(hash, 'hex')], ['rules', 1]]) }
-    );
+    const [active] = fold(checkpoints).orders.contracts;
+    expect(active?.hash).toBe(toHex(sha256(Buffer.from(JSON.stringify(active?.contract)))));
+    expect([active?.contract.pack, active?.by]).toEqual(['test', [BEN]]);
+    expect(entriesOf(checkpoints)[0]).toMatchObject({
+      kind: 'contract',
+      fields: new Map<string, unknown>([['action', 'activate'], ['contract', Buffer.from(active?.hash ?? '', 'hex')], ['rules', 1]]),
+    });
+  });
+
+  it('that is in force already is no news, and one that is left out is withdrawn', () => {
+    const actions = entriesOf(deriveAndClose(rules(HIGH_PULSE), rules(HIGH_PULSE), rules())).filter(({ kind }) => kind === 'contract').map(({ fields }) => fields.get('action'));
+    expect(actions).toEqual(['activate', 'withdraw']);
   });
 
   it('of which a part cannot be applied changes nothing and is in quarantine', () => {
     const broken = [
-      null, 7, 'rule', {}, { ...HIGH_PULSE, above: '130' }, { ...HIGH_PULSE, below: 1 }, { ...HIGH_PULSE, clearAt: null },
-      { ...HIGH_PULSE, priority: 'utmost' },
+      null, 7, 'rule', {}, { ...HIGH_PULSE, when: 'heart_rate >' }, { ...HIGH_PULSE, id: 'b', when: 'pulse > 130' }, { ...HIGH_PULSE, id: 'b', clear: null },
+      { ...HIGH_PULSE, id: 'b', priority: 'utmost' }, HIGH_PULSE,
     ];
     for (const rule of broken) {
       const checkpoints = deriveAndClose(rules(HIGH_PULSE), rules(HIGH_PULSE, rule), bind('w'), message('w', pulse(140)));
@@ -176,8 +185,8 @@ describe('a rule pack', () => {
   });
 
   it('may be worded in any text', () => {
-    const checkpoints = deriveAndClose(rules({ ...HIGH_PULSE, wording: '\uFEFFPulse\u0301 \ud800' }), bind('w'), message('w', pulse(140)));
-    expect(eventsOf(checkpoints)).toMatchObject([{ wording: 'Puls\u00e9 \ufffd' }]);
+    const checkpoints = deriveAndClose(rules({ ...HIGH_PULSE, message: '\uFEFFPulse\u0301 \ud800' }), bind('w'), message('w', pulse(140)));
+    expect(eventsOf(checkpoints)).toMatchObject([{ message: 'Puls\u00e9 \ufffd' }]);
   });
 });
 
@@ -191,7 +200,7 @@ describe('the overview', () => {
     for (const [i, checkpoint] of checkpoints.entries()) {
       overview.take(checkpoint);
       const loaded = new DerivationOverview(fold(checkpoints.slice(0, i + 1)));
-      for (const each of ['cursor', 'contract', 'totals', 'bindings'] as const) expect(overview[each]).toEqual(loaded[each]);
+      for (const each of ['cursor', 'orders', 'alarms', 'totals', 'bindings'] as const) expect(overview[each]).toEqual(loaded[each]);
       for (const device of ['w', 'x', 'y']) expect(overview.lastWindowOf(device as never)).toBe(loaded.lastWindowOf(device as never));
     }
     expect(overview).toMatchObject({ cursor: 8 });

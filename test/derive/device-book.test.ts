@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DeviceBook, type SilenceChange } from '../../gateway/derive/device-book.ts';
+import { DeviceBook, type DeviceChange } from '../../gateway/derive/device-book.ts';
 import type { Sign } from '../../gateway/derive/device-status.ts';
 import type { Expectations } from '../../gateway/decode/profile.ts';
 import { Millis, Minutes, Seconds, UnixMillis } from '../../gateway/quantity.ts';
@@ -11,7 +11,7 @@ const anybody = (): boolean => true;
 
 class Night {
   readonly book: DeviceBook;
-  readonly ended: SilenceChange[] = [];
+  readonly ended: DeviceChange[] = [];
   constructor(book = new DeviceBook(new Map())) {
     this.book = book;
   }
@@ -29,7 +29,7 @@ class Night {
   }
 
   silentAt(at: number, isWaitedFor = anybody): string[] {
-    return this.book.silences(Millis(at), isWaitedFor).map(({ measurement }) => measurement);
+    return this.book.silences(Millis(at), isWaitedFor).map(({ condition }) => condition.rule.split(' ')[1] ?? '');
   }
 }
 
@@ -51,7 +51,7 @@ describe('a channel whose values stop', () => {
     night.hearEvery(60_000, 0, Minutes(60), 'spo2');
     night.silentAt(Minutes(75));
     night.hear(Minutes(90), 'spo2');
-    expect(night.ended).toMatchObject([{ device: CLIP, measurement: 'spo2', phase: 'cleared', silentFor: Minutes(30) }]);
+    expect(night.ended).toMatchObject([{ device: CLIP, phase: 'cleared', condition: { rule: 'no-data spo2 clip', evidence: { values: [{ value: 30, limit: 10, unit: 'min' }] } } }]);
     expect(night.silentAt(Minutes(1000))).toEqual([]);
   });
 
@@ -77,6 +77,30 @@ describe('a channel whose values stop', () => {
     night.hearEvery(1000, 0, Minutes(60), 'spo2');
     night.book.resume(Millis(Minutes(600)));
     expect([night.silentAt(Minutes(604)), night.silentAt(Minutes(605))]).toEqual([[], ['spo2']]);
+  });
+});
+
+describe('a battery', () => {
+  it('is told when it is low, when it is empty and when it was charged, each once', () => {
+    const night = new Night();
+    for (const [at, value] of [50, 15, 14, 16, 5, 4, 12, 24, 25, 80].entries()) night.hear(at, 'battery', { value });
+    expect(night.ended.map(({ phase, condition: { rule, priority, message } }) => [phase, rule, priority, message])).toEqual([
+      ['raised', 'low-battery clip', 'low', 'The battery of clip is at 15 %'],
+      ['raised', 'low-battery clip', 'medium', 'The battery of clip is at 5 %'],
+      ['cleared', 'low-battery clip', 'low', 'The battery of clip is at 25 %'],
+    ]);
+  });
+
+  it('is told again, as a silence is, when the device has another bearer', () => {
+    const night = new Night();
+    night.hearEvery(60_000, 0, Minutes(60), 'spo2');
+    night.hear(Minutes(60), 'battery', { value: 3 });
+    night.silentAt(Minutes(75));
+    night.book.forgetTold(CLIP);
+    expect(night.book.nextLook).toBe(0);
+    expect(night.silentAt(Minutes(76))).toEqual(['spo2']);
+    night.hear(Minutes(77), 'battery', { value: 3 });
+    expect(night.ended.map(({ phase }) => phase)).toEqual(['raised', 'raised']);
   });
 });
 

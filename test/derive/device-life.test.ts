@@ -22,15 +22,18 @@ describe('a silent device', () => {
   it('raises a technical event of low priority, with how long and how long allowed, and clears it with the next value', () => {
     const checkpoints = derive([bind('w'), ...hourly, at(Minutes(65), tick()), at(Minutes(72), tick()), at(Minutes(80), message('w', pulse(71)))]);
     expect(eventsOf(checkpoints)).toMatchObject([
-      { rule: 'no-data', phase: 'raised', priority: 'low', subject: 'patient/anna', device: 'w', measurement: 'heart_rate', value: 12, limit: 10, unit: 'min' },
-      { rule: 'no-data', phase: 'cleared', value: 20 },
+      {
+        rule: 'no-data heart_rate w', why: 'raised', to: 'pending', kind: 'technical', priority: 'low', subject: 'patient/anna', message: 'No heart_rate from w for 12 min (expected within 10 min)',
+        evidence: new Map<string, unknown>([['condition', 'minutes_since("heart_rate") > 10'], ['values', [new Map<string, unknown>([['measurement', 'heart_rate'], ['value', 12], ['unit', 'min'], ['limit', 10]])]], ['frames', []]]),
+      },
+      { rule: 'no-data heart_rate w', why: 'delay_over', to: 'active' }, { rule: 'no-data heart_rate w', why: 'cleared', to: 'cleared' },
     ]);
   });
 
   it('has a timer frame asked for in time', () => {
     const deriver = deriverFrom();
-    expect(deriver.deriveNow(runOf([bind('w'), ...hourly])).dueIn).toBeUndefined();
-    expect(deriver.deriveNow(runOf([at(Minutes(60), tick())], 63)).dueIn).toBeCloseTo(Minutes(10), 0);
+    expect(deriver.deriveNow(runOf([bind('w'), ...hourly])).dueIn).toBe(Minutes(1));
+    expect(deriver.deriveNow(runOf([at(Minutes(61), tick())], 63)).dueIn).toBeCloseTo(Minutes(9), 0);
   });
 
   it('is not missed because the gateway\'s clock was put forward', () => {
@@ -68,11 +71,13 @@ describe('a device\'s time', () => {
     const otto = { kind: 'patient', id: 'otto' } as const;
     const frames = [
       bind('w'), message('w', pulse(70, { time: START })), at(Minutes(20), bind('w', otto)),
-      at(Minutes(21), message('w', [{ ...pulse(71), time: START + Minutes(10) }, { ...pulse(72), time: START + Minutes(21) }])), at(Minutes(22), tick()),
+      at(Minutes(21), message('w', [{ ...pulse(71), time: START + Minutes(10) }, { ...pulse(72), time: START + Minutes(21) }])), at(Minutes(23), tick()),
     ];
     const summaries = derive(frames).flatMap(({ entries }) => entries).filter(({ secret }) => secret !== undefined)
       .map(({ secret }) => Object.fromEntries(decode((secret as { payload: Uint8Array }).payload, { floats: true }) as CborMap)).filter(({ measurements }) => measurements !== undefined);
-    expect(summaries.map(({ subject }) => subject)).toEqual(['patient/anna', 'patient/anna', 'patient/otto']);
+    expect(summaries.map(({ subject, measurements }) => [subject, ((measurements as CborMap).get('heart_rate') as CborMap).get('last')])).toEqual([
+      ['patient/anna', 70], ['patient/anna', 70], ['patient/anna', 71], ['patient/otto', 72],
+    ]);
   });
 
   it('survives a gateway that boots in 1970 and is then corrected: nothing lost, nothing expired, nobody unbound', () => {
@@ -85,7 +90,7 @@ describe('a device\'s time', () => {
     ];
     const checkpoints = derive(frames);
     expect(checkpoints.at(-1)?.totals).toMatchObject({ readings: 4, quarantined: {} });
-    expect(eventsOf(checkpoints).map(({ phase }) => phase)).toEqual(['raised', 'cleared']);
+    expect(eventsOf(checkpoints).map(({ why }) => why)).toEqual(['raised', 'told_again', 'cleared']);
   });
 });
 

@@ -59,7 +59,7 @@ describe('recognising repetitions', () => {
     const frames = [bind('w'), numbered(1), message('w', 'garbage'), tick()];
     const store = new StoredDerivation(openMemoryStore());
     await store.commit(derive(frames));
-    const again = derive([numbered(1), message('w', 'garbage', { dup: true }), numbered(2), tick()], await store.load());
+    const again = derive([numbered(1), message('w', 'garbage', { dup: true }), numbered(2), tick()], (await store.load()).state);
     expect(again.at(-1)?.totals).toMatchObject({ duplicates: 2, readings: 2 });
   });
 });

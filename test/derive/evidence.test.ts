@@ -9,6 +9,7 @@ import { decode } from '../../gateway/ledger/cbor.ts';
 import { decodeEntry, matchesCommitment, type Entry } from '../../gateway/ledger/entry.ts';
 import { Sequence, type Frame } from '../../gateway/reading.ts';
 import { referenceRoot } from '../ledger/reference-tree.ts';
+import { Millis } from '../../gateway/quantity.ts';
 import { bind, derive, deriveAndClose, HIGH_PULSE, journal, message, operator, pulse, rules, SUBJECT_KEY, tick } from './story.ts';
 
 const closed = journal.map((frames) => [...frames, tick()]);
@@ -92,10 +93,10 @@ describe('entries', () => {
     }), { numRuns: 200 });
   });
 
-  it('of the alarm lane are events, and nothing else is', () => {
+  it('of the alarm lane are events and answers to them, and nothing else is', () => {
     fc.assert(fc.property(closed, (frames) => {
       for (const { lane, bytes } of derive(frames).flatMap(({ entries }) => entries)) {
-        expect(lane === 'alarm').toBe(decodeEntry(bytes).kind === 'event');
+        expect(lane === 'alarm').toBe(['event', 'acknowledgement'].includes(decodeEntry(bytes).kind));
       }
     }), { numRuns: 60 });
   });
@@ -103,7 +104,7 @@ describe('entries', () => {
   it('hold nothing personal: no name, device, value, rule or topic of anybody', () => {
     const secretWords = ['anna', 'otto', 'watch', 'room-7', 'devices/', 'heart_rate', 'spo2', 'pulse', 'patient', 'high pulse', '/min'];
     const frames = [
-      rules({ ...HIGH_PULSE, id: 'pulse-high', wording: 'high pulse of anna' }),
+      rules({ ...HIGH_PULSE, id: 'pulse-high', message: 'high pulse of anna' }),
       bind('watch-1'), bind('watch-2', { kind: 'patient', id: 'otto' }), bind('room-7', { kind: 'room', id: '7' }),
       message('watch-1', pulse(141.25, { seq: 1, time: 1_790_000_123_456 })),
       message('watch-2', pulse(99.75)),
@@ -111,7 +112,7 @@ describe('entries', () => {
       message('watch-2', '{"measurement":"anna"}'),
       message('room-7', { measurement: 'co2', value: 777.5, unit: '[ppm]' }),
       operator(Buffer.from('otto')),
-      tick(),
+      { ...tick(), uptime: Millis(60_000) },
     ];
     const all = derive(frames).flatMap(({ entries }) => entries);
     expect(new Set(all.map(({ bytes }) => decodeEntry(bytes).kind))).toEqual(
@@ -140,7 +141,7 @@ describe('entries', () => {
       new SubjectSecrets(new Uint8Array(32)).pseudonym({ kind: 'patient', id: 'anna' }),
     ].map(toHex);
     expect(new Set(pseudonyms).size).toBe(4);
-    const subjects = entriesOf(deriveAndClose(bind('watch-1'), message('watch-1', pulse(70)))).flatMap(
+    const subjects = entriesOf(derive([bind('watch-1'), message('watch-1', pulse(70)), { ...tick(), uptime: Millis(60_000) }])).flatMap(
       ({ subject }) => (subject === undefined ? [] : [toHex(subject)])
     );
     expect(subjects).toEqual([pseudonyms[0], pseudonyms[0]]);

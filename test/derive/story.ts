@@ -1,12 +1,15 @@
 /** Journals for tests: what devices, people and the clock might have sent, and deriving it. */
 
 import fc from 'fast-check';
-import { DEFAULT_RULES } from '../../gateway/config/default-rules.ts';
-import type { ThresholdRule } from '../../gateway/context/rules.ts';
-import { encodeOperatorAction } from '../../gateway/decode/operator.ts';
-import { Derivation } from '../../gateway/derive/derivation.ts';
-import type { Checkpoint, DerivedState, SeenChunk } from '../../gateway/derive/derive-store.ts';
+import { loadPack } from '../../gateway/config/pack.ts';
+import { pathOfPack } from '../../gateway/config/ready-packs.ts';
+import { DEFAULT_POLICY } from '../../gateway/alarm/policy.ts';
+import { mistakesIn, type ContractRule } from '../../gateway/context/contract.ts';
+import { encodeOperatorAction, type Actor, type OperatorAction } from '../../gateway/decode/operator.ts';
+import { Derivation, type DerivationOptions } from '../../gateway/derive/derivation.ts';
+import { NOTHING_DERIVED, type Checkpoint, type DerivedState, type SeenChunk } from '../../gateway/derive/derive-store.ts';
 import { LocalDeriver } from '../../gateway/derive/deriver.ts';
+import type { OpenSummaries } from '../../gateway/derive/summary.ts';
 import { SubjectSecrets } from '../../gateway/derive/secrets.ts';
 import { encodeFrame } from '../../gateway/frame-codec.ts';
 import { Millis, UnixMillis } from '../../gateway/quantity.ts';
@@ -16,25 +19,14 @@ export const SUBJECT_KEY = new Uint8Array(32).fill(11);
 export const START = UnixMillis(1_790_000_000_000);
 export const ANNA: Subject = { kind: 'patient', id: 'anna' };
 
-export const HIGH_PULSE: ThresholdRule = {
-  id: 'pulse-high', measurement: 'heart_rate', above: 130, clearAt: 120, priority: 'high', wording: 'pulse very high', source: 'test',
+export const HIGH_PULSE: ContractRule = {
+  id: 'pulse-high', when: 'heart_rate > 130', clear: 'heart_rate <= 120', for: Millis(0), clearFor: Millis(0), atMostEvery: Millis(0), priority: 'high', kind: 'physiological',
+  message: 'pulse very high', source: 'test',
 };
+const STARTER = loadPack(pathOfPack('starter'), { mistakesIn });
 
-export const EMPTY_STATE: DerivedState = {
-  cursor: 0,
-  entrySequence: 0,
-  rules: [],
-  profiles: [],
-  memories: new Map(),
-  contract: undefined,
-  bindings: new Map(),
-  seen: new Map(),
-  contexts: new Map(),
-  totals: { readings: 0, duplicates: 0, events: 0, implausibleDeviceClocks: 0, quarantined: {}, recovered: 0 },
-  devices: new Map(),
-  sightings: new Map(),
-  steady: undefined,
-};
+export const EMPTY_STATE: DerivedState = NOTHING_DERIVED;
+export const BEN: Actor = { id: 'ben', role: 'nurse' };
 
 const EMPTY_FRAME: Frame = {
   source: 'timer', device: '', topic: '', qos: 0, dup: false, payload: new Uint8Array(), receivedAt: START, uptime: Millis(0),
@@ -61,12 +53,15 @@ export const enrol = (device: string, fingerprint?: string): Frame => operator(
 );
 export const revoke = (device: string): Frame => operator(encodeOperatorAction({ type: 'revoke', device: device as DeviceId }));
 export const profiles = (...all: readonly unknown[]): Frame => operator(encodeOperatorAction({ type: 'profiles', profiles: all }));
-export const rules = (...all: readonly unknown[]): Frame => operator(encodeOperatorAction({ type: 'rules', rules: all }));
+const contracts = (...packs: readonly unknown[]): Frame => operator(encodeOperatorAction({ type: 'contracts', packs, by: [BEN] }));
+/** A pack of these rules; without any, none is in force. */
+export const rules = (...all: readonly unknown[]): Frame => contracts(...(all.length === 0 ? [] : [{ pack: 'test', version: 1, rules: all }]));
 
 export const runOf = (frames: readonly Frame[], first = 1): FrameRun => ({ first: Sequence(first), frames: frames.map(encodeFrame) });
 
-export const deriverFrom = (state: DerivedState = EMPTY_STATE): LocalDeriver => new LocalDeriver(
-  new Derivation(new SubjectSecrets(SUBJECT_KEY), state)
+/** Whose checkpoints each bring everything that is remembered, unless said otherwise. */
+export const deriverFrom = (state: DerivedState = EMPTY_STATE, options: Partial<DerivationOptions> = { rememberEvery: Millis(0) }): LocalDeriver => new LocalDeriver(
+  new Derivation(new SubjectSecrets(SUBJECT_KEY), state, options)
 );
 
 /** Derives frames that follow `state` in one piece. */
@@ -79,7 +74,7 @@ export const deriveAndClose = (...frames: readonly Frame[]): Checkpoint[] => der
 
 /** The state after checkpoints, worked out in memory, naively: what a store must load. */
 export function fold(checkpoints: readonly Checkpoint[], from: DerivedState = EMPTY_STATE): DerivedState {
-  return checkpoints.reduce((state, { cursor, entrySequence, rules: rulePack, contract, totals, profiles: profilePack, ...changed }): DerivedState => {
+  return checkpoints.reduce((state, { cursor, entrySequence, totals, profiles: profilePack, orders, alarms, remembered, ...changed }): DerivedState => {
     const sightings = new Map(state.sightings);
     for (const [name, sighting] of changed.sightings) {
       if (sighting === undefined) sightings.delete(name);
@@ -91,9 +86,10 @@ export function fold(checkpoints: readonly Checkpoint[], from: DerivedState = EM
       device, (seen.get(device) ?? []).filter((chunk) => chunk.window !== window),
     );
     return {
-      cursor, entrySequence, rules: rulePack, contract, totals, steady: changed.steady, seen, sightings,
+      cursor, entrySequence, totals, orders: orders ?? state.orders, alarms: alarms ?? state.alarms, steady: changed.steady, seen, sightings,
       bindings: new Map([...state.bindings, ...changed.bindings]), devices: new Map([...state.devices, ...changed.devices]),
-      contexts: new Map([...state.contexts, ...changed.contexts]),
+      watches: new Map([...state.watches, ...(remembered?.watches ?? [])]),
+      summaries: new Map([...new Map([...state.summaries, ...(remembered?.summaries ?? [])])].filter((each): each is [string, OpenSummaries] => each[1] !== undefined)),
       profiles: profilePack ?? state.profiles, memories: new Map([...state.memories, ...changed.memories]),
     };
   }, from);
@@ -112,8 +108,8 @@ export function plain(value: unknown): unknown {
 export function plainState(state: DerivedState): unknown {
   const sorted = <V>(map: ReadonlyMap<string, V>): unknown => plain(new Map([...map].toSorted(([a], [b]) => (a < b ? -1 : 1))));
   return {
-    ...(plain({ ...state, bindings: 0, seen: 0, contexts: 0, memories: 0, devices: 0, sightings: 0 }) as object), bindings: sorted(state.bindings),
-    seen: sorted(state.seen), contexts: sorted(state.contexts), memories: sorted(state.memories), devices: sorted(state.devices), sightings: sorted(state.sightings),
+    ...(plain({ ...state, bindings: 0, seen: 0, watches: 0, summaries: 0, memories: 0, devices: 0, sightings: 0 }) as object), bindings: sorted(state.bindings),
+    seen: sorted(state.seen), watches: sorted(state.watches), summaries: sorted(state.summaries), memories: sorted(state.memories), devices: sorted(state.devices), sightings: sorted(state.sightings),
   };
 }
 
@@ -157,16 +153,38 @@ const content: fc.Arbitrary<unknown> = fc.oneof(
   { arbitrary: fc.json(), weight: 1 },
   { arbitrary: fc.uint8Array({ maxLength: 30 }), weight: 1 },
 );
+/** Other rules than a limit at once: with a dwell, an exception, a look back, a technical one. */
+const WAITING_RULES: readonly ContractRule[] = [
+  { ...HIGH_PULSE, id: 'pulse-long', when: 'heart_rate > 125', for: Millis(5000), unless: 'activity == "walk"', priority: 'medium', message: 'pulse {heart_rate} for {for}' },
+  { ...HIGH_PULSE, id: 'pulse-mean', when: 'mean("heart_rate", "5min") > 120', clear: undefined, atMostEvery: Millis(60_000), priority: 'low' },
+  { ...HIGH_PULSE, id: 'nothing-moves', when: 'minutes_since("motion") > 2', clear: undefined, kind: 'technical', priority: 'low' },
+];
 /** A rule with one thing about it that nobody would configure. */
 const strangeRule = fc
   .constantFrom<object>(
-    { wording: 'e\u0301' }, { wording: 7 }, { id: null }, { id: '\ud800' }, { priority: {} }, { above: '130' }, { below: 50 },
-    { clearAt: null }, { measurement: 1 },
+    { message: 'e\u0301' }, { message: 7 }, { id: null }, { id: '\ud800' }, { priority: {} }, { when: 'heart_rate >' }, { when: 'pulse > 3' }, { for: -1 },
+    { clear: null }, { kind: 'other' }, { message: '{nowhere}' },
   )
   .map((strange) => ({ ...HIGH_PULSE, ...strange }));
+const packOf = (all: readonly unknown[]): object => ({ pack: 'test', version: 1, rules: all });
 const rulePack = fc.oneof(
-  { arbitrary: fc.constantFrom<readonly unknown[]>(DEFAULT_RULES, [HIGH_PULSE], []), weight: 5 },
-  { arbitrary: fc.array(fc.oneof(fc.jsonValue(), strangeRule), { maxLength: 2 }), weight: 3 },
+  { arbitrary: fc.constantFrom<readonly unknown[]>([STARTER], [packOf([HIGH_PULSE])], [packOf(WAITING_RULES)], [STARTER, packOf(WAITING_RULES)], []), weight: 5 },
+  { arbitrary: fc.array(fc.oneof(fc.jsonValue(), strangeRule), { maxLength: 2 }).map((all) => [packOf(all)]), weight: 2 },
+  { arbitrary: fc.array(fc.jsonValue(), { maxLength: 2 }), weight: 1 },
+);
+
+/** What people do about watching and alarms, sensible or not. */
+const actor = fc.constantFrom<Actor>(BEN, { id: 'lee', role: 'clinician' });
+const careAction: fc.Arbitrary<OperatorAction> = fc.oneof(
+  fc.record({ type: fc.constant('acknowledge' as const), alarm: fc.integer({ min: 1, max: 6 }), revision: fc.integer({ min: 1, max: 3 }), by: actor }),
+  fc.record({ type: fc.constant('snooze' as const), alarm: fc.integer({ min: 1, max: 6 }), revision: fc.integer({ min: 1, max: 3 }), time: fc.integer({ min: 1, max: 600_000 }).map(Millis), by: actor }),
+  fc.record({ type: fc.constant('local' as const), offset: fc.integer({ min: -840, max: 840 }), quiet: fc.boolean() }),
+  fc.record({ type: fc.constant('prescribe' as const), patient: fc.constantFrom('anna', 'otto'), spo2Scale: fc.constantFrom<1 | 2>(1, 2), by: actor }),
+  fc.record({ type: fc.constant('observe' as const), patient: fc.constantFrom('anna', 'otto'), values: fc.dictionary(fc.constantFrom('heart_rate', 'spo2', 'pulse'), fc.integer({ min: 20, max: 160 }), { minKeys: 1 }), by: actor }),
+  fc.constantFrom<OperatorAction>(
+    { type: 'patients', patients: [{ id: 'anna', rooms: [{ room: '7', kind: 'bedroom' }], alone: true }] }, { type: 'patients', patients: [{ id: 'anna', rooms: [], alone: false, packs: ['test'] }] },
+    { type: 'patients', patients: [{ id: 7 }] }, { type: 'alarms', policy: DEFAULT_POLICY }, { type: 'alarms', policy: { ...DEFAULT_POLICY, most: 2 } }, { type: 'alarms', policy: {} },
+  ),
 );
 
 /** Profiles as somebody might configure them, and what no version could apply. */
@@ -230,7 +248,8 @@ const scene: fc.Arbitrary<Scene> = fc.oneof(
       device.map(unbind),
       device.map((name) => enrol(name)),
       device.map(revoke),
-      rulePack.map((all) => rules(...all)),
+      rulePack.map((all) => contracts(...all)),
+      careAction.map((action) => operator(encodeOperatorAction(action))),
       profilePack.map((all) => profiles(...all)),
       otherFamily,
       fc.oneof(fc.json().map((text) => Buffer.from(text, 'utf8')), fc.uint8Array({ maxLength: 20 })).map(operator),

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LANES } from '../../gateway/reading.ts';
 import {
-  allOf, bindingsKey, blockKey, contextKey, credentialKey, cursorKey, derivationKey, deviceStatusKey, evidenceKey, forkKey, headKey, journalKey,
+  allOf, bindingsKey, blockKey, watchKey, credentialKey, cursorKey, derivationKey, deviceStatusKey, evidenceKey, forkKey, headKey, journalKey,
   nameAt, nodeKey, numberAt, payloadKey, pendingKey, probeKey, quarantineKey, receiptKey, sightingKey, startingWith, windowKey,
 } from '../../gateway/store/keys.ts';
 
@@ -26,7 +26,7 @@ describe('keys', () => {
     fc.assert(fc.property(whole, fc.string({ unit: 'grapheme' }), (n, name) => {
       expect(numberAt(windowKey(n, name), 1)).toBe(n);
       expect(nameAt(windowKey(n, name), 9)).toBe(name);
-      expect(nameAt(contextKey(name), 1)).toBe(name);
+      expect(nameAt(watchKey(name), 1)).toBe(name);
     }));
   });
 
@@ -46,7 +46,7 @@ describe('keys', () => {
     const name = fc.constantFrom('a', 'wearable-1', 'patient/anna', 'Z');
     const place = fc.tuple(lane, fc.nat(300));
     const keys = fc.tuple(whole, name, place, fc.nat(60)).map(([n, text, [at, height], level]) => [
-      journalKey(n), derivationKey(), bindingsKey(text), deviceStatusKey(text), sightingKey(text), windowKey(n, text), contextKey(text), quarantineKey(n), evidenceKey(n),
+      journalKey(n), derivationKey(), bindingsKey(text), deviceStatusKey(text), sightingKey(text), windowKey(n, text), watchKey(text), quarantineKey(n), evidenceKey(n),
       pendingKey(at, n), payloadKey(n), headKey(chain, at), blockKey(chain, at, height), nodeKey(chain, at, level, height),
       receiptKey(chain, at, height, new Uint8Array(16)), forkKey(chain, at, height, new Uint8Array(32)), cursorKey(new Uint8Array(16), at),
       credentialKey(text), probeKey(),
@@ -58,7 +58,7 @@ describe('keys', () => {
 
   it('of one letter lie in that letter\'s range', () => {
     const samples = {
-      J: journalKey(2 ** 53 - 1), D: bindingsKey('\u{10ffff}'), I: deviceStatusKey('z'), S: sightingKey('z'), W: windowKey(2 ** 53 - 1, 'z'), X: contextKey('z'), Q: quarantineKey(1),
+      J: journalKey(2 ** 53 - 1), D: bindingsKey('\u{10ffff}'), I: deviceStatusKey('z'), S: sightingKey('z'), W: windowKey(2 ** 53 - 1, 'z'), X: watchKey('z'), Q: quarantineKey(1),
       V: evidenceKey(1), H: headKey(new Uint8Array(16).fill(0xff), 'record'), U: credentialKey('z'), F: forkKey(chain, 'alarm', 1, chain),
     } as const;
     for (const [letter, key] of Object.entries(samples)) {

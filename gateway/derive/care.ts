@@ -1,0 +1,211 @@
+import type { AlarmInput, Key } from '../alarm/condition.ts';
+import { readPolicy } from '../alarm/read-policy.ts';
+import type { Step } from '../alarm/step.ts';
+import { AlarmId } from '../alarm/condition.ts';
+import type { AlarmState } from '../alarm/alarm.ts';
+import type { Contract } from '../context/contract.ts';
+import type { Evidence, Priority } from '../context/finding.ts';
+import { implausible } from '../context/plausibility.ts';
+import { readContracts } from '../context/read-contracts.ts';
+import type { WatchState } from '../context/watch.ts';
+import { MEASUREMENTS } from '../decode/measurements.ts';
+import type { OperatorAction } from '../decode/operator.ts';
+import { DecodeError } from '../errors.ts';
+import { Millis, type UnixMillis } from '../quantity.ts';
+import type { AcceptedFrame, DeviceId, Reading, Subject } from '../reading.ts';
+import { AlarmBook, type TimedStep } from './alarm-book.ts';
+import type { Drafts } from './drafts.ts';
+import type { Attributed } from './meaning.ts';
+import { hashOfContract, type ActivatedContract, type Orders } from './orders.ts';
+import { readPatients } from './read-orders.ts';
+import { entryOfStep, toCbor } from './step-entry.ts';
+import { WatchBook, type Moment, type SubjectFinding } from './watch-book.ts';
+
+/** What people order about watching, and how they answer alarms. */
+export type CareAction = Extract<OperatorAction, { type: 'contracts' | 'patients' | 'prescribe' | 'observe' | 'alarms' | 'acknowledge' | 'snooze' | 'local' }>;
+
+/** A condition of a device, which concerns whoever it is bound to. */
+export type DeviceCondition = Readonly<{ rule: string; priority: Priority; message: string; evidence: Evidence }>;
+
+/** A frame as far as care goes: its instant, and the wall clock for entries. */
+export type Occasion = Moment & Readonly<{ time: UnixMillis }>;
+
+export type CareState = Readonly<{ orders: Orders; watches: ReadonlyMap<string, WatchState>; alarms: AlarmState }>;
+
+/** Watches over people and rooms: findings become alarms, alarms become entries. */
+export class Care {
+  readonly #drafts: Drafts;
+  readonly #watches: WatchBook;
+  readonly #alarms: AlarmBook;
+  #orders: Orders;
+  #hashes: ReadonlyMap<string, Uint8Array>;
+  #ordersChanged = false;
+  #steps: TimedStep[] = [];
+
+  constructor(drafts: Drafts, { orders, watches, alarms }: CareState) {
+    this.#drafts = drafts;
+    this.#orders = orders;
+    this.#hashes = hashesOf(orders);
+    this.#watches = new WatchBook(watches, orders);
+    this.#alarms = new AlarmBook(alarms, orders.policy);
+  }
+
+  /** How many steps there are that {@link takeChanges} has not given out. */
+  get newSteps(): number {
+    return this.#steps.length;
+  }
+
+  /** How long after `now` something is due though nothing comes; undefined: never. */
+  dueIn(now: Millis): Millis | undefined {
+    const [look, alarm] = [this.#watches.nextLook(now), this.#alarms.dueIn(now)];
+    const due = [look === undefined ? Infinity : Math.max(0, look - now), alarm ?? Infinity];
+    const next = Math.min(...due);
+    return next === Infinity ? undefined : Millis(next);
+  }
+
+  /** Time went on from `before`: what was due is done. */
+  passTime(before: Millis, occasion: Occasion): void {
+    this.#note(this.#alarms.passTime(occasion.now), occasion.time);
+    this.#follow(this.#watches.look(before, occasion), occasion);
+  }
+
+  /** `age`: how long ago it was taken. */
+  takeReading(accepted: Pick<AcceptedFrame, 'sequence'>, device: string, attributed: Attributed, age: Millis, occasion: Occasion): void {
+    this.#follow(this.#watches.take(accepted, device, attributed, age, occasion), occasion);
+  }
+
+  #follow(findings: readonly SubjectFinding[], occasion: Occasion): void {
+    for (const { subject, finding: { key, phase, kind, priority, message, watched, evidence } } of findings) {
+      if (phase === 'cleared') this.#input({ type: 'cleared', key: { subject, rule: key } }, occasion);
+      else this.#input({ type: 'raised', condition: { subject, rule: key, kind, priority, message, ...(watched === undefined ? {} : { watched }), evidence } }, occasion);
+    }
+  }
+
+  /** Something is wrong with a device of `subject`: a technical condition, never one of the patient. */
+  raise(subject: Subject, { rule, priority, message, evidence }: DeviceCondition, occasion: Occasion): void {
+    this.#input({ type: 'raised', condition: { subject, rule, kind: 'technical', priority, message, ...(subject.kind === 'patient' ? { watched: true } : {}), evidence } }, occasion);
+  }
+
+  clear(key: Key, occasion: Occasion): void {
+    this.#input({ type: 'cleared', key }, occasion);
+  }
+
+  /** The device is no longer `subject`'s: whatever was wrong with it is nothing to them. */
+  forgetDevice(subject: Subject, device: DeviceId, occasion: Occasion): void {
+    for (const rule of this.#alarms.aboutDevice(subject, device)) this.#input({ type: 'cleared', key: { subject, rule }, withdrawn: true }, occasion);
+  }
+
+  #input(input: AlarmInput, { now, time }: Occasion): void {
+    this.#note(this.#alarms.take(input, now), time);
+  }
+
+  #note(steps: readonly Step[], time: UnixMillis): void {
+    for (const step of steps) {
+      const pack = step.about?.rule.split('/', 1)[0];
+      this.#drafts.add(entryOfStep(step, time, pack === undefined ? undefined : this.#hashes.get(pack)));
+      this.#steps.push({ step, time });
+    }
+  }
+
+  /** Throws {@link DecodeError} for an action that this version cannot carry out; then nothing has changed. */
+  carryOut(action: CareAction, accepted: AcceptedFrame, occasion: Occasion): readonly Attributed[] {
+    switch (action.type) {
+      case 'contracts':
+        this.#activate(readContracts(action.packs), action.by, occasion);
+        return [];
+      case 'patients': {
+        const patients = readPatients(action.patients);
+        this.#order({ ...this.#orders, patients }, occasion);
+        this.#draftOrder({ action: 'patients', patients: patients.length }, { patients }, occasion.time);
+        return [];
+      }
+      case 'prescribe':
+        this.#prescribe(action, occasion);
+        return [];
+      case 'alarms': {
+        const policy = readPolicy(action.policy);
+        this.#order({ ...this.#orders, policy }, occasion);
+        this.#alarms.follow(policy);
+        this.#draftOrder({ action: 'alarms' }, { policy: JSON.stringify(policy) }, occasion.time);
+        return [];
+      }
+      case 'local':
+        this.#order({ ...this.#orders, offset: action.offset }, occasion);
+        this.#drafts.add({ lane: 'record', kind: 'clock', time: occasion.time, fields: { offset: action.offset, quiet: action.quiet ? 1 : 0 } });
+        this.#input({ type: 'quiet', quiet: action.quiet }, occasion);
+        return [];
+      case 'acknowledge':
+        this.#input({ type: 'acknowledge', alarm: AlarmId(action.alarm), revision: action.revision, by: action.by }, occasion);
+        return [];
+      case 'snooze':
+        this.#input({ type: 'snooze', alarm: AlarmId(action.alarm), revision: action.revision, time: action.time, by: action.by }, occasion);
+        return [];
+      case 'observe':
+        return this.#observe(action, accepted, occasion);
+    }
+  }
+
+  #activate(contracts: readonly Contract[], by: ActivatedContract['by'], occasion: Occasion): void {
+    const before = new Map(this.#orders.contracts.map((each) => [each.hash, each]));
+    const after = contracts.map((contract): ActivatedContract => {
+      const hash = hashOfContract(contract);
+      return before.get(hash) ?? { contract, hash, by };
+    });
+    const { time } = occasion;
+    for (const { contract, hash } of after.filter((each) => !before.has(each.hash))) this.#draftContract('activate', contract, hash, by, time);
+    const kept = new Set(after.map(({ hash }) => hash));
+    for (const { contract, hash } of this.#orders.contracts.filter((each) => !kept.has(each.hash))) this.#draftContract('withdraw', contract, hash, by, time);
+    this.#order({ ...this.#orders, contracts: after }, occasion);
+    this.#hashes = hashesOf(this.#orders);
+  }
+
+  #draftContract(action: 'activate' | 'withdraw', { pack, version, rules }: Contract, hash: string, by: ActivatedContract['by'], time: UnixMillis): void {
+    const fields = { action, contract: Buffer.from(hash, 'hex'), rules: rules.length };
+    this.#drafts.add({ lane: 'record', kind: 'contract', time, fields, payload: { pack, version, by: toCbor(by) } });
+  }
+
+  #prescribe({ patient, spo2Scale, by }: Extract<CareAction, { type: 'prescribe' }>, occasion: Occasion): void {
+    if (by.role !== 'clinician') throw new DecodeError('wrong_shape', 'only a clinician decides on the SpO2 scale');
+    this.#order({ ...this.#orders, prescriptions: { ...this.#orders.prescriptions, [patient]: { spo2Scale, by } } }, occasion);
+    this.#draftOrder({ action: 'prescribe' }, { spo2Scale, by }, occasion.time, { kind: 'patient', id: patient });
+  }
+
+  /** What a person saw is a reading like any other, taken now. */
+  #observe({ patient, values, by }: Extract<CareAction, { type: 'observe' }>, accepted: AcceptedFrame, { time }: Occasion): readonly Attributed[] {
+    const subject: Subject = { kind: 'patient', id: patient };
+    const readings = Object.entries(values).map(([measurement, value]): Reading => ({ measurement, value, unit: MEASUREMENTS.get(measurement)?.unit ?? '1' }));
+    for (const reading of readings) {
+      const objection = implausible(reading);
+      if (objection !== undefined) throw objection;
+    }
+    this.#draftOrder({ action: 'observe', first: accepted.sequence }, { values, by }, time, subject);
+    return readings.map((reading): Attributed => ({ reading, subject, measuredAt: time }));
+  }
+
+  #draftOrder(fields: Readonly<Record<string, string | number>>, said: object, time: UnixMillis, subject?: Subject): void {
+    const payload = Object.fromEntries(toCbor(said) as ReadonlyMap<string, never>);
+    this.#drafts.add({ lane: 'record', kind: 'order', time, fields, payload, ...(subject === undefined ? {} : { subject }) });
+  }
+
+  #order(orders: Orders, occasion: Occasion): void {
+    this.#orders = orders;
+    this.#ordersChanged = true;
+    for (const { subject, keys } of this.#watches.order(orders)) {
+      for (const rule of keys) this.#input({ type: 'cleared', key: { subject, rule }, withdrawn: true }, occasion);
+    }
+  }
+
+  /** What changed since the last call, without what is remembered of everybody: see {@link takeWatches}. */
+  takeChanges(): Readonly<{ orders: Orders | undefined; alarms: AlarmState | undefined; steps: readonly TimedStep[] }> {
+    const changes = { orders: this.#ordersChanged ? this.#orders : undefined, alarms: this.#alarms.takeChange(), steps: this.#steps };
+    this.#ordersChanged = false;
+    this.#steps = [];
+    return changes;
+  }
+
+  takeWatches(): ReadonlyMap<string, WatchState> {
+    return this.#watches.takeChanges();
+  }
+}
+
+const hashesOf = ({ contracts }: Orders): ReadonlyMap<string, Uint8Array> => new Map(contracts.map(({ contract, hash }) => [contract.pack, Buffer.from(hash, 'hex')]));
