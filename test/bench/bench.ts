@@ -17,6 +17,8 @@ export type Target = Readonly<{ figure: string; case: string; bound: 'at least' 
 export type Findings = Readonly<{
   cases: readonly Case[];
   targets: readonly Target[];
+  /** Lines of tables of its own, under a heading each. */
+  tables?: readonly (readonly string[])[];
   /** What a reader must know to read the figures right. */
   notes: readonly string[];
   /** Promises that were broken, in words. A figure is never one; with any the program ends with 1. */
@@ -30,6 +32,10 @@ export type BenchOptions = Readonly<{
   rounds?: number;
   /** `startup`: queued frames. Default 5 million. */
   frames?: number;
+  /** `week`: what chance is drawn from, how many people, and how many scored days. */
+  seed?: number;
+  patients?: number;
+  days?: number;
   /** `ingest`: answer all acknowledgements of one chunk with one write, as no device does. Default false. */
   coalesce: boolean;
   /** Shorter and less exact. Default false. */

@@ -10,10 +10,11 @@ const presentOf = (figures: Figures): [string, number][] =>
   Object.entries(figures).flatMap(([name, value]) => (value === undefined ? [] : [[name, rounded(value)]]));
 
 /** A line for each case, with all conditions, then a line for each target and each fault. */
-export function jsonLines(bench: string, { cases, targets, faults = [] }: Findings, conditions: Conditions): string[] {
+export function jsonLines(bench: string, { cases, tables = [], targets, faults = [] }: Findings, conditions: Conditions): string[] {
   return [
     ...cases.map(({ name, figures, sync }) => ({ bench, case: name, ...Object.fromEntries(presentOf(figures)), ...(sync === undefined ? {} : { sync }), ...conditions })),
     ...targets.map((target) => ({ bench, case: target.case, target: target.figure, bound: target.bound, value: target.value, ...verdictOf(target) })),
+    ...tables.flatMap(([table, ...lines]) => lines.map((line) => ({ bench, table, line }))),
     ...faults.map((fault) => ({ bench, fault })),
   ].map((line) => JSON.stringify(line));
 }
@@ -23,13 +24,14 @@ function verdictOf(target: Target): Readonly<{ measured: number | null; met: boo
 }
 
 /** A column for each case, a row for each figure. */
-export function tableLines(bench: string, { cases, targets, notes, faults = [] }: Findings, conditions: Conditions): string[] {
+export function tableLines(bench: string, { cases, tables = [], targets, notes, faults = [] }: Findings, conditions: Conditions): string[] {
   return [
     '',
     `${bench}  (${inWords(conditions)})`,
     '',
     ...table(cases),
     '',
+    ...tables.flatMap((lines) => [...lines.map((line) => `  ${line}`), '']),
     ...cases.flatMap(({ name, sync }) => (sync === undefined ? [] : [`  sync, ${name}: ${sync}`])),
     ...notes.map((note) => `  note: ${note}`),
     ...(isInMemory(conditions) ? ['  note: this medium is memory, where a sync costs nothing: choose a folder on a disk with --folder'] : []),

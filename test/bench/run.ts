@@ -14,8 +14,9 @@ import { seal } from './seal.ts';
 import { serial } from './serial.ts';
 import { startup } from './startup.ts';
 import { verify } from './verify.ts';
+import { week } from './week.ts';
 
-const BENCHES: readonly Bench[] = [ingest, decode, seal, verify, startup, memory, serial];
+const BENCHES: readonly Bench[] = [ingest, decode, seal, verify, startup, memory, serial, week];
 
 const HELP = [
   'Usage: npm run bench [-- <bench>… options]      (without a name: all of them)',
@@ -28,6 +29,9 @@ const HELP = [
   '  --seconds N   Length of one measurement',
   '  --rounds N    Measurements of each case; figures are medians (ingest, startup)',
   '  --frames N    startup: frames queued (default 5,000,000)',
+  '  --seed N      week: what chance is drawn from (default 1)',
+  '  --patients N  week: how many people (default 20, the most there are)',
+  '  --days N      week: how many scored days (default 7)',
   '  --coalesce    ingest: one write for all PUBLISH packets that are due, instead of one for each',
   '  --folder F    Where temporary folders are made (default: the system\'s)',
   '  --help        This text',
@@ -53,11 +57,14 @@ function parse(words: readonly string[]): Call {
       seconds: { type: 'string' },
       rounds: { type: 'string' },
       frames: { type: 'string' },
+      seed: { type: 'string' },
+      patients: { type: 'string' },
+      days: { type: 'string' },
       folder: { type: 'string', default: tmpdir() },
     },
   });
   const { json, help, quick, coalesce, folder } = values;
-  const counts = Object.fromEntries((['seconds', 'rounds', 'frames'] as const).flatMap((name) => countIn(name, values[name])));
+  const counts = Object.fromEntries((['seconds', 'rounds', 'frames', 'seed', 'patients', 'days'] as const).flatMap((name) => countIn(name, values[name])));
   return { benches: benchesNamed(positionals), options: { quick, coalesce, ...counts }, json, help, folder: resolve(folder) };
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { openBlock } from '../../gateway/ledger/block.ts';
 import { decodeEntry } from '../../gateway/ledger/entry.ts';
 import { StoredPendingEntries } from '../../gateway/store/block-store.ts';
-import { blocksIn, framesIn, inStore, summariesOf } from '../faults/audit.ts';
+import { blocksIn, framesIn, inStore, openSummaries, secretsIn, summariesOf, type Summarised } from '../faults/audit.ts';
 import type { SerialDevice } from './serial-devices.ts';
 
 export type LineAudit = Readonly<{
@@ -12,7 +12,7 @@ export type LineAudit = Readonly<{
   accepted: number;
   /** Payloads in the journal; an oximeter's packets share them. */
   payloads: number;
-  /** Values of {@link SerialDevice.counted} in the summaries of all sealed windows. */
+  /** Values of {@link SerialDevice.counted} in the summaries of all minutes, the last one included. */
   derived: number;
   /** The first payload, from 1, that does not go on where the one before ended; absent when all do. Nothing is counted as accepted from there on. */
   brokenAt?: number;
@@ -66,14 +66,16 @@ class LineReader {
 async function derivedIn(data: string, devices: readonly SerialDevice[]): Promise<ReadonlyMap<string, number>> {
   const counted = new Map(devices.map(({ name, counted: measurement }) => [`patient/${name} ${measurement}`, name]));
   const derived = new Map<string, number>();
-  await inStore(join(data, 'store'), async (store) => {
-    for (const block of await blocksIn(store)) {
-      const entries = openBlock(block).entries.map(decodeEntry);
-      for await (const { subject, measurement, count } of summariesOf(entries, new StoredPendingEntries(store))) {
-        const name = counted.get(`${subject} ${measurement}`);
-        if (name !== undefined) derived.set(name, (derived.get(name) ?? 0) + count);
-      }
+  const count = async (summarised: AsyncIterable<Summarised>): Promise<void> => {
+    for await (const { subject, measurement, count: values } of summarised) {
+      const name = counted.get(`${subject} ${measurement}`);
+      if (name !== undefined) derived.set(name, (derived.get(name) ?? 0) + values);
     }
+  };
+  const frames = await inStore(join(data, 'journal'), (store) => Array.fromAsync(framesIn(store)));
+  await inStore(join(data, 'store'), async (store) => {
+    for (const block of await blocksIn(store)) await count(summariesOf(openBlock(block).entries.map(decodeEntry), new StoredPendingEntries(store)));
+    await count(openSummaries(store, frames, secretsIn(data)));
   });
   return derived;
 }

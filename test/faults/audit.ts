@@ -2,9 +2,11 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Derivation } from '../../gateway/derive/derivation.ts';
+import { LocalDeriver } from '../../gateway/derive/deriver.ts';
 import { SubjectSecrets } from '../../gateway/derive/secrets.ts';
 import { evidenceLeaf } from '../../gateway/derive/window.ts';
-import { framesOf } from '../../gateway/frame-codec.ts';
+import { encodeFrame, framesOf } from '../../gateway/frame-codec.ts';
 import { openBlock } from '../../gateway/ledger/block.ts';
 import { toHex } from '../../gateway/ledger/bytes.ts';
 import { decode, type CborMap } from '../../gateway/ledger/cbor.ts';
@@ -12,9 +14,10 @@ import { decodeEntry, matchesCommitment, type Entry } from '../../gateway/ledger
 import { verifyWithNodeCrypto } from '../../gateway/ledger/es256k.ts';
 import { append, EMPTY_TREE, leafHash, rootOf } from '../../gateway/ledger/merkle.ts';
 import { verifyChain } from '../../gateway/ledger/verify-chain.ts';
-import { MiB } from '../../gateway/quantity.ts';
-import { LANES, Sequence, type AcceptedFrame } from '../../gateway/reading.ts';
+import { MiB, Millis } from '../../gateway/quantity.ts';
+import { LANES, Sequence, type AcceptedFrame, type Frame } from '../../gateway/reading.ts';
 import { StoredBlocks, StoredPendingEntries } from '../../gateway/store/block-store.ts';
+import { StoredDerivation } from '../../gateway/store/derive-store.ts';
 import { openJournal } from '../../gateway/store/journal-store.ts';
 import type { KeyValueStore } from '../../gateway/store/key-value.ts';
 import { openRocksStore } from '../../gateway/store/rocks-store.ts';
@@ -32,7 +35,7 @@ export type Audit = Readonly<{
   deviceFrames: number;
   /** In the order of the chain. */
   evidence: readonly Evidence[];
-  /** Values counted by all summaries together. */
+  /** Values counted by the summaries of all minutes together, the one that was open at the end included. */
   summarised: number;
   /** Of both lanes, lane after lane. */
   entrySequences: readonly number[];
@@ -53,7 +56,7 @@ export async function auditOf(site: Site): Promise<Audit> {
     return {
       ...journalOf(frames),
       evidence: entries.filter(({ kind }) => kind === 'evidence').map(evidenceAgainst(frames, secretsOf(site))),
-      summarised: await summarisedBy(entries, new StoredPendingEntries(store)),
+      summarised: await summarisedBy(summariesOf(entries, new StoredPendingEntries(store)), openSummaries(store, frames, secretsOf(site))),
       entrySequences: entries.map(({ sequence }) => sequence),
       verdict: await verdictOn(blocks),
       gatewayBlocks: blocks.map(toHex),
@@ -105,8 +108,10 @@ function journalOf(frames: readonly AcceptedFrame[]): Pick<Audit, 'journal' | 'l
   return { journal, lastFrame: frames.length, deviceFrames };
 }
 
-function secretsOf(site: Site): SubjectSecrets {
-  return new SubjectSecrets(Buffer.from(readFileSync(join(site.gatewayData, 'subject.key'), 'utf8').trim(), 'hex'));
+const secretsOf = ({ gatewayData }: Site): SubjectSecrets => secretsIn(gatewayData);
+
+export function secretsIn(data: string): SubjectSecrets {
+  return new SubjectSecrets(Buffer.from(readFileSync(join(data, 'subject.key'), 'utf8').trim(), 'hex'));
 }
 
 function evidenceAgainst(frames: readonly AcceptedFrame[], secrets: SubjectSecrets): (entry: Entry) => Evidence {
@@ -118,25 +123,48 @@ function evidenceAgainst(frames: readonly AcceptedFrame[], secrets: SubjectSecre
   };
 }
 
-async function summarisedBy(entries: readonly Entry[], payloads: StoredPendingEntries): Promise<number> {
+async function summarisedBy(...parts: readonly AsyncIterable<Summarised>[]): Promise<number> {
   let total = 0;
-  for await (const { count } of summariesOf(entries, payloads)) total += count;
+  for (const part of parts) for await (const { count } of part) total += count;
   return total;
 }
 
-/** How many values of a measurement of a subject (`patient/anna`) one window had. */
+/** How many values of a measurement of a subject (`patient/anna`) one minute had. */
 export type Summarised = Readonly<{ subject: string; measurement: string; count: number }>;
 
-/** What the summaries among the entries say. Throws when one does not fit its commitment. */
+const isOfMinute = ({ kind, fields }: Entry): boolean => kind === 'summary' && fields.get('seconds') === 60;
+
+function* readSummary(payload: Uint8Array): Generator<Summarised> {
+  const summary = decode(payload, { floats: true }) as CborMap;
+  for (const [measurement, statistics] of summary.get('measurements') as CborMap) {
+    yield { subject: summary.get('subject') as string, measurement: measurement as string, count: (statistics as CborMap).get('count') as number };
+  }
+}
+
+/**
+ * What the minute that was open when the gateway ended would have said: as a restart would know it, by deriving again what came after the
+ * state that was written last, and letting a minute pass.
+ */
+export async function* openSummaries(store: KeyValueStore, frames: readonly AcceptedFrame[], secrets: SubjectSecrets): AsyncGenerator<Summarised> {
+  const { state, committed } = await new StoredDerivation(store).load();
+  const last = frames.at(-1);
+  if (last === undefined) return;
+  const { clockTrust, receivedAt, uptime } = last.frame;
+  const later: Frame = { source: 'timer', device: '', topic: '', qos: 0, dup: false, payload: new Uint8Array(), receivedAt, uptime: Millis(uptime + 60_000), clockTrust };
+  const all = [...frames.map(({ bytes }) => bytes), encodeFrame(later)].slice(state.cursor);
+  const { checkpoints } = new LocalDeriver(new Derivation(secrets, state, { committed })).deriveNow({ first: Sequence(state.cursor + 1), frames: all });
+  for (const { bytes, secret } of checkpoints.filter(({ cursor }) => cursor > committed.cursor).flatMap(({ entries }) => entries)) {
+    if (isOfMinute(decodeEntry(bytes))) yield* readSummary((secret as { payload: Uint8Array }).payload);
+  }
+}
+
+/** What the summaries of minutes among the entries say. Throws when one does not fit its commitment. */
 export async function* summariesOf(entries: readonly Entry[], payloads: StoredPendingEntries): AsyncGenerator<Summarised> {
   for (const entry of entries) {
-    if (entry.kind !== 'summary') continue;
+    if (!isOfMinute(entry)) continue;
     const secret = await payloads.payload(entry.sequence);
     if (secret === undefined || !matchesCommitment(entry, secret.salt, secret.payload)) throw new Error(`entry ${entry.sequence} does not fit its payload`);
-    const summary = decode(secret.payload, { floats: true }) as CborMap;
-    for (const [measurement, statistics] of summary.get('measurements') as CborMap) {
-      yield { subject: summary.get('subject') as string, measurement: measurement as string, count: (statistics as CborMap).get('count') as number };
-    }
+    yield* readSummary(secret.payload);
   }
 }
 

@@ -36,7 +36,7 @@ describe('an oxygen saturation of 70.25 %', () => {
     await until('the hospital has the block', async () => (await blocksOf('alarm')).length === 2);
     const [, block] = await blocksOf('alarm');
     const [entry] = openBlock(block as Uint8Array).entries.map(decodeEntry);
-    expect([entry?.kind, entry?.fields.get('phase'), entry?.fields.get('priority')]).toEqual(['event', 'raised', 'high']);
+    expect([entry?.kind, entry?.fields.get('why'), entry?.fields.get('priority')]).toEqual(['event', 'raised', 'high']);
     expect([entry?.subject?.length, entry?.commit?.length]).toEqual([16, 32]);
   });
 
@@ -45,7 +45,7 @@ describe('an oxygen saturation of 70.25 %', () => {
       const found = await site.api.status();
       return found.lastEvent !== null && found;
     });
-    expect(status.lastEvent).toBe(`patient/${PATIENT}: Oxygen saturation is low, spo2 70.25 % (limit 92), high priority, raised`);
+    expect(status.lastEvent).toBe(`patient/${PATIENT}: SpO2 70.3 % < 92 %, high priority, raised`);
     expect((await vitalgate('status', '--config', site.config)).stdout).toContain(status.lastEvent);
   });
 

@@ -117,7 +117,7 @@ describe('devices of many families', () => {
     const counted = await become(
       ['senml-json', 'garbage'], ['native-cbor', Buffer.from('ff', 'hex')], ['gatt/2a37', Buffer.from('01', 'hex')], ['csv-line', 'heart_rate,fast,/min'],
       ['sparkplug/spBv1.0/a', Buffer.from('00', 'hex')], ['somewhere/else', '{}'],
-      ['readings', '{"seq":3,"time":1800000000003,"measurement":"heart_rate","value":70,"unit":"/min"}'],
+      ['readings', '{"seq":3,"time":1800000060003,"measurement":"heart_rate","value":70,"unit":"/min"}'],
     );
     expect(counted).toMatchObject({ readings: 1, events: 1, invalid_json: 1 });
     expect(Object.values(counted as Record<string, number>).reduce((sum, count) => sum + count, 0)).toBe(2 + 6);

@@ -41,7 +41,7 @@ describe('a configuration that changes while the gateway runs', () => {
   it('says when nothing changed, and what only a restart takes over', async () => {
     change({ seal: { age: '300ms' } });
     const { code, stdout } = await vitalgate('reload', '--config', site.config);
-    expect([code, stdout]).toEqual([0, 'rules and profiles are as before\nchanged too, but only a restart takes them over: seal\n']);
+    expect([code, stdout]).toEqual([0, 'packs, patients, alarms and profiles are as before\nchanged too, but only a restart takes them over: seal\n']);
   });
 
   it('changes nothing when there is a mistake in it, and says where', async () => {
