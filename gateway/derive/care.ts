@@ -203,6 +203,10 @@ export class Care {
     return changes;
   }
 
+  watchOf(name: string): WatchState | undefined {
+    return this.#watches.stateOf(name);
+  }
+
   takeWatches(): ReadonlyMap<string, WatchState> {
     return this.#watches.takeChanges();
   }

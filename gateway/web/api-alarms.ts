@@ -3,9 +3,10 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Refusal } from '../alarm/step.ts';
 import type { AlarmView } from '../alarm-views.ts';
+import { KINDS, type Kind } from '../context/finding.ts';
 import { Minutes } from '../quantity.ts';
 import { askedBy } from './api-access.ts';
-import { answer, digits, KINDS, list, NOTICE, object, orNull, ref, whole, word } from './api-schemas.ts';
+import { answer, digits, list, NOTICE, object, orNull, ref, whole, word } from './api-schemas.ts';
 import type { AnswerOutcome, CareDesk } from './care-desk.ts';
 import { RequestError } from './request-error.ts';
 
@@ -14,7 +15,6 @@ const STEPS_AT_MOST = 1000;
 const errors = { '4xx': ref('Error'), '5xx': ref('Error') };
 
 type ById = Readonly<{ Params: { id: string } }>;
-type Kind = (typeof KINDS)[number];
 
 export function addAlarms(api: FastifyInstance, desk: CareDesk): void {
   const { alarms } = desk;

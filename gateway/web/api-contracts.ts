@@ -5,10 +5,11 @@ import { KiB } from '../quantity.ts';
 import { askedBy } from './api-access.ts';
 import { answer, list, NOTICE, object, ref, type Schema } from './api-schemas.ts';
 import type { CareDesk } from './care-desk.ts';
+import { RequestError } from './request-error.ts';
 
 const MOST_PACKS = 100;
 /** Of all packs together: a decision has to fit into one frame of the journal. */
-export const LARGEST_PACKS = KiB(512);
+const LARGEST_PACKS = KiB(512);
 const errors = { '4xx': ref('Error'), '5xx': ref('Error') };
 
 const pack: Schema = { anyOf: [{ type: 'string' }, { type: 'object' }], description: 'The text of a rule pack (YAML), or the same as JSON' };
@@ -33,6 +34,7 @@ export function addContracts(api: FastifyInstance, desk: CareDesk): void {
     const packs = request.body.packs.map((each) => (typeof each === 'string' ? each : JSON.stringify(each, null, 2)));
     const activation = await desk.activate(packs, { id: person, role: access });
     if ('activated' in activation) return { notice: NOTICE, contracts: activation.activated };
+    if ('configured' in activation) throw new RequestError(409, 'configured', 'the configuration of the gateway names its rule packs (gateway.packs): change them there, or leave them out to let people decide');
     const { mistakes } = activation;
     const first = mistakes[0]?.message ?? '';
     return await reply.code(422).send({ error: 'bad_pack', message: `nothing was changed; ${mistakes.length === 1 ? first : `there are ${mistakes.length} mistakes, the first: ${first}`}`, mistakes });

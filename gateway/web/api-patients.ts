@@ -60,7 +60,7 @@ export function addPatients(api: FastifyInstance, desk: CareDesk): void {
   api.get<ById>('/patients/:id', {
     config: { needs: 'see' },
     schema: { summary: 'What is known of a patient now', params, response: { 200: answer({ patient: ref('Subject') }), ...errors } },
-  }, async (request) => ({ notice: NOTICE, patient: await known(desk, request.params.id) }));
+  }, async (request) => ({ notice: NOTICE, patient: await patientAt(desk, request.params.id) }));
 
   api.post<ById & Readonly<{ Body: Observation }>>('/patients/:id/observations', {
     config: { needs: 'observe' },
@@ -71,7 +71,7 @@ export function addPatients(api: FastifyInstance, desk: CareDesk): void {
       response: { 201: answer({ patient: text('Id of the patient'), values: { type: 'object', additionalProperties: { type: 'number' }, description: 'By measurement, in its unit' } }), ...errors },
     },
   }, async (request, reply) => {
-    const { subject } = await known(desk, request.params.id);
+    const { subject } = await patientAt(desk, request.params.id);
     const { person, access } = askedBy(request);
     const values = valuesOf(request.body);
     await desk.observe(subject.id, values, { id: person, role: access });
@@ -87,7 +87,7 @@ export function addPatients(api: FastifyInstance, desk: CareDesk): void {
       response: { 200: answer({ patient: text('Id of the patient'), scale: { type: 'integer' } }), ...errors },
     },
   }, async (request) => {
-    const { subject } = await known(desk, request.params.id);
+    const { subject } = await patientAt(desk, request.params.id);
     const { person, access } = askedBy(request);
     await desk.prescribe(subject.id, request.body.scale, { id: person, role: access });
     return { notice: NOTICE, patient: subject.id, scale: request.body.scale };
@@ -95,7 +95,7 @@ export function addPatients(api: FastifyInstance, desk: CareDesk): void {
 }
 
 /** One name, however its accents were typed (Unicode normalisation form C). A patient nobody told the gateway of is a slip of the pen. */
-async function known(desk: CareDesk, given: string): Promise<SubjectView> {
+async function patientAt(desk: CareDesk, given: string): Promise<SubjectView> {
   const id = given.normalize('NFC');
   const view = isSubjectId(id) ? await desk.view({ kind: 'patient', id }) : undefined;
   if (view === undefined) throw new RequestError(404, 'unknown_patient', 'the gateway knows no patient of this id; /api/patients lists those it knows');

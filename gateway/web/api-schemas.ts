@@ -3,15 +3,13 @@
  * (openapi.json) is made.
  */
 
+import { PHASES } from '../alarm/alarm.ts';
+import { KINDS, PRIORITIES } from '../context/finding.ts';
 import { ACCESSES } from '../people/access.ts';
 
 export type Schema = Readonly<Record<string, unknown>>;
 
 export const NOTICE = 'Vitalgate is not a certified medical device. It does not replace a monitor, an alarm system or a person.';
-
-export const PRIORITIES = ['high', 'medium', 'low'] as const;
-export const KINDS = ['physiological', 'technical'] as const;
-const PHASES = ['pending', 'active', 'acknowledged', 'latched', 'cleared'] as const;
 
 type Properties = Readonly<Record<string, Schema>>;
 

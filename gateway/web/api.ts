@@ -3,7 +3,6 @@
 import cookie from '@fastify/cookie';
 import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 import type { FastifyInstance, FastifySchemaValidationError } from 'fastify';
-import type { ErrorObject } from 'ajv';
 import { FailedAttempts } from '../people/failed-attempts.ts';
 import type { People } from '../people/people.ts';
 import { KiB, type Millis } from '../quantity.ts';
@@ -40,7 +39,7 @@ export const API_SERVER_OPTIONS = {
 export async function addApi(app: FastifyInstance, options: ApiOptions): Promise<void> {
   await app.register(async (api) => {
     await api.register(cookie);
-    await api.register(swagger, { openapi: DESCRIPTION, refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json['$id'] ?? `schema-${i}`) } });
+    await api.register(swagger, { openapi: DESCRIPTION, refResolver: { buildLocalReference: (json, _base, _fragment, i) => (typeof json['$id'] === 'string' ? json['$id'] : `schema-${i}`) } });
     for (const schema of NAMED) api.addSchema(schema);
     api.removeContentTypeParser('text/plain');
     api.setSchemaErrorFormatter(inWords);
@@ -87,7 +86,7 @@ function addDescription(api: FastifyInstance): void {
 
 /** "minutes: expected Minutes of the pause, 1 to 1440 (must be <= 1440)". Of alternatives, what all of them together expected. */
 function inWords(errors: FastifySchemaValidationError[], where: string): Error {
-  const all = errors as readonly (FastifySchemaValidationError & Pick<ErrorObject, 'parentSchema'>)[];
+  const all = errors as readonly (FastifySchemaValidationError & Readonly<{ parentSchema?: Readonly<Record<string, unknown>> }>)[];
   const error = all.find(({ keyword }) => keyword === 'anyOf') ?? all[0];
   if (error === undefined) return new RequestError(400, 'bad_request', `the ${where} is not what was expected`);
   const place = error.instancePath.slice(1).replaceAll('/', '.') || where;
@@ -99,6 +98,6 @@ function inWords(errors: FastifySchemaValidationError[], where: string): Error {
 }
 
 function namesOf(schema: Readonly<Record<string, unknown>> | undefined): string {
-  const names = Object.keys((schema?.['properties'] ?? {}) as object);
+  const names = Object.keys(schema?.['properties'] ?? {});
   return names.length === 0 ? 'nothing' : names.join(', ');
 }

@@ -82,7 +82,8 @@ export type ContractInForce = Readonly<{
   by: readonly Actor[];
 }>;
 
-export type Activation = Readonly<{ activated: readonly ContractInForce[] } | { mistakes: readonly PackMistake[] }>;
+/** `configured`: the configuration file names the packs, so that they are changed there. */
+export type Activation = Readonly<{ activated: readonly ContractInForce[] } | { mistakes: readonly PackMistake[] } | { configured: true }>;
 
 /** `pack`: which of those given, from 0. `line`: in its text, from 1; null: of the whole. */
 export type PackMistake = Readonly<{ pack: number; line: number | null; message: string }>;
