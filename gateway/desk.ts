@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { AlarmFeed } from './alarm-feed.ts';
 import type { StepView } from './alarm-views.ts';
 import { parsePack } from './config/pack.ts';
@@ -5,8 +6,8 @@ import { mistakesIn, type Contract } from './context/contract.ts';
 import { readContracts } from './context/read-contracts.ts';
 import type { Actor, OperatorAction } from './decode/operator.ts';
 import type { Orders } from './derive/orders.ts';
-import { ConfigError, DecodeError, InternalError } from './errors.ts';
-import { Minutes, type UnixMillis } from './quantity.ts';
+import { ConfigError, DecodeError, InternalError, StoreError } from './errors.ts';
+import { Minutes, Seconds, type Millis, type UnixMillis } from './quantity.ts';
 import type { Subject } from './reading.ts';
 import type { Activation, Answer, AnswerOutcome, CareDesk, ContractInForce, PackMistake, SubjectView } from './web/care-desk.ts';
 
@@ -21,6 +22,8 @@ export type DeskOptions = Readonly<{
   /** The configuration names the packs: what people activate would last until it is read again. */
   packsAreConfigured: () => boolean;
   now: () => UnixMillis;
+  /** How long a decision may take from the journal to the answer. Default 15 s. */
+  patience?: Millis;
 }>;
 
 /** Whoever asks for the same pause again within this time asks for the same one. */
@@ -49,7 +52,7 @@ export class Desk implements CareDesk {
     const repeated = await this.#takenBefore(answer);
     if (repeated !== undefined) return { taken: true, step: repeated, alarm: this.alarms.alarm(answer.alarm) };
     const before = this.alarms.lastStep;
-    await this.#options.carryOut([answer]);
+    await this.#carryOut(answer);
     const steps = await this.alarms.after(before, STEPS_OF_ONE_ANSWER);
     const step = steps.find(({ alarm, by, why }) => alarm === answer.alarm && by?.id === answer.by.id && (why === WHY[answer.type] || why === 'refused'));
     if (step === undefined) throw new InternalError(`the answer to alarm ${answer.alarm} led to no step`);
@@ -70,6 +73,21 @@ export class Desk implements CareDesk {
     return covered && this.#options.now() - since < SAME_PAUSE ? step : undefined;
   }
 
+  /** What is in the journal is derived some time; but nobody should wait for that without an answer. */
+  async #carryOut(action: OperatorAction): Promise<void> {
+    const { carryOut, patience = Seconds(15) } = this.#options;
+    const outOfPatience = new AbortController();
+    const late = pause(patience, undefined, { signal: outOfPatience.signal }).then(() => {
+      throw new StoreError('VG_STORE_WRITE', 'a decision is in the journal, but derivation does not come to it');
+    });
+    try {
+      await Promise.race([carryOut([action]), late]);
+    } finally {
+      outOfPatience.abort();
+      late.catch(() => undefined);
+    }
+  }
+
   async patients(): Promise<readonly string[]> {
     const { orders, measured } = this.#options;
     return [...new Set([...orders().patients.map(({ id }) => id), ...measured()])].toSorted((a, b) => a.localeCompare(b));
@@ -80,11 +98,11 @@ export class Desk implements CareDesk {
   }
 
   async observe(patient: string, values: Readonly<Record<string, number>>, by: Actor): Promise<void> {
-    await this.#options.carryOut([{ type: 'observe', patient, values, by }]);
+    await this.#carryOut({ type: 'observe', patient, values, by });
   }
 
   async prescribe(patient: string, spo2Scale: 1 | 2, by: Actor): Promise<void> {
-    await this.#options.carryOut([{ type: 'prescribe', patient, spo2Scale, by }]);
+    await this.#carryOut({ type: 'prescribe', patient, spo2Scale, by });
   }
 
   async contracts(): Promise<readonly ContractInForce[]> {
@@ -103,7 +121,7 @@ export class Desk implements CareDesk {
       if (error instanceof DecodeError) return { mistakes: [{ pack: 0, line: null, message: error.message }] };
       throw error;
     }
-    await this.#options.carryOut([{ type: 'contracts', packs: contracts, by: [by] }]);
+    await this.#carryOut({ type: 'contracts', packs: contracts, by: [by] });
     return { activated: await this.contracts() };
   }
 }

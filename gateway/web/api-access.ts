@@ -129,7 +129,7 @@ export function addSessions(api: FastifyInstance, options: AccessOptions): void 
     config: { needs: 'login' },
     schema: {
       summary: 'Begins the session of a browser: sets a cookie (HttpOnly, SameSite=Strict, Secure where TLS is spoken)',
-      body: object({ token: text('A token as "vitalgate person token" prints it') }),
+      body: object({ token: text('a token as "vitalgate person token" prints it') }),
       response: { 201: session, ...errors },
       security: [],
     },

@@ -23,7 +23,7 @@ export function addAlarms(api: FastifyInstance, desk: CareDesk): void {
     config: { needs: 'see' },
     schema: {
       summary: 'The live alarms, the most urgent first; those about people and those about equipment apart',
-      querystring: object({ kind: word(KINDS, 'Only this kind') }, ['kind']),
+      querystring: object({ kind: word(KINDS, 'physiological or technical: only alarms of this kind') }, ['kind']),
       response: { 200: answer({ lastStep: whole('The last step that is in it'), alarms: object({ physiological: list(ref('Alarm')), technical: list(ref('Alarm')) }, KINDS) }), ...errors },
     },
   }, async ({ query: { kind } }) => {
@@ -33,7 +33,7 @@ export function addAlarms(api: FastifyInstance, desk: CareDesk): void {
 
   api.get<ById>('/alarms/:id', {
     config: { needs: 'see' },
-    schema: { summary: 'One alarm, live or remembered for its episode', params: object({ id: digits('Number of the alarm') }), response: { 200: answer({ alarm: ref('Alarm') }), ...errors } },
+    schema: { summary: 'One alarm, live or remembered for its episode', params: object({ id: digits('the number of an alarm') }), response: { 200: answer({ alarm: ref('Alarm') }), ...errors } },
   }, async ({ params: { id } }, reply) => {
     const alarm = alarms.alarm(Number(id));
     if (alarm === undefined) throw new RequestError(404, 'unknown_alarm', `there is no alarm ${id} now; what happened to one of the past is in /api/alarms/${id}/steps`);
@@ -44,8 +44,8 @@ export function addAlarms(api: FastifyInstance, desk: CareDesk): void {
     config: { needs: 'see' },
     schema: {
       summary: 'What happened to one alarm, in order',
-      params: object({ id: digits('Number of the alarm') }),
-      querystring: object({ before: digits('Look only before this step') }, ['before']),
+      params: object({ id: digits('the number of an alarm') }),
+      querystring: object({ before: digits('the number of a step: look only before it') }, ['before']),
       response: { 200: answer({ steps: list(ref('Step')), searchedBackTo: orNull(whole('Looking ended at this step; there may be more before it. Null: these are all')) }), ...errors },
     },
   }, async ({ params: { id }, query: { before } }) => ({ notice: NOTICE, ...(await alarms.ofAlarm(Number(id), before === undefined ? undefined : Number(before))) }));
@@ -54,7 +54,7 @@ export function addAlarms(api: FastifyInstance, desk: CareDesk): void {
     config: { needs: 'see' },
     schema: {
       summary: 'What happened to all alarms, in order',
-      querystring: object({ after: digits('Only what came after this step'), limit: digits(`At most so many, up to ${STEPS_AT_MOST}. Default 100`) }, ['after', 'limit']),
+      querystring: object({ after: digits('the number of a step: only what came after it'), limit: digits(`at most so many steps, 1 to ${STEPS_AT_MOST}. Default 100`) }, ['after', 'limit']),
       response: { 200: answer({ steps: list(ref('Step')), lastStep: whole('The last step there is') }), ...errors },
     },
   }, async ({ query: { after = '0', limit = '100' } }) => {
@@ -67,14 +67,14 @@ export function addAlarms(api: FastifyInstance, desk: CareDesk): void {
 }
 
 const taken = { 200: answer({ alarm: orNull(ref('Alarm')), step: ref('Step') }), ...errors };
-const revision = whole('Of the alarm as it was seen', 1);
+const revision = whole('the revision of the alarm as it was seen, a whole number', 1);
 
 function addAnswers(api: FastifyInstance, desk: CareDesk): void {
   api.post<ById & Readonly<{ Body: { revision: number } }>>('/alarms/:id/acknowledge', {
     config: { needs: 'answer' },
     schema: {
       summary: 'Takes an alarm over. May be repeated: the same person and revision is the same answer',
-      params: object({ id: digits('Number of the alarm') }), body: object({ revision }), response: taken,
+      params: object({ id: digits('the number of an alarm') }), body: object({ revision }), response: taken,
     },
   }, async (request, reply) => {
     const { person: id, access: role } = askedBy(request);
@@ -85,8 +85,8 @@ function addAnswers(api: FastifyInstance, desk: CareDesk): void {
     config: { needs: 'answer' },
     schema: {
       summary: 'Pauses an alarm, for at most as long as the configuration allows. May be repeated as acknowledge',
-      params: object({ id: digits('Number of the alarm') }),
-      body: object({ revision, minutes: whole(`Minutes of the pause, 1 to ${LONGEST_PAUSE_MINUTES}`, 1, LONGEST_PAUSE_MINUTES) }),
+      params: object({ id: digits('the number of an alarm') }),
+      body: object({ revision, minutes: whole(`whole minutes of the pause, 1 to ${LONGEST_PAUSE_MINUTES}`, 1, LONGEST_PAUSE_MINUTES) }),
       response: taken,
     },
   }, async (request, reply) => {

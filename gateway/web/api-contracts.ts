@@ -12,7 +12,7 @@ const MOST_PACKS = 100;
 const LARGEST_PACKS = KiB(512);
 const errors = { '4xx': ref('Error'), '5xx': ref('Error') };
 
-const pack: Schema = { anyOf: [{ type: 'string' }, { type: 'object' }], description: 'The text of a rule pack (YAML), or the same as JSON' };
+const pack: Schema = { anyOf: [{ type: 'string' }, { type: 'object' }], description: 'the text of a rule pack (YAML), or the same as JSON' };
 
 export function addContracts(api: FastifyInstance, desk: CareDesk): void {
   const inForce = { 200: answer({ contracts: list(ref('Contract')) }), ...errors };
@@ -25,7 +25,7 @@ export function addContracts(api: FastifyInstance, desk: CareDesk): void {
     bodyLimit: LARGEST_PACKS,
     schema: {
       summary: 'Puts these rule packs in force, and no others. With a mistake in one nothing changes',
-      body: object({ packs: { type: 'array', items: pack, minItems: 1, maxItems: MOST_PACKS, description: `1 to ${MOST_PACKS} rule packs` } }),
+      body: object({ packs: { type: 'array', items: pack, minItems: 1, maxItems: MOST_PACKS, description: `a list of 1 to ${MOST_PACKS} rule packs` } }),
       response: inForce,
     },
   }, async (request, reply) => {

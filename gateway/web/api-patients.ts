@@ -9,7 +9,7 @@ import type { CareDesk, SubjectView } from './care-desk.ts';
 import { RequestError } from './request-error.ts';
 
 const errors = { '4xx': ref('Error'), '5xx': ref('Error') };
-const params = object({ id: text('Id of the patient') });
+const params = object({ id: text('the id of a patient') });
 type ById = Readonly<{ Params: { id: string } }>;
 
 /** What people measure by hand, beside consciousness and oxygen: the name here and in the table of measurements. */
@@ -40,9 +40,9 @@ const observation: Schema = {
   type: 'object',
   minProperties: 1,
   additionalProperties: false,
-  description: 'At least one of them',
+  description: `at least one of consciousness, oxygen, ${Object.keys(BY_HAND).join(', ')}`,
   properties: {
-    consciousness: { type: 'string', enum: CONSCIOUSNESS, description: 'A alert, C new confusion, V responds to voice, P to pain, U unresponsive (ACVPU)' },
+    consciousness: { type: 'string', enum: CONSCIOUSNESS, description: 'A, C, V, P or U: A alert, C new confusion, V responds to voice, P to pain, U unresponsive (ACVPU)' },
     oxygen: {
       anyOf: [{ type: 'string', enum: ['air'] }, object({ litresPerMinute: { ...measured('oxygen_flow'), minimum: undefined, exclusiveMinimum: 0 } })],
       description: '"air", or {"litresPerMinute": above 0 to 100}',
@@ -83,7 +83,7 @@ export function addPatients(api: FastifyInstance, desk: CareDesk): void {
     schema: {
       summary: 'The SpO2 scale of NEWS2. Scale 2 (88 to 92 %) is for hypercapnic respiratory failure, and a clinician decides it',
       params,
-      body: object({ scale: { type: 'integer', enum: [1, 2], description: '1 or 2' } }),
+      body: object({ scale: { type: 'integer', enum: [1, 2], description: 'scale 1 or 2' } }),
       response: { 200: answer({ patient: text('Id of the patient'), scale: { type: 'integer' } }), ...errors },
     },
   }, async (request) => {

@@ -49,7 +49,7 @@ export function addStream(api: FastifyInstance, options: StreamOptions): void {
     exposeHeadRoute: false,
     schema: {
       summary: 'Alarms as they happen: an event "snapshot", then an event "step" for every step, with its number as id. Last-Event-ID, or "after", resumes without gap',
-      querystring: object({ after: digits('Begin after this step, as Last-Event-ID does') }, ['after']),
+      querystring: object({ after: digits('the number of a step: begin after it, as Last-Event-ID does') }, ['after']),
       response: { 200: { description: 'Server-sent events', content: { 'text/event-stream': { schema: { type: 'string' } } } }, '4xx': ref('Error'), '5xx': ref('Error') },
     },
   }, async (request, reply) => {

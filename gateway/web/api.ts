@@ -42,6 +42,7 @@ export async function addApi(app: FastifyInstance, options: ApiOptions): Promise
     await api.register(swagger, { openapi: DESCRIPTION, refResolver: { buildLocalReference: (json, _base, _fragment, i) => (typeof json['$id'] === 'string' ? json['$id'] : `schema-${i}`) } });
     for (const schema of NAMED) api.addSchema(schema);
     api.removeContentTypeParser('text/plain');
+    api.addContentTypeParser('*', (_request, _body, done) => done(new RequestError(415, 'unsupported_media_type', 'expected JSON, with "Content-Type: application/json"')));
     api.setSchemaErrorFormatter(inWords);
     api.addHook('onRoute', (route) => void (route.bodyLimit ??= LARGEST_BODY));
     api.addHook('onSend', async (_request, reply) => void reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }));
@@ -84,7 +85,7 @@ function addDescription(api: FastifyInstance): void {
   api.get('/openapi.json', { config: { needs: 'public' }, schema: { hide: true } }, () => api.swagger());
 }
 
-/** "minutes: expected Minutes of the pause, 1 to 1440 (must be <= 1440)". Of alternatives, what all of them together expected. */
+/** "minutes: expected whole minutes of the pause, 1 to 1440": what a request may hold is described so that it reads on after "expected". */
 function inWords(errors: FastifySchemaValidationError[], where: string): Error {
   const all = errors as readonly (FastifySchemaValidationError & Readonly<{ parentSchema?: Readonly<Record<string, unknown>> }>)[];
   const error = all.find(({ keyword }) => keyword === 'anyOf') ?? all[0];
@@ -93,8 +94,8 @@ function inWords(errors: FastifySchemaValidationError[], where: string): Error {
   const { keyword, params, message, parentSchema } = error;
   if (keyword === 'required') return new RequestError(400, 'bad_request', `${place}: "${String(params['missingProperty'])}" is missing; expected ${namesOf(parentSchema)}`);
   if (keyword === 'additionalProperties') return new RequestError(400, 'bad_request', `${place}: "${String(params['additionalProperty'])}" is unknown; expected ${namesOf(parentSchema)}`);
-  const described: unknown = parentSchema?.['description'];
-  return new RequestError(400, 'bad_request', `${place}: expected ${typeof described === 'string' ? described : String(message)}${typeof described === 'string' && keyword !== 'anyOf' ? ` (${String(message)})` : ''}`);
+  const described = parentSchema?.['description'];
+  return new RequestError(400, 'bad_request', typeof described === 'string' ? `${place}: expected ${described}` : `${place} ${message ?? 'is not what was expected'}`);
 }
 
 function namesOf(schema: Readonly<Record<string, unknown>> | undefined): string {
