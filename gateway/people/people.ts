@@ -42,6 +42,8 @@ export type PeopleOptions = Readonly<{
 export class People {
   readonly #options: PeopleOptions;
   readonly #tokens = new Map<string, KeptToken>();
+  /** Those of them that are worth nothing, but still on the disk. */
+  readonly #ended = new Set<string>();
   readonly #listeners = new Set<() => void>();
   #access: ReadonlyMap<string, Access>;
   #newest = 0;
@@ -74,7 +76,8 @@ export class People {
     const digest = digestOf(secret);
     const found = digest === undefined ? undefined : this.#tokens.get(hex(digest));
     // Finding is by hash, so that its time tells nothing of a secret; the comparison rests on no assumption about maps.
-    if (digest === undefined || found === undefined || !timingSafeEqual(digest, found.digest) || this.#isExpired(found)) return undefined;
+    if (digest === undefined || found === undefined || !timingSafeEqual(digest, found.digest)) return undefined;
+    if (this.#isExpired(found) || this.#ended.has(hex(digest))) return undefined;
     const access = this.#access.get(found.person);
     return access === undefined ? undefined : { person: found.person, access, token: idOf(found), kind: found.kind };
   }
@@ -156,12 +159,17 @@ export class People {
     this.#newest = Math.max(this.#newest, token.made);
   }
 
-  /** Worth nothing at once; when the disk fails the caller hears of it and tries again. */
+  /** Worth nothing at once. When the disk fails the caller hears of it and tries again: until then a restart would bring them back. */
   async #remove(tokens: readonly KeptToken[]): Promise<void> {
     if (tokens.length === 0) return;
-    for (const { digest } of tokens) this.#tokens.delete(hex(digest));
+    const names = tokens.map(({ digest }) => hex(digest));
+    for (const name of names) this.#ended.add(name);
     this.#tell();
     await this.#options.store.remove(tokens.map(({ digest }) => digest));
+    for (const name of names) {
+      this.#tokens.delete(name);
+      this.#ended.delete(name);
+    }
   }
 
   async #removeExpired(): Promise<void> {
