@@ -17,8 +17,9 @@ import { decodeEntry } from './ledger/entry.ts';
 import { openBlock } from './ledger/block.ts';
 import type { GenesisParameters } from './ledger/genesis.ts';
 import type { Pipeline } from './pipeline.ts';
+import type { ListedToken, MadeToken, People } from './people/people.ts';
 import type { Progress, StateProgress } from './progress.ts';
-import type { UnixMillis } from './quantity.ts';
+import type { Millis, UnixMillis } from './quantity.ts';
 import { quarantinePage, quarantinedFrame, retryOne, retryPage, type QuarantineFilter, type QuarantinePage, type QuarantinedFrame, type QuarantineSources, type RetryPage } from './quarantine.ts';
 import { LANES, type DeviceId, type Lane, type ReadingState, type Sequence, type Subject } from './reading.ts';
 import type { RefusedLogins } from './refused-logins.ts';
@@ -75,6 +76,7 @@ export type AdministrationOptions = Readonly<{
   blocks: BlockStore;
   pending: PendingEntries;
   credentials: CredentialStore;
+  people: People;
   pipeline: Pipeline;
   progress: Progress;
   uplink: Uplink | undefined;
@@ -167,6 +169,23 @@ export class Administration {
     if (!(await credentials.remove(device)) && pipeline.derived.subjectAt(device, clock.now()) === undefined) throw new UsageError(`there is no device ${device}`);
     disconnect(device);
     await pipeline.decide(encodeOperatorAction({ type: 'revoke', device }));
+  }
+
+  /**
+   * An access token for a person of the configuration, told once and kept as a hash only. Throws {@link UsageError} for anybody else.
+   */
+  async makeToken(person: string, expiresAfter?: Millis): Promise<MadeToken> {
+    return await this.#options.people.makeToken(person, expiresAfter);
+  }
+
+  /** By person and age. */
+  async tokens(): Promise<readonly ListedToken[]> {
+    return this.#options.people.tokens();
+  }
+
+  /** Ends the token with this id, or all of a person, at once. Throws {@link UsageError} when there is none. */
+  async revokeTokens(nameOrId: string): Promise<readonly ListedToken[]> {
+    return await this.#options.people.revoke(nameOrId);
   }
 
   /** Those that can log in, or are or will be bound, by name. */

@@ -10,7 +10,8 @@ import type { AddedDevice, Administration, DeviceOrder, Period, Reloaded, Status
 import type { Discovery, ListedDevice } from '../device-views.ts';
 import { ConfigError, PeerError, QUARANTINE_REASONS, UsageError, VitalgateError, messageOf } from '../errors.ts';
 import type { QuarantineFilter, QuarantinePage, QuarantinedFrame, RetryPage } from '../quarantine.ts';
-import type { UnixMillis } from '../quantity.ts';
+import type { ListedToken, MadeToken } from '../people/people.ts';
+import { Millis, type UnixMillis } from '../quantity.ts';
 import { Sequence, isDeviceId, isSubjectId, type DeviceId, type Subject } from '../reading.ts';
 import type { Trace } from '../trace.ts';
 
@@ -19,6 +20,9 @@ export type AdministrationApi = Readonly<{
   addDevice: (order: DeviceOrder) => Promise<AddedDevice>;
   bindDevice: (device: DeviceId, subject: Subject, period?: Period) => Promise<void>;
   revokeDevice: (device: DeviceId) => Promise<void>;
+  makeToken: (person: string, expiresAfter?: Millis) => Promise<MadeToken>;
+  tokens: () => Promise<readonly ListedToken[]>;
+  revokeTokens: (nameOrId: string) => Promise<readonly ListedToken[]>;
   devices: () => Promise<readonly ListedDevice[]>;
   discover: () => Promise<Discovery>;
   quarantine: (from: Sequence, filter?: QuarantineFilter) => Promise<QuarantinePage>;
@@ -41,6 +45,7 @@ export async function startControl(path: string, administration: Administration)
   });
   addRoutes(app, administration);
   addQuarantineRoutes(app, administration);
+  addTokenRoutes(app, administration);
   rmSync(path, { force: true });
   await app.listen({ path });
   chmodSync(path, 0o600);
@@ -67,6 +72,25 @@ function addRoutes(app: FastifyInstance, administration: Administration): void {
   app.get<{ Params: DeviceParams; Querystring: { sequence?: string } }>('/devices/:device/trace', ({ params, query }) =>
     administration.trace(deviceIn(params.device), query.sequence === undefined ? undefined : sequenceIn(query.sequence)),
   );
+}
+
+type TokenBody = Readonly<{ person?: unknown; expiresAfter?: unknown }>;
+
+function addTokenRoutes(app: FastifyInstance, administration: Administration): void {
+  app.get('/tokens', () => administration.tokens());
+  app.post<{ Body: TokenBody }>('/tokens', ({ body: { person, expiresAfter } }) => administration.makeToken(textIn(person, 'person'), periodIn(expiresAfter)));
+  app.post<{ Body: Readonly<{ of?: unknown }> }>('/tokens/revoke', ({ body }) => administration.revokeTokens(textIn(body.of, 'of')));
+}
+
+function textIn(value: unknown, name: string): string {
+  if (typeof value !== 'string') throw new UsageError(`"${name}" must be text`);
+  return value;
+}
+
+function periodIn(value: unknown): Millis | undefined {
+  if (value === undefined) return undefined;
+  if (!Number.isSafeInteger(value) || (value as number) < 1) throw new UsageError('"expiresAfter" must be whole milliseconds from 1');
+  return Millis(value as number);
 }
 
 type PageQuery = Readonly<{ from?: string; device?: string; reason?: string }>;
@@ -135,6 +159,9 @@ export function controlClient(path: string): AdministrationApi {
     revokeDevice: async (device) => {
       await call(path, 'DELETE', `/devices/${device}`);
     },
+    makeToken: async (person, expiresAfter) => (await call(path, 'POST', '/tokens', { person, ...(expiresAfter === undefined ? {} : { expiresAfter }) })) as MadeToken,
+    tokens: async () => (await call(path, 'GET', '/tokens')) as readonly ListedToken[],
+    revokeTokens: async (nameOrId) => (await call(path, 'POST', '/tokens/revoke', { of: nameOrId })) as readonly ListedToken[],
     devices: async () => (await call(path, 'GET', '/devices')) as readonly ListedDevice[],
     discover: async () => (await call(path, 'GET', '/discover')) as Discovery,
     quarantine: async (from, filter) => (await call(path, 'GET', `/quarantine?${queryOf(from, filter)}`)) as QuarantinePage,
