@@ -5,6 +5,7 @@ import { parsePack } from './config/pack.ts';
 import { mistakesIn, type Contract } from './context/contract.ts';
 import { readContracts } from './context/read-contracts.ts';
 import type { Actor, OperatorAction } from './decode/operator.ts';
+import type { ContractSignature } from './derive/contract-signature.ts';
 import type { Orders } from './derive/orders.ts';
 import { ConfigError, DecodeError, InternalError, StoreError } from './errors.ts';
 import { Minutes, Seconds, type Millis, type UnixMillis } from './quantity.ts';
@@ -106,10 +107,10 @@ export class Desk implements CareDesk {
   }
 
   async contracts(): Promise<readonly ContractInForce[]> {
-    return this.#options.orders().contracts.map(({ contract: { pack, version, description = null, rules }, hash, by }) => ({ pack, version, description, rules: rules.length, hash, by }));
+    return this.#options.orders().contracts.map(({ contract: { pack, version, description = null, rules }, hash, by, signers }) => ({ pack, version, description, rules: rules.length, hash, by, signers }));
   }
 
-  async activate(packs: readonly string[], by: Actor): Promise<Activation> {
+  async activate(packs: readonly string[], by: Actor, signatures: readonly ContractSignature[] = []): Promise<Activation> {
     if (this.#options.packsAreConfigured()) return { configured: true };
     const judged = packs.map(judgePack);
     const mistakes = judged.flatMap((each) => ('mistakes' in each ? each.mistakes : []));
@@ -121,7 +122,7 @@ export class Desk implements CareDesk {
       if (error instanceof DecodeError) return { mistakes: [{ pack: 0, line: null, message: error.message }] };
       throw error;
     }
-    await this.#carryOut({ type: 'contracts', packs: contracts, by: [by] });
+    await this.#carryOut({ type: 'contracts', packs: contracts, by: [by], ...(signatures.length === 0 ? {} : { signatures }) });
     return { activated: await this.contracts() };
   }
 }

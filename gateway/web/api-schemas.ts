@@ -141,7 +141,7 @@ const contract: Schema = {
   title: 'Contract',
   ...object({
     pack: text('Name of the rule pack'), version: whole('Its version'), description: orNull(text('Whom it is for')), rules: whole('How many rules it has'),
-    hash: text('SHA-256, as entries of the chain name it'), by: list(actor),
+    hash: text('SHA-256, as entries of the chain name it'), by: list(actor), signers: list(text('Public key of somebody who signed it')),
   }),
 };
 

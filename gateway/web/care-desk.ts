@@ -80,6 +80,8 @@ export type ContractInForce = Readonly<{
   hash: string;
   /** Empty: the gateway's own. */
   by: readonly Actor[];
+  /** Public keys of those who signed it, hexadecimal. */
+  signers: readonly string[];
 }>;
 
 /** `configured`: the configuration file names the packs, so that they are changed there. */
