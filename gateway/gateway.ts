@@ -130,7 +130,7 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
   opened.add(() => pipeline.stop());
   await activate(pipeline, config);
   const local = new LocalClock({
-    pipeline, clock, timeZone: config.timeZone ?? new Intl.DateTimeFormat().resolvedOptions().timeZone, quiet: () => (pipeline.derived.orders.policy ?? DEFAULT_POLICY).quiet,
+    pipeline, clock, timeZone: config.timeZone, quiet: () => (pipeline.derived.orders.policy ?? DEFAULT_POLICY).quiet,
     onFault: (error) => log.error({ error }, 'telling derivation what local clocks show'),
   });
   opened.add(async () => local.stop());

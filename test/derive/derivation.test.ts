@@ -175,7 +175,7 @@ describe('a rule pack', () => {
 
   it('of which a part cannot be applied changes nothing and is in quarantine', () => {
     const broken = [
-      null, 7, 'rule', {}, { ...HIGH_PULSE, when: 'heart_rate >' }, { ...HIGH_PULSE, id: 'b', when: 'pulse > 130' }, { ...HIGH_PULSE, id: 'b', clear: null },
+      null, 7, 'rule', {}, { ...HIGH_PULSE, when: 'heart_rate >' }, { ...HIGH_PULSE, id: 'b', when: 'puls > 130' }, { ...HIGH_PULSE, id: 'b', clear: null },
       { ...HIGH_PULSE, id: 'b', priority: 'utmost' }, HIGH_PULSE,
     ];
     for (const rule of broken) {
