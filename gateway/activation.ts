@@ -23,7 +23,7 @@ const BY_CONFIGURATION = { id: 'configuration', role: 'administrator' };
 const WITHOUT_PACKS = ['starter'];
 
 /** Packs by name or path, judged. Throws {@link ConfigError} with every mistake and its line. */
-function packsNamed(names: readonly string[]): readonly Contract[] {
+export function packsNamed(names: readonly string[]): readonly Contract[] {
   const packs = names.map((named) => loadPack(pathOfPack(named), { mistakesIn }));
   try {
     return readContracts(packs);

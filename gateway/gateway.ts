@@ -145,7 +145,7 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
   });
   reached.alarms = alarms;
   const local = new LocalClock({
-    pipeline, clock, timeZone: config.timeZone ?? new Intl.DateTimeFormat().resolvedOptions().timeZone, quiet: () => policyIn(pipeline).quiet,
+    pipeline, clock, timeZone: config.timeZone, quiet: () => policyIn(pipeline).quiet,
     onFault: (error) => log.error({ error }, 'telling derivation what local clocks show'),
   });
   opened.add(async () => local.stop());

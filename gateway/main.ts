@@ -58,6 +58,15 @@ function recordsIn(store: KeyValueStore): Omit<GatewayStores, 'journal' | 'close
   };
 }
 
+async function openForReading(folder: string): Promise<Pick<GatewayStores, 'journal' | 'blocks' | 'close'>> {
+  await using opening = new AsyncDisposableStack();
+  const open = async (name: string): Promise<KeyValueStore> => opening.adopt(await openRocksStore(join(folder, name), { readOnly: true }), (store) => store.close());
+  const blocks = new StoredBlocks(await open(STORE_FOLDER), { removePending: false });
+  const journal = await openJournal(await open(JOURNAL_FOLDER), { bootId: new Uint8Array(16) });
+  const opened = opening.move();
+  return { blocks, journal, close: () => opened.disposeAsync() };
+}
+
 async function countJournal(folder: string): Promise<number> {
   if (!existsSync(join(folder, JOURNAL_FOLDER))) return 0;
   const frames = await openRocksStore(join(folder, JOURNAL_FOLDER), { readOnly: true });
@@ -81,6 +90,7 @@ function environment(): Environment {
   return {
     openGatewayStores,
     openBlocks,
+    openForReading,
     countJournal,
     out: (line) => process.stdout.write(`${line}\n`),
     err: (line) => process.stderr.write(`${line}\n`),

@@ -48,7 +48,7 @@ const BADLY_SET = 0.08;
 function drawClock(epoch: UnixMillis, random: Random): DeviceClock {
   const draw = random.next();
   const error = (offset: number): ClockError => ({ offset: Math.round(offset) as Millis, driftPpm: random.between(-20, 20) });
-  if (draw < NEVER_SET) return new DeviceClock(epoch, error(-epoch + random.between(1e6, 1e8)));
+  if (draw < NEVER_SET) return new DeviceClock(epoch, error(random.between(1e6, 1e8) - epoch));
   if (draw < NEVER_SET + BADLY_SET) return new DeviceClock(epoch, error(random.between(-3.6e6, 2e5)));
   return new DeviceClock(epoch, error(1500 * random.gaussian()));
 }

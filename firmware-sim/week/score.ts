@@ -15,7 +15,7 @@ export type RaisedAlarm = Readonly<{
 
 /**
  * Which rules answer an event: those that ought to, so that their silence is a miss, and those that may as well, so that they are
- * no false alarm. A name that ends with `*` stands for all that begin like it.
+ * no false alarm. A name with `*` at its end stands for all that begin like it, with `*` in front for all that end like it.
  */
 export type Answer = Readonly<{ ought: readonly string[]; may: readonly string[]; /** Hours after the end of the event in which an alarm may still be about it. */ after: number }>;
 export type Answers = Readonly<Record<EventKind, Answer>>;
@@ -55,17 +55,24 @@ export type ScoreOptions = Readonly<{
   alarms: readonly RaisedAlarm[];
   script: readonly ScriptedEvent[];
   answers: Answers;
+  /** Every rule in force, each of which has a line; besides those that spoke. */
+  rules: readonly Pick<RaisedAlarm, 'rule' | 'kind'>[];
+  /** Whether a rule is asked for somebody at all: only then it can miss what happens to them. */
+  isGiven: (rule: string, patient: string) => boolean;
   /** Seconds; alarms before and after count for nothing. */
   from: number;
   until: number;
   people: number;
 }>;
 
-const matches = (pattern: string, rule: string): boolean => (pattern.endsWith('*') ? rule.startsWith(pattern.slice(0, -1)) : pattern === rule);
+function matches(pattern: string, rule: string): boolean {
+  if (pattern.startsWith('*')) return rule.endsWith(pattern.slice(1));
+  return pattern.endsWith('*') ? rule.startsWith(pattern.slice(0, -1)) : pattern === rule;
+}
 const names = (patterns: readonly string[], rule: string): boolean => patterns.some((pattern) => matches(pattern, rule));
 
 /** Whether an alarm can be about an event. */
-export function isAbout({ at, subject, rule }: RaisedAlarm, { kind, subjects, from, until }: ScriptedEvent, answers: Answers): boolean {
+function isAbout({ at, subject, rule }: RaisedAlarm, { kind, subjects, from, until }: ScriptedEvent, answers: Answers): boolean {
   const { ought, may, after } = answers[kind];
   return at >= from && at < until + after * 3600 && subjects.includes(subject) && (names(ought, rule) || names(may, rule));
 }
@@ -73,13 +80,14 @@ export function isAbout({ at, subject, rule }: RaisedAlarm, { kind, subjects, fr
 /** The rule without the device it speaks of: `no-data spo2 greta-ring` counts with all `no-data spo2`. */
 export const familyOf = ({ rule, kind }: Pick<RaisedAlarm, 'rule' | 'kind'>): string => (kind === 'technical' && !rule.includes('/') ? rule.split(' ').slice(0, Math.max(1, rule.split(' ').length - 1)).join(' ') : rule);
 
-export function score({ alarms, script, answers, from, until, people }: ScoreOptions): Score {
+export function score(options: ScoreOptions): Score {
+  const { alarms, script, answers, from, until, people } = options;
   const scored = alarms.filter(({ at }) => at >= from && at < until).toSorted((a, b) => a.at - b.at);
   const matched = scored.map((alarm) => ({ alarm, events: script.filter((event) => isAbout(alarm, event, answers)) }));
   const events = script.map((event) => eventScore(event, matched.filter(({ events: about }) => about.includes(event)).map(({ alarm }) => alarm)));
   const emergencies = events.filter(({ event }) => event.need === 'emergency');
   return {
-    rules: ruleScores(matched, script, answers),
+    rules: ruleScores(matched, options),
     events,
     falseAlarms: matched.filter((each) => each.events.length === 0).map(({ alarm }) => alarm),
     patientDays: (people * (until - from)) / 86_400,
@@ -96,19 +104,16 @@ function eventScore(event: ScriptedEvent, [told]: readonly RaisedAlarm[]): Event
 
 type Matched = Readonly<{ alarm: RaisedAlarm; events: readonly ScriptedEvent[] }>;
 
-function ruleScores(matched: readonly Matched[], script: readonly ScriptedEvent[], answers: Answers): readonly RuleScore[] {
-  const spoke = new Map(matched.map(({ alarm }) => [familyOf(alarm), alarm.kind]));
-  // A rule that ought to have spoken and never did has a line too.
-  const expected = script.flatMap(({ kind }) => answers[kind].ought.filter((rule) => !rule.endsWith('*')));
-  for (const rule of expected) if (!spoke.has(rule)) spoke.set(rule, rule.includes('/') ? 'physiological' : 'technical');
-  return [...spoke].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([rule, kind]) => ruleScore(rule, kind, matched.filter(({ alarm }) => familyOf(alarm) === rule), script, answers));
+function ruleScores(matched: readonly Matched[], options: ScoreOptions): readonly RuleScore[] {
+  const kinds = new Map([...options.rules, ...matched.map(({ alarm }) => ({ rule: familyOf(alarm), kind: alarm.kind }))].map(({ rule, kind }) => [rule, kind]));
+  return [...kinds].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([rule, kind]) => ruleScore(rule, kind, matched.filter(({ alarm }) => familyOf(alarm) === rule), options));
 }
 
-function ruleScore(rule: string, kind: RaisedAlarm['kind'], own: readonly Matched[], script: readonly ScriptedEvent[], answers: Answers): RuleScore {
+function ruleScore(rule: string, kind: RaisedAlarm['kind'], own: readonly Matched[], { script, answers, isGiven }: ScoreOptions): RuleScore {
   const about = own.filter(({ events }) => events.length > 0);
   const answered = new Set(about.flatMap(({ events }) => events));
   const inTime = new Set(about.flatMap(({ alarm, events }) => events.filter((event) => alarm.at - event.from <= event.seenWithin)));
-  const ought = script.filter((event) => names(answers[event.kind].ought, rule));
+  const ought = script.filter((event) => names(answers[event.kind].ought, rule) && isGiven(rule, event.patient));
   const isRepeat = ({ events }: Matched, index: number): boolean => events.every((event) => about.slice(0, index).some((earlier) => earlier.events.includes(event)));
   return {
     rule, kind,

@@ -3,7 +3,7 @@
  * clock, no health data of anybody, and no medical model. It knows nothing of what the gateway makes of it.
  */
 
-import { UnixMillis } from '../../gateway/quantity.ts';
+import type { UnixMillis } from '../../gateway/quantity.ts';
 import { DAY } from '../activity.ts';
 import { Random } from '../random.ts';
 import { drawCast, MOST_PEOPLE, type Person, type RoomKind } from './cast.ts';

@@ -32,7 +32,7 @@ const wristLike = (hasPulse: boolean): Maker => (device, person, wire) => {
   const own = wire.random.split(`${device} habits`);
   const contact = new Spells(7 * HOUR, 140, own.split('contact'));
   const charge = new Charge(own.between(60, 130) * HOUR, 1.3 * HOUR, own.split('charge'));
-  const every = person.kind === 'frail' || person.kind === 'heart_failure' ? 40 : 60;
+  const every = person.kind === 'frail' || person.kind === 'heart_failure' ? 48 : 60;
   const main = isMain(person, hasPulse ? 'wrist' : 'pedometer');
   const falls = new FallSense(own.split('falls'));
   let stuck: number | undefined;

@@ -13,6 +13,8 @@ const MOST_LEVELS = 10;
 const MOST_WINDOWS = 20;
 const LONGEST = Minutes(7 * 24 * 60);
 const NONE = Millis(0);
+/** Until the section of the gateway, which knows its own, puts that in. */
+export const ZONE_OF_GATEWAY = '';
 
 const person = z
   .strictObject({
@@ -88,7 +90,7 @@ const day = word('mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun');
 
 const quiet = z
   .strictObject({
-    timeZone: timeZone().optional().describe('Time zone of the hours, for example Europe/Berlin; needed where there are any.'),
+    timeZone: timeZone().optional().describe('Time zone of the hours, for example Europe/Berlin. Default: that of the gateway.'),
     hours: z
       .array(
         z.strictObject({
@@ -110,7 +112,7 @@ const quiet = z
   })
   .superRefine(checkQuiet)
   .prefault({})
-  .transform(({ timeZone: zone = 'UTC', ...given }): QuietHours => ({ timeZone: zone, ...given }))
+  .transform(({ timeZone: zone, ...given }): QuietHours => ({ timeZone: zone ?? (given.hours.length === 0 ? 'UTC' : ZONE_OF_GATEWAY), ...given }))
   .describe('Hours in which people are not woken for what can wait.');
 
 export const alarmSection = z

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import type { Contract, ContractRule, RuleMistake } from '../context/contract.ts';
 import { ConfigError } from '../errors.ts';
-import { Millis, Minutes } from '../quantity.ts';
+import { Millis, Minutes, Seconds } from '../quantity.ts';
 import { count, duration, line, name, word } from './fields.ts';
 import { problemAt, problemsOf, tell, type Problem } from './problems.ts';
 import { readText, readYaml } from './yaml-file.ts';
@@ -22,6 +22,7 @@ const rule = z
     for: wait('How long "when" must hold before it is raised'),
     clearFor: wait('How long "clear" must hold before it is cleared'),
     atMostEvery: wait('How long from one raise to the next at least'),
+    fresh: duration(Seconds(1), LONGEST_DWELL).optional().describe('How old a measured value may be to count for it, a duration. Default: by measurement.'),
     priority: word('high', 'medium', 'low').describe('Priority of the alarm condition (IEC 60601-1-8).'),
     kind: z.prefault(word('physiological', 'technical'), 'physiological').describe('physiological or technical (IEC 60601-1-8). Default physiological.'),
     message: line('a message for people', 300).describe('What is told, with places such as {spo2}, {for}, {activity}, {room}.'),

@@ -131,9 +131,8 @@ function checkLevels(sections: Fields, [kind, priority]: [string, string], known
 }
 
 export function checkQuiet(quiet: unknown, to: Report): void {
-  const { hours, timeZone } = fieldsOf(quiet);
+  const { hours } = fieldsOf(quiet);
   if (!Array.isArray(hours)) return;
-  if (hours.length > 0 && timeZone === undefined) report(to, [], "missing 'timeZone'; expected one where there are 'hours'");
   for (const [index, each] of hours.entries()) {
     const { from, until } = fieldsOf(each);
     if (isNumber(from) && (from === until || from === 24 * 60)) report(to, ['hours', index], "expected 'from' before 24:00 and not the same as 'until'");

@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import type { Mapping, Profile } from '../decode/profile.ts';
 import { Bytes, KiB, Millis, MiB, Minutes, Seconds } from '../quantity.ts';
-import { alarmSection } from './alarm-section.ts';
+import { ZONE_OF_GATEWAY, alarmSection } from './alarm-section.ts';
 import { address, addressOrNone, brokerAddress, count, deviceId, duration, hostOrAddress, line, name, number, publicKey, serialPath, size, timeZone, topicFilter, usbNumber, webAddress, word } from './fields.ts';
 import { checkBridges, checkHospitals, checkMqtt, checkNames, checkPacks, checkPatients, checkProfiles, checkPublicKeys, checkRelay, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
 import { ALWAYS, setting } from './setting.ts';
@@ -328,7 +328,16 @@ const gatewaySection = z
     log: logSection,
   })
   .superRefine(checkHospitals, ALWAYS)
-  .transform((given) => ({ ...given, chain: { ...given.chain, quorum: given.chain.quorum ?? defaultQuorum(given.hospitals.length) } }))
+  .transform((given) => {
+    const timeZoneHere = given.timeZone ?? new Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const { quiet } = given.alarms;
+    return {
+      ...given,
+      timeZone: timeZoneHere,
+      alarms: { ...given.alarms, quiet: { ...quiet, timeZone: quiet.timeZone === ZONE_OF_GATEWAY ? timeZoneHere : quiet.timeZone } },
+      chain: { ...given.chain, quorum: given.chain.quorum ?? defaultQuorum(given.hospitals.length) },
+    };
+  })
   .describe('The gateway at the edge ("vitalgate gateway").');
 
 const upstreamSection = z

@@ -1,43 +1,25 @@
-import { Environment, type ASTNode, type ParseResult } from '@marcbachmann/cel-js';
+import type { ASTNode, ParseResult } from '@marcbachmann/cel-js';
 import { MEASUREMENTS } from '../decode/measurements.ts';
 import { Minutes, Seconds, parseDuration, type Millis } from '../quantity.ts';
 import type { Activity } from './activity.ts';
-
-/**
- * What is known about one patient or room when a condition is asked. A value is there only when it is fresh and nothing speaks
- * against it: what is missing or stale is undefined, never 0 and never the last one.
- */
-export type Facts = Readonly<{
-  /** The newest value, in the unit of measurements.ts. */
-  value: (measurement: string) => number | undefined;
-  activity: Activity;
-  /** The room the person is in; undefined when it is not known. */
-  room: string | undefined;
-  /** Local time of day in hours, 0 to below 24; undefined while the clock cannot be believed. */
-  hour: number | undefined;
-  /** Over the values of the last `window`; undefined when there are too few. */
-  mean: (measurement: string, window: Millis) => number | undefined;
-  lowest: (measurement: string, window: Millis) => number | undefined;
-  highest: (measurement: string, window: Millis) => number | undefined;
-  /** How much it changes in an hour, over the last `window`. */
-  slope: (measurement: string, window: Millis) => number | undefined;
-  /** What is usual for this person at this hour of the day, and how far the newest value is from it (baseline.ts). */
-  usual: (measurement: string) => number | undefined;
-  deviation: (measurement: string) => number | undefined;
-  /** Minutes since the last value; undefined when there never was one. */
-  minutesSince: (measurement: string) => number | undefined;
-}>;
+import { literalOf, nodesIn, parseCel, PLAIN, questionOf, WINDOWED } from './cel.ts';
+import type { Facts } from './facts.ts';
+import { DERIVED } from './vocabulary.ts';
 
 /** A condition of a contract that was checked. */
 export type Condition = Readonly<{
   text: string;
   /** Measurements it names, in alphabetical order. */
   measurements: readonly string[];
+  /** Those whose values can change it at once: a slope is one of many values, and asked for once a minute. */
+  prompt: readonly string[];
+  /** Names of vocabulary.ts it names, in alphabetical order. */
+  derived: readonly string[];
   /** Over which times it looks back, each once. */
   windows: readonly Readonly<{ measurement: string; window: Millis }>[];
   /** Of which measurements it asks what is usual. */
   baselines: readonly string[];
-  /** With what a measurement is compared, where that is a number: the first of them. */
+  /** With what a measurement or a name of vocabulary.ts is compared, where that is a number: the first of them. */
   limits: ReadonlyMap<string, number>;
   /**
    * Whether it holds; undefined when it depends on something that is not known. What is not known does not matter where the
@@ -58,47 +40,12 @@ export class ConditionProblem extends Error {
 }
 
 const LONGEST = 1000;
-const LIMITS = { maxAstNodes: 200, maxDepth: 32, maxListElements: 64, maxMapEntries: 1, maxCallArguments: 4 };
 const ACTIVITIES: readonly Activity[] = ['walk', 'rest', 'sleep', 'unknown'];
 
 const SHORTEST_WINDOW = Seconds(30);
 const LONGEST_WINDOW = Minutes(31 * 24 * 60);
 
-/** Functions over one measurement, with the window they look back on or without. */
-const WINDOWED = ['mean', 'lowest', 'highest', 'slope'] as const;
-const PLAIN = ['usual', 'deviation', 'minutes_since'] as const;
 type Windowed = (typeof WINDOWED)[number];
-
-/** Thrown where something is asked that is not known. It has no stack: there is one for every value that is missing. */
-class NotKnown extends Error {}
-const NOT_KNOWN = new NotKnown('not known');
-
-/** Whose facts are asked at the moment: conditions are synchronous, and the functions of the environment belong to all. */
-let asked: Facts | undefined;
-
-const known = (value: number | undefined): number => {
-  if (value === undefined) throw NOT_KNOWN;
-  return value;
-};
-const current = (): Facts => {
-  if (asked === undefined) throw NOT_KNOWN;
-  return asked;
-};
-
-const environment = makeEnvironment();
-
-function makeEnvironment(): Environment {
-  const made = new Environment({ unlistedVariablesAreDyn: false, limits: LIMITS });
-  for (const measurement of MEASUREMENTS.keys()) made.registerVariable(measurement, 'double');
-  made.registerVariable('activity', 'string').registerVariable('room', 'string').registerVariable('hour', 'double');
-  for (const name of WINDOWED) {
-    made.registerFunction(`${name}(string, string): double`, (measurement: string, window: string) => known(current()[name](measurement, parseDuration(window))));
-  }
-  made.registerFunction('usual(string): double', (measurement: string) => known(current().usual(measurement)));
-  made.registerFunction('deviation(string): double', (measurement: string) => known(current().deviation(measurement)));
-  made.registerFunction('minutes_since(string): double', (measurement: string) => known(current().minutesSince(measurement)));
-  return made;
-}
 
 /** Checks a condition and makes it ready to be asked. Throws {@link ConditionProblem} for the first thing that is wrong with it. */
 export function compileCondition(text: string): Condition {
@@ -107,14 +54,22 @@ export function compileCondition(text: string): Condition {
   const { valid, type, error } = parsed.check();
   if (!valid) throw problemOf(error, text);
   if (type !== 'bool') throw new ConditionProblem(`a condition must be true or false, this is ${type ?? 'something else'}`, 0, text.length);
-  const { measurements, windows, baselines, limits } = namesIn(parsed.ast);
-  const named = [...measurements].toSorted();
-  return { text, measurements: named, windows: [...windows.values()], baselines: [...baselines].toSorted(), limits, holds: (facts) => ask(parsed, named, facts) };
+  const { measurements, prompt, derived, windows, baselines, limits } = namesIn(parsed.ast);
+  return {
+    text,
+    measurements: [...measurements].toSorted(),
+    prompt: [...prompt].toSorted(),
+    derived: [...derived].toSorted(),
+    windows: [...windows.values()],
+    baselines: [...baselines].toSorted(),
+    limits,
+    holds: questionOf(parsed.ast),
+  };
 }
 
 function parse(text: string): ParseResult {
   try {
-    return environment.parse(text);
+    return parseCel(text);
   } catch (error) {
     throw problemOf(error, text);
   }
@@ -127,33 +82,51 @@ function problemOf(error: unknown, text: string): ConditionProblem {
   return new ConditionProblem(summary ?? message, range.start, range.end);
 }
 
-type Named = Readonly<{ measurements: Set<string>; windows: Map<string, Condition['windows'][number]>; baselines: Set<string>; limits: Map<string, number> }>;
+type Named = Readonly<{
+  measurements: Set<string>;
+  prompt: Set<string>;
+  derived: Set<string>;
+  windows: Map<string, Condition['windows'][number]>;
+  baselines: Set<string>;
+  limits: Map<string, number>;
+}>;
 
 /** What a condition names. Throws {@link ConditionProblem} for words that name nothing: they would never be equal to anything. */
 function namesIn(root: ASTNode): Named {
-  const named: Named = { measurements: new Set(), windows: new Map(), baselines: new Set(), limits: new Map() };
+  const named: Named = { measurements: new Set(), prompt: new Set(), derived: new Set(), windows: new Map(), baselines: new Set(), limits: new Map() };
   visit(root, (node) => {
-    if (node.op === 'id' && MEASUREMENTS.has(node.args)) named.measurements.add(node.args);
+    if (node.op === 'id' && MEASUREMENTS.has(node.args)) addMeasurement(node.args, named);
+    if (node.op === 'id' && DERIVED.has(node.args)) named.derived.add(node.args);
     if (node.op === 'call') noteCall(node.args, named);
-    if (node.op === '==' || node.op === '!=') checkActivity(node.args);
-    if (node.op === '<' || node.op === '<=' || node.op === '>' || node.op === '>=') noteLimit(node, node.args, named.limits);
+    if (node.op === '==' || node.op === '!=') checkWords(node.args);
+    if (node.op === 'in') checkListed(node.args);
+    if (isComparison(node)) noteLimit(node, node.args, named.limits);
   });
   return named;
 }
 
-function noteCall([name, [subject, lookBack]]: readonly [string, readonly ASTNode[]], { measurements, windows, baselines }: Named): void {
+function addMeasurement(name: string, { measurements, prompt }: Named): void {
+  measurements.add(name);
+  prompt.add(name);
+}
+
+type Comparison = Extract<ASTNode, { op: '<' | '<=' | '>' | '>=' | '==' | '!=' }>;
+const isComparison = (node: ASTNode): node is Comparison => ['<', '<=', '>', '>=', '==', '!='].includes(node.op);
+
+function noteCall([name, [subject, lookBack]]: readonly [string, readonly ASTNode[]], named: Named): void {
   const windowed = WINDOWED.includes(name as Windowed);
   if (!windowed && !PLAIN.some((each) => each === name)) return;
   const measurement = textOf(subject, `${name} takes the name of a measurement in quotes`);
   if (!MEASUREMENTS.has(measurement)) throw problemAt(subject, `unknown measurement "${measurement}"`);
-  measurements.add(measurement);
-  if (name === 'usual' || name === 'deviation') baselines.add(measurement);
+  if (name === 'slope') named.measurements.add(measurement);
+  else addMeasurement(measurement, named);
+  if (name === 'usual' || name === 'deviation') named.baselines.add(measurement);
   if (!windowed) return;
   const text = textOf(lookBack, `${name} takes a duration such as "5min" as its second argument`);
   const window = durationOf(text);
   if (window === undefined) throw problemAt(lookBack, `"${text}" is no duration such as "30s", "5min", "2h"`);
   if (window < SHORTEST_WINDOW || window > LONGEST_WINDOW) throw problemAt(lookBack, `"${text}" is too short or too long to look back on: 30 s to 31 d`);
-  windows.set(`${measurement} ${window}`, { measurement, window });
+  named.windows.set(`${measurement} ${window}`, { measurement, window });
 }
 
 function durationOf(text: string): Millis | undefined {
@@ -170,24 +143,38 @@ function textOf(node: ASTNode | undefined, expectation: string): string {
   return node.args;
 }
 
-function checkActivity([left, right]: readonly [ASTNode, ASTNode]): void {
-  for (const [name, value] of [[left, right], [right, left]] as const) {
-    if (name.op !== 'id' || name.args !== 'activity' || value.op !== 'value') continue;
-    if (!ACTIVITIES.some((each) => each === value.args)) throw problemAt(value, `an activity is one of ${ACTIVITIES.join(', ')}`);
-  }
+function checkWords([left, right]: readonly [ASTNode, ASTNode]): void {
+  for (const [name, value] of [[left, right], [right, left]] as const) checkWord(name, value);
+}
+
+function checkListed([name, list]: readonly [ASTNode, ASTNode]): void {
+  if (list.op === 'list') for (const value of nodesIn(list.args)) checkWord(name, value);
+}
+
+function checkWord(name: ASTNode, value: ASTNode): void {
+  const word = literalOf(value);
+  if (name.op !== 'id' || typeof word !== 'string') return;
+  const words: readonly string[] | undefined = name.args === 'activity' ? ACTIVITIES : DERIVED.get(name.args)?.words;
+  if (words?.includes(word) !== false) return;
+  throw problemAt(value, `${name.args === 'activity' ? 'an activity' : name.args} is one of ${words.join(', ')}`);
 }
 
 /** A limit no sensor can report would never be crossed, or always be: a fever in degrees Fahrenheit, a saturation as a fraction. */
 function noteLimit(comparison: ASTNode, [left, right]: readonly [ASTNode, ASTNode], limits: Map<string, number>): void {
-  for (const [name, limit] of [[left, right], [right, left]] as const) {
+  for (const [name, literal] of [[left, right], [right, left]] as const) {
     if (name.op !== 'id') continue;
-    const measurement = MEASUREMENTS.get(name.args);
-    const value = limit.op === 'value' && (typeof limit.args === 'number' || typeof limit.args === 'bigint') ? Number(limit.args) : undefined;
-    if (measurement === undefined || value === undefined) continue;
-    const [lowest, highest] = measurement.plausible;
-    if (value < lowest || value > highest) throw problemAt(comparison, `${name.args} is from ${lowest} to ${highest} ${measurement.unit}: this is the same whatever is measured`);
-    if (!limits.has(name.args)) limits.set(name.args, value);
+    const limit = literalOf(literal);
+    const { unit, range } = boundsOf(name.args) ?? {};
+    if (range === undefined || typeof limit !== 'number') continue;
+    const [lowest, highest] = range;
+    if (limit < lowest || limit > highest) throw problemAt(comparison, `${name.args} is from ${lowest} to ${highest} ${unit ?? ''}: this is the same whatever is measured`);
+    if (!limits.has(name.args)) limits.set(name.args, limit);
   }
+}
+
+function boundsOf(name: string): Readonly<{ unit: string; range?: readonly [number, number] }> | undefined {
+  const measurement = MEASUREMENTS.get(name);
+  return measurement === undefined ? DERIVED.get(name) : { unit: measurement.unit, range: measurement.plausible };
 }
 
 const problemAt = (node: ASTNode | undefined, message: string): ConditionProblem => new ConditionProblem(message, node?.start ?? 0, node?.end ?? 0);
@@ -195,29 +182,4 @@ const problemAt = (node: ASTNode | undefined, message: string): ConditionProblem
 function visit(node: ASTNode, see: (node: ASTNode) => void): void {
   see(node);
   for (const child of nodesIn(node.args)) visit(child, see);
-}
-
-function nodesIn(args: unknown): readonly ASTNode[] {
-  if (Array.isArray(args)) return (args as unknown[]).flatMap(nodesIn);
-  return typeof args === 'object' && args !== null && 'op' in args ? [args as ASTNode] : [];
-}
-
-function ask(parsed: ParseResult, measurements: readonly string[], facts: Facts): boolean | undefined {
-  const variables: Record<string, number | string> = { activity: facts.activity };
-  for (const measurement of measurements) {
-    const value = facts.value(measurement);
-    if (value !== undefined) variables[measurement] = value;
-  }
-  if (facts.room !== undefined) variables['room'] = facts.room;
-  if (facts.hour !== undefined) variables['hour'] = facts.hour;
-  asked = facts;
-  try {
-    return parsed(variables) as boolean;
-  } catch (error) {
-    // A value that is not there is an unknown variable to CEL; the check made sure that every name is one of ours.
-    if (error === NOT_KNOWN || (error as { code?: string }).code === 'unknown_variable') return undefined;
-    throw error;
-  } finally {
-    asked = undefined;
-  }
 }

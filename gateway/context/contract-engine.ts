@@ -1,9 +1,11 @@
 import type { Millis } from '../quantity.ts';
-import { compileCondition, type Condition, type Facts } from './condition.ts';
+import { compileCondition, type Condition } from './condition.ts';
 import type { Contract, ContractRule } from './contract.ts';
 import { AT_REST, dwell, dwellDue, type DwellState, type Verdict } from './dwell.ts';
+import type { Facts } from './facts.ts';
 import type { Phase } from './finding.ts';
 import { needsOf, type Needs } from './subject-state.ts';
+import { DERIVED } from './vocabulary.ts';
 
 /** A contract in force. `hash`: SHA-256 of it, hexadecimal. */
 export type ActiveContract = Readonly<{ contract: Contract; hash: string }>;
@@ -19,12 +21,16 @@ export type CompiledRule = Readonly<{
   unless: Condition | undefined;
   /** That it names anywhere, in alphabetical order. */
   measurements: readonly string[];
+  /** Those of them whose values change it at once. */
+  prompt: readonly string[];
+  /** Names of vocabulary.ts, as well. */
+  derived: readonly string[];
 }>;
 
 /** Rules that are ready to be asked, and what has to be remembered for them. */
 export type RuleSet = Readonly<{
   rules: readonly CompiledRule[];
-  /** Those that name a measurement: they are asked when a value of it comes. */
+  /** Those that name a measurement, or something that changes with it: they are asked when a value of it comes. */
   naming: ReadonlyMap<string, readonly CompiledRule[]>;
   byKey: ReadonlyMap<string, CompiledRule>;
   needs: Needs;
@@ -46,10 +52,11 @@ export type RuleChange = Readonly<{
 /** Throws ConditionProblem for a contract that was not checked before (contract.ts). */
 export function compileContracts(active: readonly ActiveContract[]): RuleSet {
   const rules = active.flatMap(({ contract, hash }) => contract.rules.map((rule) => compileRule(`${contract.pack}/${rule.id}`, rule, hash)));
-  const measurements = new Set(rules.flatMap((each) => each.measurements));
+  const asking = rules.map((each) => [each, new Set([...each.prompt, ...each.derived.flatMap((name) => DERIVED.get(name)?.changesWith ?? [])])] as const);
+  const measurements = new Set(asking.flatMap(([, on]) => [...on]));
   return {
     rules,
-    naming: new Map([...measurements].map((name) => [name, rules.filter((each) => each.measurements.includes(name))])),
+    naming: new Map([...measurements].map((name) => [name, asking.filter(([, on]) => on.has(name)).map(([each]) => each)])),
     byKey: new Map(rules.map((each) => [each.key, each])),
     needs: needsOf(rules.flatMap(({ when, clear, unless }) => [when, clear, unless].filter((each) => each !== undefined))),
   };
@@ -58,8 +65,9 @@ export function compileContracts(active: readonly ActiveContract[]): RuleSet {
 function compileRule(key: string, rule: ContractRule, contract: string): CompiledRule {
   const compiled = (text: string | undefined): Condition | undefined => (text === undefined ? undefined : compileCondition(text));
   const [when, clear, unless] = [compileCondition(rule.when), compiled(rule.clear), compiled(rule.unless)];
-  const measurements = [...new Set([when, clear, unless].flatMap((each) => each?.measurements ?? []))].toSorted();
-  return { key, rule, contract, when, clear, unless, measurements };
+  const named = (names: (condition: Condition) => readonly string[]): readonly string[] =>
+    [...new Set([when, clear, unless].flatMap((each) => (each === undefined ? [] : names(each))))].toSorted();
+  return { key, rule, contract, when, clear, unless, measurements: named((each) => each.measurements), prompt: named((each) => each.prompt), derived: named((each) => each.derived) };
 }
 
 /**
@@ -72,7 +80,7 @@ export function askRules(rules: readonly CompiledRule[], states: RuleStates, fac
   for (const compiled of rules) {
     const { key, rule } = compiled;
     const before = states[key] ?? AT_REST;
-    const { state, phase } = dwell(before, verdictOf(compiled, facts), now, rule, frame);
+    const { state, phase } = dwell(before, verdictOf(compiled, rule.fresh === undefined ? facts : facts.within(rule.fresh)), now, rule, frame);
     if (state !== before) after = withState(after, key, state);
     if (phase !== undefined) changes.push({ compiled, phase, held: (now - (before.since ?? now)) as Millis, from: before.from ?? frame });
   }

@@ -2,6 +2,7 @@ import { MEASUREMENTS } from '../decode/measurements.ts';
 import type { Millis } from '../quantity.ts';
 import { compileCondition, ConditionProblem } from './condition.ts';
 import type { Kind, Priority } from './finding.ts';
+import { DERIVED } from './vocabulary.ts';
 
 /** One rule of a pack, checked. Conditions are texts (condition.ts). */
 export type ContractRule = Readonly<{
@@ -15,6 +16,8 @@ export type ContractRule = Readonly<{
   clearFor: Millis;
   /** At least this long from one raise to the next. */
   atMostEvery: Millis;
+  /** Measured values older than this do not count for it. Default: as long as their measurement usually stands (subject-state.ts). */
+  fresh?: Millis | undefined;
   priority: Priority;
   kind: Kind;
   /** For people, with places for what decided: `SpO2 {spo2} % < 92 % for {for}, {activity}, {room}`. */
@@ -36,7 +39,7 @@ export function mistakesIn(rule: Pick<ContractRule, 'when' | 'clear' | 'unless' 
     const message = text === undefined ? undefined : problemWith(text);
     return message === undefined ? [] : [{ field, message }];
   });
-  const places = unknownPlaces(rule.message).map((place): RuleMistake => ({ field: 'message', message: `{${place}} is no measurement and none of ${OTHER_PLACES.map((each) => `{${each}}`).join(', ')}` }));
+  const places = unknownPlaces(rule.message).map((place): RuleMistake => ({ field: 'message', message: `{${place}} is no measurement, no name of the vocabulary and none of ${OTHER_PLACES.map((each) => `{${each}}`).join(', ')}` }));
   return [...conditions, ...places];
 }
 
@@ -56,7 +59,7 @@ const OTHER_PLACES: readonly string[] = ['for', 'activity', 'room'];
 const PLACE = /\{([^{}]*)\}/g;
 
 const unknownPlaces = (message: string): readonly string[] =>
-  [...message.matchAll(PLACE)].map(([, place = '']) => place).filter((place) => !MEASUREMENTS.has(place) && !OTHER_PLACES.includes(place));
+  [...message.matchAll(PLACE)].map(([, place = '']) => place).filter((place) => !MEASUREMENTS.has(place) && !DERIVED.has(place) && !OTHER_PLACES.includes(place));
 
 /** A rule's message with its places filled in; "?" where nothing is known. */
 export function wordingOf({ message }: Pick<ContractRule, 'message'>, fill: (place: string) => string | undefined): string {

@@ -109,12 +109,13 @@ export type News2 =
 
 /** The score of what was observed. Pure; a parameter that is absent, stale or not a finite number never scores 0, it is missing. */
 export function news2(observed: Observations, { staleAfter, scale = 1 }: News2Options): News2 {
-  const missing = PARAMETERS.flatMap((parameter) => {
+  const missing: Missing[] = [];
+  const valid: { -readonly [Each in Parameter]?: Observations[Each] } = {};
+  for (const parameter of PARAMETERS) {
     const why = faultOf(observed[parameter], staleAfter[parameter]);
-    return why === undefined ? [] : [{ parameter, why }];
-  });
-  const lost = new Set(missing.map(({ parameter }) => parameter));
-  const valid = Object.fromEntries(PARAMETERS.filter((parameter) => !lost.has(parameter)).map((parameter) => [parameter, observed[parameter]]));
+    if (why === undefined) Object.assign(valid, { [parameter]: observed[parameter] });
+    else missing.push({ parameter, why });
+  }
   const scores = scoresOf(valid, scale);
   const red = PARAMETERS.filter((parameter) => scores[parameter] === 3);
   const total = PARAMETERS.reduce((sum, parameter) => sum + (scores[parameter] ?? 0), 0);

@@ -33,6 +33,8 @@ function readRule(rule: Fields, pack: string): ContractRule {
   const { id, when, clear, unless, message, source } = rule;
   const [priority, kind] = [PRIORITIES.find((each) => each === rule['priority']), KINDS.find((each) => each === rule['kind'])];
   const [held, clearFor, atMostEvery] = [durationOf(rule['for']), durationOf(rule['clearFor']), durationOf(rule['atMostEvery'])];
+  const fresh = rule['fresh'] === undefined ? undefined : durationOf(rule['fresh']);
+  if (fresh === undefined && rule['fresh'] !== undefined) throw wrong(`a rule of ${pack} is none of this version`);
   const complete = isText(id) && isText(when) && isTextOrAbsent(clear) && isTextOrAbsent(unless) && isText(message) && isText(source);
   if (!complete || priority === undefined || kind === undefined || held === undefined || clearFor === undefined || atMostEvery === undefined) {
     throw wrong(`a rule of ${pack} is none of this version`);
@@ -40,7 +42,7 @@ function readRule(rule: Fields, pack: string): ContractRule {
   const texts = { when, ...(clear === undefined ? {} : { clear }), ...(unless === undefined ? {} : { unless }) };
   const [mistake] = mistakesIn({ ...texts, message });
   if (mistake !== undefined) throw wrong(`${pack}/${id}, ${mistake.field}: ${mistake.message}`);
-  return { id: canonical(id), ...texts, for: held, clearFor, atMostEvery, priority, kind, message: canonical(message), source: canonical(source) };
+  return { id: canonical(id), ...texts, for: held, clearFor, atMostEvery, ...(fresh === undefined ? {} : { fresh }), priority, kind, message: canonical(message), source: canonical(source) };
 }
 
 const wrong = (what: string): DecodeError => new DecodeError('wrong_shape', `the contracts cannot be applied: ${what}`);

@@ -1,6 +1,7 @@
 /** The middle of the sorted values, or the mean of the two in the middle. Undefined of none. */
 export function median(values: readonly number[]): number | undefined {
-  const sorted = [...values].sort((a, b) => a - b);
+  // Typed arrays sort numbers without a comparison of ours: this runs for every value that some rules look at.
+  const sorted = Float64Array.from(values).sort();
   const [lower, upper] = [sorted[Math.ceil(sorted.length / 2) - 1], sorted[Math.floor(sorted.length / 2)]];
   return lower === undefined || upper === undefined ? undefined : (lower + upper) / 2;
 }

@@ -1,18 +1,21 @@
 import { Minutes, type Millis } from '../quantity.ts';
-import type { Reading, Sequence } from '../reading.ts';
-import { followActivity, unknownActivity, type ActivityState } from './activity.ts';
+import type { Sequence } from '../reading.ts';
+import { followActivity, unknownActivity, type Activity, type ActivityState } from './activity.ts';
 import { baselineAt, deviation, followBaseline, EMPTY_BASELINE, type BaselineState } from './baseline.ts';
-import type { Condition, Facts } from './condition.ts';
+import type { Condition } from './condition.ts';
+import type { Facts } from './facts.ts';
 import type { LocalHour } from './local-hour.ts';
 import { followLocation, locationAt, EMPTY_LOCATION, type LocationState } from './location.ts';
 import { lookBack, lookBackTrend, lookOn, NOTHING_YET, type LookBackState } from './look-back.ts';
+import { DERIVED, type Part } from './vocabulary.ts';
 
 /** What has to be remembered for a pack of conditions, and no more. */
-export type Needs = Readonly<{ windows: Condition['windows']; baselines: readonly string[] }>;
+export type Needs = Readonly<{ windows: Condition['windows']; baselines: readonly string[]; parts: readonly Part[] }>;
 
 export function needsOf(conditions: readonly Condition[]): Needs {
   const windows = new Map(conditions.flatMap((each) => each.windows).map((each) => [windowName(each.measurement, each.window), each]));
-  return { windows: [...windows.values()], baselines: [...new Set(conditions.flatMap((each) => each.baselines))].toSorted() };
+  const parts = new Set(conditions.flatMap((each) => each.derived).flatMap((name) => DERIVED.get(name)?.part ?? []));
+  return { windows: [...windows.values()], baselines: [...new Set(conditions.flatMap((each) => each.baselines))].toSorted(), parts: [...parts].toSorted() };
 }
 
 const windowName = (measurement: string, window: Millis): string => `${measurement} ${window}`;
@@ -36,7 +39,7 @@ const FRESH_FOR = Minutes(5);
 /** What somebody measures now and then, or what only tells of changes, stands longer. Choices of this project. */
 const FRESH_LONGER: ReadonlyMap<string, Millis> = new Map([
   ['body_temperature', Minutes(60)], ['systolic_pressure', Minutes(60)], ['diastolic_pressure', Minutes(60)], ['mean_pressure', Minutes(60)], ['respiratory_rate', Minutes(15)],
-  ['body_weight', Minutes(24 * 60)], ['glucose', Minutes(60)], ['battery', Minutes(24 * 60)], ['room_temperature', Minutes(60)], ['humidity', Minutes(60)], ['co2', Minutes(60)],
+  ['consciousness', Minutes(6 * 60)], ['oxygen_flow', Minutes(12 * 60)], ['fall', Minutes(60)], ['body_weight', Minutes(24 * 60)], ['glucose', Minutes(60)], ['battery', Minutes(24 * 60)], ['room_temperature', Minutes(60)], ['humidity', Minutes(60)], ['co2', Minutes(60)],
   ['motion', Minutes(60)], ['door', Minutes(24 * 60)], ['usage', Minutes(24 * 60)], ['water_leak', Minutes(24 * 60)], ['smoke', Minutes(24 * 60)],
 ]);
 
@@ -46,12 +49,17 @@ export type When = Readonly<{ at: Millis; local?: LocalHour | undefined }>;
 /** How many steps or degrees a person must differ by before it is called a difference (baseline.ts), as a part of what is usual. */
 const LEAST_SPREAD = 0.02;
 
-/**
- * The state with one more value. Readings that bear a doubt MUST NOT come here. `room`: whose sensor it was, when the reading is
- * about a room and the person may be in it.
- */
-export function takeValue(state: SubjectState, { measurement, value, frame }: Pick<Reading, 'measurement' | 'value'> & Readonly<{ frame: Sequence }>, when: When, needs: Needs, room?: string): SubjectState {
-  if (typeof value !== 'number') return state;
+/** Of whose sensor a value is, when it is about a room the person may be in. */
+export type Place = Readonly<{
+  room: string;
+  /** Whether its door leads out of the home. */
+  outer: boolean;
+  /** Whether this sensor said something else before. One that repeats itself says nothing new. */
+  changed: boolean;
+}>;
+
+/** The state with one more value. Readings that bear a doubt MUST NOT come here. */
+export function takeValue(state: SubjectState, { measurement, value, frame }: Readonly<{ measurement: string; value: number; frame: Sequence }>, when: When, needs: Needs, place?: Place): SubjectState {
   const { at, local } = when;
   const before = state.latest[measurement];
   const isNewest = before === undefined || at >= before.at;
@@ -62,8 +70,14 @@ export function takeValue(state: SubjectState, { measurement, value, frame }: Pi
       ? { ...state.baselines, [measurement]: followBaseline(state.baselines[measurement] ?? EMPTY_BASELINE, local, value) }
       : state.baselines,
     ...activityAfter(state.activity, measurement, value, when),
-    location: room === undefined || !isNewest ? state.location : locationAfter(state.location, measurement, value, at, room),
+    location: place === undefined || !isNewest ? state.location : locationAfter(state.location, measurement, value, at, place),
   };
+}
+
+/** The state without what is known of some measurements now. What was kept of their past stays. */
+export function withoutValues(state: SubjectState, measurements: readonly string[]): SubjectState {
+  if (!measurements.some((each) => each in state.latest)) return state;
+  return { ...state, latest: Object.fromEntries(Object.entries(state.latest).filter(([name]) => !measurements.includes(name))) };
 }
 
 function windowsAfter(windows: SubjectState['windows'], needs: Needs, measurement: string, value: number, at: Millis): SubjectState['windows'] {
@@ -85,42 +99,109 @@ function activityAfter(activity: ActivityState | undefined, measurement: string,
   return activity === undefined ? {} : { activity: followActivity(activity, { at, ...hour, kind: 'time' }) };
 }
 
-function locationAfter(location: LocationState, measurement: string, value: number, at: Millis, room: string): LocationState {
+function locationAfter(location: LocationState, measurement: string, value: number, at: Millis, { room, outer, changed }: Place): LocationState {
   if (measurement === 'motion') return followLocation(location, { at, kind: 'motion', room, on: value > 0 });
   if (measurement === 'usage') return followLocation(location, { at, kind: 'bed', room, occupied: value > 0 });
-  return measurement === 'door' ? followLocation(location, { at, kind: 'inner_door', room }) : location;
+  if (measurement !== 'door' || !changed) return location;
+  return followLocation(location, outer ? { at, kind: 'outer_door' } : { at, kind: 'inner_door', room });
 }
 
-/** What is known `now`, for conditions. `freshFor`: how long a value is worth something; default by measurement. */
-export function factsOf(state: SubjectState, { at: now, local }: When, freshFor = freshness): Facts {
-  const latest = (measurement: string): number | undefined => {
-    const found = state.latest[measurement];
-    return found === undefined || now - found.at > freshFor(measurement) ? undefined : found.value;
-  };
-  const looked = (measurement: string, window: Millis): ReturnType<typeof lookBack> => lookBack(state.windows[windowName(measurement, window)] ?? NOTHING_YET, now, window);
-  const baseline = (measurement: string): ReturnType<typeof baselineAt> =>
-    local === undefined ? undefined : baselineAt(state.baselines[measurement] ?? EMPTY_BASELINE, local);
-  const place = locationAt(state.location, now);
-  const activity = state.activity === undefined ? undefined : followActivity(state.activity, { at: now, ...(local === undefined ? {} : { hour: local.hour }), kind: 'time' });
-  return {
-    value: latest,
-    activity: activity?.activity ?? 'unknown',
-    room: place.kind === 'room' ? place.room : undefined,
-    hour: local === undefined ? undefined : local.hour + local.past / 60,
-    mean: (measurement, window) => looked(measurement, window)?.mean,
-    lowest: (measurement, window) => looked(measurement, window)?.lowest,
-    highest: (measurement, window) => looked(measurement, window)?.highest,
-    slope: (measurement, window) => lookBackTrend(state.windows[windowName(measurement, window)] ?? NOTHING_YET, now, window)?.perHour,
-    usual: (measurement) => baseline(measurement)?.median,
-    deviation: (measurement) => {
-      const [known, value] = [baseline(measurement), latest(measurement)];
-      return known === undefined || value === undefined ? undefined : deviation(known, value, Math.max(Math.abs(known.median) * LEAST_SPREAD, Number.MIN_VALUE));
-    },
-    minutesSince: (measurement) => {
-      const found = state.latest[measurement];
-      return found === undefined ? undefined : (now - found.at) / Minutes(1);
-    },
-  };
+/** Answers what names of vocabulary.ts stand for (clinical.ts). */
+export type Derived = Readonly<{ valueOf: (name: string, facts: Facts) => number | boolean | string | undefined }>;
+
+/**
+ * What is known `now`, for conditions; everything is worked out when somebody asks. `derived`: the names of vocabulary.ts.
+ * `youngerThan`: what is older does not count, however long its measurement usually stands.
+ */
+export function factsOf(state: SubjectState, when: When, derived?: Derived, youngerThan?: Millis): Facts {
+  return new SubjectFacts(state, when, derived, youngerThan);
+}
+
+/** A class, because one is made for every value that comes: a dozen closures each time would be most of the work. */
+class SubjectFacts implements Facts {
+  readonly #state: SubjectState;
+  readonly #when: When;
+  readonly #derived: Derived | undefined;
+  readonly #youngerThan: Millis | undefined;
+
+  constructor(state: SubjectState, when: When, derived: Derived | undefined, youngerThan: Millis | undefined) {
+    this.#state = state;
+    this.#when = when;
+    this.#derived = derived;
+    this.#youngerThan = youngerThan;
+  }
+
+  get activity(): Activity {
+    const { at, local } = this.#when;
+    const { activity } = this.#state;
+    return activity === undefined ? 'unknown' : followActivity(activity, { at, ...(local === undefined ? {} : { hour: local.hour }), kind: 'time' }).activity;
+  }
+
+  get room(): string | undefined {
+    const place = locationAt(this.#state.location, this.#when.at);
+    return place.kind === 'room' ? place.room : undefined;
+  }
+
+  get hour(): number | undefined {
+    const { local } = this.#when;
+    return local === undefined ? undefined : local.hour + local.past / 60;
+  }
+
+  value(measurement: string): number | undefined {
+    const found = this.#state.latest[measurement];
+    return found === undefined || this.#when.at - found.at > (this.#youngerThan ?? freshness(measurement)) ? undefined : found.value;
+  }
+
+  derived(name: string): number | boolean | string | undefined {
+    return this.#derived?.valueOf(name, this);
+  }
+
+  mean(measurement: string, window: Millis): number | undefined {
+    return this.#looked(measurement, window)?.mean;
+  }
+
+  lowest(measurement: string, window: Millis): number | undefined {
+    return this.#looked(measurement, window)?.lowest;
+  }
+
+  highest(measurement: string, window: Millis): number | undefined {
+    return this.#looked(measurement, window)?.highest;
+  }
+
+  slope(measurement: string, window: Millis): number | undefined {
+    return lookBackTrend(this.#window(measurement, window), this.#when.at, window)?.perHour;
+  }
+
+  usual(measurement: string): number | undefined {
+    return this.#baseline(measurement)?.median;
+  }
+
+  deviation(measurement: string): number | undefined {
+    const [known, value] = [this.#baseline(measurement), this.value(measurement)];
+    return known === undefined || value === undefined ? undefined : deviation(known, value, Math.max(Math.abs(known.median) * LEAST_SPREAD, Number.MIN_VALUE));
+  }
+
+  minutesSince(measurement: string): number | undefined {
+    const found = this.#state.latest[measurement];
+    return found === undefined ? undefined : (this.#when.at - found.at) / Minutes(1);
+  }
+
+  within(age: Millis): Facts {
+    return new SubjectFacts(this.#state, this.#when, this.#derived, age);
+  }
+
+  #window(measurement: string, window: Millis): LookBackState {
+    return this.#state.windows[windowName(measurement, window)] ?? NOTHING_YET;
+  }
+
+  #looked(measurement: string, window: Millis): ReturnType<typeof lookBack> {
+    return lookBack(this.#window(measurement, window), this.#when.at, window);
+  }
+
+  #baseline(measurement: string): ReturnType<typeof baselineAt> {
+    const { local } = this.#when;
+    return local === undefined ? undefined : baselineAt(this.#state.baselines[measurement] ?? EMPTY_BASELINE, local);
+  }
 }
 
 const freshness = (measurement: string): Millis => FRESH_LONGER.get(measurement) ?? FRESH_FOR;

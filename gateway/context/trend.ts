@@ -47,8 +47,13 @@ export function trendAt(state: TrendState, now: Millis, options: TrendOptions = 
   const first = Math.floor(now / bucket) - window;
   const points = state.buckets.filter(({ index }) => index > first).map(({ index, sum, count }) => ({ index, mean: sum / count }));
   if (points.length < least) return undefined;
-  const slopes = points.flatMap((later, place) =>
-    points.slice(0, place).map((earlier) => (later.mean - earlier.mean) / (later.index - earlier.index)));
+  const slopes: number[] = [];
+  points.forEach((later, place) => {
+    for (let i = 0; i < place; i++) {
+      const earlier = points[i] as (typeof points)[number];
+      slopes.push((later.mean - earlier.mean) / (later.index - earlier.index));
+    }
+  });
   const slope = median(slopes);
   return slope === undefined ? undefined : { perHour: (slope * Minutes(60)) / bucket, points: points.length };
 }

@@ -18,8 +18,8 @@ export type OperatorAction =
   /** The device proves itself by nothing any more, and is nobody's. */
   | Readonly<{ type: 'revoke'; device: DeviceId }>
   | Readonly<{ type: 'profiles'; profiles: readonly unknown[] }>
-  /** These contracts (context/contract.ts) and no others are in force from now on. */
-  | Readonly<{ type: 'contracts'; packs: readonly unknown[]; by: readonly Actor[] }>
+  /** These contracts (context/contract.ts) and no others are in force from now on; signatures as derive/contract-signature.ts has them. */
+  | Readonly<{ type: 'contracts'; packs: readonly unknown[]; by: readonly Actor[]; signatures?: readonly unknown[] }>
   /** What is known of the homes of patients, of all of them (derive/orders.ts). */
   | Readonly<{ type: 'patients'; patients: readonly unknown[] }>
   /** SpO2 scale of NEWS2: 2 only by a clinician. */
@@ -68,7 +68,7 @@ export function decodeOperatorAction(payload: Uint8Array): OperatorAction {
     case 'profiles':
       return { type: 'profiles', profiles: listIn(action, 'profiles') };
     case 'contracts':
-      return { type: 'contracts', packs: listIn(action, 'packs'), by: listIn(action, 'by').map(actorOf) };
+      return { type: 'contracts', packs: listIn(action, 'packs'), by: listIn(action, 'by').map(actorOf), ...(action['signatures'] === undefined ? {} : { signatures: listIn(action, 'signatures') }) };
     case 'patients':
       return { type: 'patients', patients: listIn(action, 'patients') };
     case 'prescribe':

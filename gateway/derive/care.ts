@@ -14,6 +14,7 @@ import { DecodeError } from '../errors.ts';
 import { Millis, type UnixMillis } from '../quantity.ts';
 import type { AcceptedFrame, DeviceId, Reading, Subject } from '../reading.ts';
 import { AlarmBook, type TimedStep } from './alarm-book.ts';
+import { isSignatureOf, readContractSignature } from './contract-signature.ts';
 import type { Drafts } from './drafts.ts';
 import type { Attributed } from './meaning.ts';
 import { hashOfContract, type ActivatedContract, type Orders } from './orders.ts';
@@ -111,7 +112,7 @@ export class Care {
   carryOut(action: CareAction, accepted: AcceptedFrame, occasion: Occasion): readonly Attributed[] {
     switch (action.type) {
       case 'contracts':
-        this.#activate(readContracts(action.packs), action.by, occasion);
+        this.#activate(readContracts(action.packs), action.by, signersIn(action.signatures ?? []), occasion);
         return [];
       case 'patients': {
         const patients = readPatients(action.patients);
@@ -145,22 +146,24 @@ export class Care {
     }
   }
 
-  #activate(contracts: readonly Contract[], by: ActivatedContract['by'], occasion: Occasion): void {
+  #activate(contracts: readonly Contract[], by: ActivatedContract['by'], signers: ReadonlyMap<string, readonly string[]>, occasion: Occasion): void {
     const before = new Map(this.#orders.contracts.map((each) => [each.hash, each]));
     const after = contracts.map((contract): ActivatedContract => {
       const hash = hashOfContract(contract);
-      return before.get(hash) ?? { contract, hash, by };
+      const signed = signers.get(hash) ?? [];
+      const known = before.get(hash);
+      return known !== undefined && signed.every((key) => known.signers.includes(key)) ? known : { contract, hash, by, signers: signed };
     });
     const { time } = occasion;
-    for (const { contract, hash } of after.filter((each) => !before.has(each.hash))) this.#draftContract('activate', contract, hash, by, time);
+    for (const each of after.filter((contract) => before.get(contract.hash) !== contract)) this.#draftContract('activate', each, by, time);
     const kept = new Set(after.map(({ hash }) => hash));
-    for (const { contract, hash } of this.#orders.contracts.filter((each) => !kept.has(each.hash))) this.#draftContract('withdraw', contract, hash, by, time);
+    for (const each of this.#orders.contracts.filter(({ hash }) => !kept.has(hash))) this.#draftContract('withdraw', { ...each, signers: [] }, by, time);
     this.#order({ ...this.#orders, contracts: after }, occasion);
     this.#hashes = hashesOf(this.#orders);
   }
 
-  #draftContract(action: 'activate' | 'withdraw', { pack, version, rules }: Contract, hash: string, by: ActivatedContract['by'], time: UnixMillis): void {
-    const fields = { action, contract: Buffer.from(hash, 'hex'), rules: rules.length };
+  #draftContract(action: 'activate' | 'withdraw', { contract: { pack, version, rules }, hash, signers }: ActivatedContract, by: ActivatedContract['by'], time: UnixMillis): void {
+    const fields = { action, contract: Buffer.from(hash, 'hex'), rules: rules.length, signers: signers.map((key) => Buffer.from(key, 'hex')) };
     this.#drafts.add({ lane: 'record', kind: 'contract', time, fields, payload: { pack, version, by: toCbor(by) } });
   }
 
@@ -210,6 +213,18 @@ export class Care {
   takeWatches(): ReadonlyMap<string, WatchState> {
     return this.#watches.takeChanges();
   }
+}
+
+/** The keys under each contract, by its hash. Throws {@link DecodeError} for a signature that is none. */
+function signersIn(values: readonly unknown[]): ReadonlyMap<string, readonly string[]> {
+  const signers = new Map<string, readonly string[]>();
+  for (const value of values) {
+    const signature = readContractSignature(value);
+    if (signature === undefined || !isSignatureOf(signature)) throw new DecodeError('wrong_shape', 'a signature under a contract is not good');
+    const { contract, key } = signature;
+    signers.set(contract, [...new Set([...(signers.get(contract) ?? []), key])].toSorted());
+  }
+  return signers;
 }
 
 const hashesOf = ({ contracts }: Orders): ReadonlyMap<string, Uint8Array> => new Map(contracts.map(({ contract, hash }) => [contract.pack, Buffer.from(hash, 'hex')]));

@@ -15,8 +15,8 @@ export type PatientRecord = Readonly<{
   packs?: readonly string[];
 }>;
 
-/** A contract in force, its SHA-256 (hexadecimal), and who put it in force. */
-export type ActivatedContract = Readonly<{ contract: Contract; hash: string; by: readonly Actor[] }>;
+/** A contract in force, its SHA-256 (hexadecimal), who put it in force, and the public keys (hexadecimal) of those who signed it. */
+export type ActivatedContract = Readonly<{ contract: Contract; hash: string; by: readonly Actor[]; signers: readonly string[] }>;
 
 /** A decision of a clinician about a patient. */
 export type Prescription = Readonly<{ spo2Scale: 1 | 2; by: Actor }>;

@@ -103,7 +103,7 @@ const step: Schema = {
   }),
 };
 
-const mistakes = list(object({ pack: whole('Which of the packs given, from 0'), line: orNull(whole('Line in its text, from 1', 1)), message: text('What is wrong, and what was expected') }));
+const mistakes = list(object({ pack: orNull(whole('Which of the packs given, from 0; null: all together')), line: orNull(whole('Line in its text, from 1', 1)), message: text('What is wrong, and what was expected') }));
 
 const error: Schema = {
   $id: 'Error',
@@ -141,7 +141,7 @@ const contract: Schema = {
   title: 'Contract',
   ...object({
     pack: text('Name of the rule pack'), version: whole('Its version'), description: orNull(text('Whom it is for')), rules: whole('How many rules it has'),
-    hash: text('SHA-256, as entries of the chain name it'), by: list(actor),
+    hash: text('SHA-256, as entries of the chain name it'), by: list(actor), signers: list(text('Public key of somebody who signed it')),
   }),
 };
 

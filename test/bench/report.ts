@@ -14,7 +14,7 @@ export function jsonLines(bench: string, { cases, tables = [], targets, faults =
   return [
     ...cases.map(({ name, figures, sync }) => ({ bench, case: name, ...Object.fromEntries(presentOf(figures)), ...(sync === undefined ? {} : { sync }), ...conditions })),
     ...targets.map((target) => ({ bench, case: target.case, target: target.figure, bound: target.bound, value: target.value, ...verdictOf(target) })),
-    ...tables.flatMap(([table, ...lines]) => lines.map((line) => ({ bench, table, line }))),
+    ...tables.flatMap(([heading, ...lines]) => lines.map((line) => ({ bench, table: heading, line }))),
     ...faults.map((fault) => ({ bench, fault })),
   ].map((line) => JSON.stringify(line));
 }

@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Bench, BenchOptions } from './bench.ts';
 import { conditionsIn } from './conditions.ts';
+import { context } from './context.ts';
 import { decode } from './decode.ts';
 import { ingest } from './ingest.ts';
 import { memory } from './memory.ts';
@@ -16,7 +17,7 @@ import { startup } from './startup.ts';
 import { verify } from './verify.ts';
 import { week } from './week.ts';
 
-const BENCHES: readonly Bench[] = [ingest, decode, seal, verify, startup, memory, serial, week];
+const BENCHES: readonly Bench[] = [ingest, decode, context, seal, verify, startup, memory, serial, week];
 
 const HELP = [
   'Usage: npm run bench [-- <bench>… options]      (without a name: all of them)',

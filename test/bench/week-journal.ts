@@ -5,9 +5,8 @@
 
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Told, Week } from '../../firmware-sim/week/week.ts';
-import type { RaisedAlarm } from '../../firmware-sim/week/score.ts';
-import type { Person } from '../../firmware-sim/week/cast.ts';
+import { score, type RaisedAlarm, type Score } from '../../firmware-sim/week/score.ts';
+import type { Told, Week, WeekOptions } from '../../firmware-sim/week/week.ts';
 import { loadPack } from '../../gateway/config/pack.ts';
 import { mistakesIn, type Contract } from '../../gateway/context/contract.ts';
 import { encodeOperatorAction, type OperatorAction } from '../../gateway/decode/operator.ts';
@@ -20,6 +19,7 @@ import { decode, type CborMap } from '../../gateway/ledger/cbor.ts';
 import { decodeEntry } from '../../gateway/ledger/entry.ts';
 import { Millis, Minutes, Seconds, UnixMillis } from '../../gateway/quantity.ts';
 import { Sequence, type DeviceId, type Frame, type Subject } from '../../gateway/reading.ts';
+import { ANSWERS, isForPeople, packsFor } from './week-answers.ts';
 
 /** The first local midnight, where clocks are two hours ahead of UTC. */
 export const EPOCH = UnixMillis(Date.UTC(2026, 5, 1) - 2 * 3_600_000);
@@ -40,21 +40,28 @@ const subjectOf = (name: string): Subject => ({ kind: name.startsWith('patient/'
 
 const PACKS = new URL('../../gateway/packs/', import.meta.url);
 
-/** The rule packs that come with the gateway. */
+/** The rule packs that come with the gateway and are for people. */
 export function readyPacks(): readonly Contract[] {
   const files = readdirSync(PACKS).filter((file) => file.endsWith('.yaml') && !file.endsWith('.test.yaml')).sort();
-  return files.map((file) => loadPack(fileURLToPath(new URL(file, PACKS)), { mistakesIn }));
+  return files.map((file) => loadPack(fileURLToPath(new URL(file, PACKS)), { mistakesIn })).filter(({ pack }) => isForPeople(pack));
 }
 
-/** Which packs somebody is given, of those that are there. */
-export type PacksFor = (person: Person, ready: readonly string[]) => readonly string[];
+/** Holds alarms against the script: see score.ts. */
+export function scoreOf(alarms: readonly RaisedAlarm[], { people, script }: Week, packs: readonly Contract[], { leadIn, days }: WeekOptions): Score {
+  const given = new Map(people.map((person) => [person.id, packsFor(person)]));
+  return score({
+    alarms, script, answers: ANSWERS, people: people.length, from: leadIn * 86_400, until: (leadIn + days) * 86_400,
+    rules: packs.flatMap(({ pack, rules }) => rules.map(({ id, kind }) => ({ rule: `${pack}/${id}`, kind }))),
+    isGiven: (rule, patient) => given.get(patient)?.includes(rule.slice(0, rule.indexOf('/'))) === true,
+  });
+}
 
 /** What somebody sets up before: packs, homes, prescriptions, devices. */
-function ordersFor({ week, packs, packsFor }: Pick<JournalOptions, 'week' | 'packs' | 'packsFor'>): readonly OperatorAction[] {
+function ordersFor({ week, packs }: Pick<JournalOptions, 'week' | 'packs'>): readonly OperatorAction[] {
   const people = new Map(week.people.map((person) => [person.id, person]));
   const patients = week.homes.map((home) => {
     const person = people.get(home.id);
-    return person === undefined ? home : { ...home, packs: packsFor(person, packs.map(({ pack }) => pack)) };
+    return person === undefined ? home : { ...home, packs: packsFor(person) };
   });
   return [
     { type: 'local', offset: OFFSET, quiet: false },
@@ -68,7 +75,6 @@ function ordersFor({ week, packs, packsFor }: Pick<JournalOptions, 'week' | 'pac
 export type JournalOptions = Readonly<{
   week: Week;
   packs: readonly Contract[];
-  packsFor: PacksFor;
   deriver: LocalDeriver;
   /** Every frame, as it is written to the journal. */
   onFrame: (bytes: Buffer) => void;
@@ -82,7 +88,7 @@ export async function keepJournal(options: JournalOptions): Promise<number> {
   const { week, deriver, onFrame, onCheckpoint, onProgress } = options;
   let frames = 0;
   let told = 0;
-  let now = -SET_UP_BEFORE;
+  let now = 0 - SET_UP_BEFORE;
   let windowSince: number | undefined;
   let dueAt = Infinity;
   const answers = new Answering();
@@ -163,7 +169,10 @@ export function raisedIn({ entries }: Pick<Checkpoint, 'entries'>): readonly Rai
   return entries.filter(({ lane }) => lane === 'alarm').flatMap(({ bytes, secret }): RaisedAlarm[] => {
     const { kind, time } = decodeEntry(bytes);
     const said = secret === undefined || kind !== 'event' ? undefined : (decode(secret.payload, { floats: true }) as CborMap);
-    const text = (name: string): string => String(said?.get(name) ?? '');
+    const text = (name: string): string => {
+      const value = said?.get(name);
+      return typeof value === 'string' ? value : '';
+    };
     if (text('why') !== 'raised' && text('why') !== 'raised_again') return [];
     return [{ at: (time - EPOCH) / 1000, subject: text('subject'), rule: text('rule'), kind: text('kind') as RaisedAlarm['kind'], priority: text('priority') }];
   });

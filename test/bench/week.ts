@@ -1,14 +1,12 @@
 import { execFile } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { eventLines, ruleLines, score, totalsOf, type RaisedAlarm, type Score } from '../../firmware-sim/week/score.ts';
+import { eventLines, ruleLines, totalsOf, type RaisedAlarm, type Score } from '../../firmware-sim/week/score.ts';
 import { simulateWeek, type WeekOptions } from '../../firmware-sim/week/week.ts';
-import type { Checkpoint, Totals } from '../../gateway/derive/derive-store.ts';
-import { NOTHING_DERIVED } from '../../gateway/derive/derive-store.ts';
+import { NOTHING_DERIVED, type Checkpoint, type Totals } from '../../gateway/derive/derive-store.ts';
 import { targetFor, type Bench, type BenchContext, type Case, type Findings } from './bench.ts';
-import { ANSWERS, packsFor } from './week-answers.ts';
 import { EntryDigest, framesIn, JournalWriter, replay } from './week-file.ts';
-import { EPOCH, keepJournal, raisedIn, readyPacks, weekDeriver } from './week-journal.ts';
+import { EPOCH, keepJournal, raisedIn, readyPacks, scoreOf, weekDeriver } from './week-journal.ts';
 
 /** Baselines know nobody before a week has passed. */
 const LEAD_IN = 9;
@@ -33,7 +31,7 @@ type Run = Readonly<{ file: string; frames: number; hash: string; score: Score; 
 
 /** Derives as a gateway would, frame by frame, while the journal is written to a file. */
 async function liveThrough(lived: WeekOptions, { folder, progress, signal }: BenchContext): Promise<Run> {
-  const { leadIn, days, people } = lived;
+  const { leadIn, days } = lived;
   const file = join(folder, 'journal');
   const writer = new JournalWriter(file);
   const digest = new EntryDigest();
@@ -50,12 +48,11 @@ async function liveThrough(lived: WeekOptions, { folder, progress, signal }: Ben
     await new Promise(setImmediate);
   };
   const started = performance.now();
-  const simulated = simulateWeek(lived);
-  const frames = await keepJournal({ week: simulated, packs: readyPacks(), packsFor, deriver: weekDeriver(), onFrame: (frame) => writer.add(frame), onCheckpoint, onProgress });
+  const [simulated, packs] = [simulateWeek(lived), readyPacks()];
+  const frames = await keepJournal({ week: simulated, packs, deriver: weekDeriver(), onFrame: (frame) => writer.add(frame), onCheckpoint, onProgress });
   const seconds = (performance.now() - started) / 1000;
   writer.close();
-  const result = score({ alarms, script: simulated.script, answers: ANSWERS, from: leadIn * 86_400, until: (leadIn + days) * 86_400, people });
-  return { file, frames, hash: digest.hex(), score: result, alarms: alarms.length, totals, entries: digest.entries, seconds };
+  return { file, frames, hash: digest.hex(), score: scoreOf(alarms, simulated, packs, lived), alarms: alarms.length, totals, entries: digest.entries, seconds };
 }
 
 type Again = Readonly<{ here: string; elsewhere: string; seconds: number }>;

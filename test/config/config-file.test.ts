@@ -95,6 +95,11 @@ describe('packs and patients', () => {
     expect([defaultGatewayConfig.packs, defaultGatewayConfig.patients]).toEqual([undefined, []]);
   });
 
+  it('are quiet by the time zone of the gateway unless theirs is another', () => {
+    const zone = (text: string): string | undefined => parseConfig(`gateway: { timeZone: Asia/Tokyo, alarms: { quiet: { hours: [{ from: "22:00", until: "06:00" }] ${text} } } }`, 'c.yaml').gateway?.alarms.quiet.timeZone;
+    expect([zone(''), zone(', timeZone: UTC')]).toEqual(['Asia/Tokyo', 'UTC']);
+  });
+
   it('are refused when one is named twice, or a room is there for nothing that is known', () => {
     expect(problems('gateway: { packs: [a, b, a] }')[0]).toContain("gateway.packs[2]: pack 'a' is used twice");
     expect(problems('gateway: { patients: [{ id: anna }, { id: anna }] }')[0]).toContain("gateway.patients[1].id: patient 'anna' is used twice");

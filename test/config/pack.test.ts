@@ -46,7 +46,7 @@ describe('a rule pack', () => {
     ['a limit in another unit', 'spo2 < 92', 'spo2 < 0.92', /pack\.yaml:6:11: rules\[0\]\.when: spo2 is from 30 to 100 %/],
     ['a condition that is no CEL', 'spo2 >= 94', 'spo2 => 94', /pack\.yaml:7:12: rules\[0\]\.clear: /],
     ['an activity nobody has', '"walk"', '"walking"', /pack\.yaml:6:11: rules\[0\]\.when: an activity is one of walk, rest, sleep, unknown, at ""walking""/],
-    ['a place in the message for nothing', '{room}', '{roof}', 'pack.yaml:12:14: rules[0].message: {roof} is no measurement and none of {for}, {activity}, {room}'],
+    ['a place in the message for nothing', '{room}', '{roof}', 'pack.yaml:12:14: rules[0].message: {roof} is no measurement, no name of the vocabulary and none of {for}, {activity}, {room}'],
     ['a mistyped key', 'clearFor', 'cleerFor', "pack.yaml:10:5: unknown key 'cleerFor' at line 10; did you mean 'clearFor'?"],
     ['a duration without unit', 'for: 40s', 'for: 40', /pack\.yaml:9:10: rules\[0\]\.for: expected a duration/],
     ['no source', '    source: "NEWS2 (RCP 2017), SpO2 scale 1"\n', '', /rules\[0\]\.source: missing/],

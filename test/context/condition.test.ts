@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compileCondition, ConditionProblem, type Facts } from '../../gateway/context/condition.ts';
+import { compileCondition, ConditionProblem } from '../../gateway/context/condition.ts';
+import type { Facts } from '../../gateway/context/facts.ts';
 
 const NOTHING: Facts = {
   value: () => undefined, activity: 'unknown', room: undefined, hour: undefined, mean: () => undefined, lowest: () => undefined, highest: () => undefined,
-  slope: () => undefined, usual: () => undefined, deviation: () => undefined, minutesSince: () => undefined,
+  slope: () => undefined, usual: () => undefined, deviation: () => undefined, minutesSince: () => undefined, derived: () => undefined, within: () => NOTHING,
 };
 const facts = (values: Readonly<Record<string, number>>, more: Partial<Facts> = {}): Facts => ({ ...NOTHING, value: (name) => values[name], ...more });
 const holds = (text: string, about: Facts): boolean | undefined => compileCondition(text).holds(about);

@@ -14,7 +14,7 @@ type Told = readonly [minute: number, measurement: string, value: number, room?:
 function after(told: readonly Told[], needs = NEEDS): SubjectState {
   return told.reduce((state: SubjectState, [minute, measurement, value, room]) => {
     const when = { at: Minutes(minute), local: localHour(UnixMillis(NOON + Minutes(minute)), 0) };
-    return JSON.parse(JSON.stringify(takeValue(state, { measurement, value, frame: Sequence(1 + Math.floor(minute)) }, when, needs, room))) as SubjectState;
+    return JSON.parse(JSON.stringify(takeValue(state, { measurement, value, frame: Sequence(1 + Math.floor(minute)) }, when, needs, room === undefined ? undefined : { room, outer: false, changed: true }))) as SubjectState;
   }, NOBODY_KNOWN);
 }
 const factsAt = (state: SubjectState, minute: number): ReturnType<typeof factsOf> =>
@@ -71,7 +71,7 @@ describe('what is known of a person', () => {
       let state = NOBODY_KNOWN;
       for (const [passed, name, value, room] of all) {
         minute = Math.max(0, minute + passed);
-        state = takeValue(state, { measurement: name, value, frame: Sequence(1) }, { at: Minutes(minute), local: localHour(UnixMillis(NOON + Minutes(minute)), 0) }, NEEDS, room);
+        state = takeValue(state, { measurement: name, value, frame: Sequence(1) }, { at: Minutes(minute), local: localHour(UnixMillis(NOON + Minutes(minute)), 0) }, NEEDS, room === undefined ? undefined : { room, outer: false, changed: true });
         const facts = factsOf(state, { at: Millis(Minutes(minute)) });
         for (const each of [facts.value(name), facts.mean('heart_rate', Minutes(5)), facts.slope('heart_rate', Minutes(5))]) expect(each === undefined || Number.isFinite(each)).toBe(true);
       }

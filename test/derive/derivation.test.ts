@@ -164,7 +164,7 @@ describe('a rule pack', () => {
     expect([active?.contract.pack, active?.by]).toEqual(['test', [BEN]]);
     expect(entriesOf(checkpoints)[0]).toMatchObject({
       kind: 'contract',
-      fields: new Map<string, unknown>([['action', 'activate'], ['contract', Buffer.from(active?.hash ?? '', 'hex')], ['rules', 1]]),
+      fields: new Map<string, unknown>([['action', 'activate'], ['contract', Buffer.from(active?.hash ?? '', 'hex')], ['rules', 1], ['signers', []]]),
     });
   });
 
@@ -175,7 +175,7 @@ describe('a rule pack', () => {
 
   it('of which a part cannot be applied changes nothing and is in quarantine', () => {
     const broken = [
-      null, 7, 'rule', {}, { ...HIGH_PULSE, when: 'heart_rate >' }, { ...HIGH_PULSE, id: 'b', when: 'pulse > 130' }, { ...HIGH_PULSE, id: 'b', clear: null },
+      null, 7, 'rule', {}, { ...HIGH_PULSE, when: 'heart_rate >' }, { ...HIGH_PULSE, id: 'b', when: 'puls > 130' }, { ...HIGH_PULSE, id: 'b', clear: null },
       { ...HIGH_PULSE, id: 'b', priority: 'utmost' }, HIGH_PULSE,
     ];
     for (const rule of broken) {

@@ -17,7 +17,7 @@ const ZIGBEE = { name: 'zigbee', decoder: 'zigbee2mqtt', topic: 'devices/home/zi
 const fromZigbee = (name: string, content: object, part: Partial<Frame> = {}): Frame => message('home', content, { source: 'bridge', topic: `devices/home/zigbee2mqtt/${name}`, ...part });
 
 describe('a silent device', () => {
-  const hourly = Array.from({ length: 61 }, (_, minute) => at(Minutes(minute), message('w', pulse(70))));
+  const hourly = Array.from({ length: 61 }, (_, minute) => at(Minutes(minute), message('w', pulse(70 + (minute % 2)))));
 
   it('raises a technical event of low priority, with how long and how long allowed, and clears it with the next value', () => {
     const checkpoints = derive([bind('w'), ...hourly, at(Minutes(65), tick()), at(Minutes(72), tick()), at(Minutes(80), message('w', pulse(71)))]);

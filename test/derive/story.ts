@@ -162,7 +162,7 @@ const WAITING_RULES: readonly ContractRule[] = [
 /** A rule with one thing about it that nobody would configure. */
 const strangeRule = fc
   .constantFrom<object>(
-    { message: 'e\u0301' }, { message: 7 }, { id: null }, { id: '\ud800' }, { priority: {} }, { when: 'heart_rate >' }, { when: 'pulse > 3' }, { for: -1 },
+    { message: 'e\u0301' }, { message: 7 }, { id: null }, { id: '\ud800' }, { priority: {} }, { when: 'heart_rate >' }, { when: 'puls > 3' }, { for: -1 },
     { clear: null }, { kind: 'other' }, { message: '{nowhere}' },
   )
   .map((strange) => ({ ...HIGH_PULSE, ...strange }));

@@ -5,32 +5,31 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Random } from '../../firmware-sim/random.ts';
-import { score, type RaisedAlarm } from '../../firmware-sim/week/score.ts';
+import type { RaisedAlarm } from '../../firmware-sim/week/score.ts';
 import { simulateWeek, type WeekOptions } from '../../firmware-sim/week/week.ts';
 import { Sequence } from '../../gateway/reading.ts';
 import { StoredDerivation } from '../../gateway/store/derive-store.ts';
 import { openMemoryStore } from '../../gateway/store/memory-store.ts';
-import { ANSWERS, packsFor } from '../bench/week-answers.ts';
 import { EntryDigest, JournalWriter, replay } from '../bench/week-file.ts';
-import { EPOCH, keepJournal, raisedIn, readyPacks, weekDeriver } from '../bench/week-journal.ts';
+import { EPOCH, keepJournal, raisedIn, readyPacks, scoreOf, weekDeriver } from '../bench/week-journal.ts';
 
-const LIVED: WeekOptions = { seed: 4, people: 2, leadIn: 1, days: 1, epoch: EPOCH };
+const LIVED: WeekOptions = { seed: 4, people: 2, leadIn: 0, days: 1, epoch: EPOCH };
 const REPLAY = resolve(import.meta.dirname, '../bench/week-replay.ts');
 
 /** Derivation of a small week: what `npm run bench -- week` does with twenty people. */
-describe('some days of a few people', () => {
+describe('some days of a few people', { timeout: 60_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'vitalgate-week-'));
   const file = join(folder, 'journal');
   const frames: Buffer[] = [];
   const alarms: RaisedAlarm[] = [];
-  const week = simulateWeek(LIVED);
+  const [week, packs] = [simulateWeek(LIVED), readyPacks()];
   let hash = '';
 
   beforeAll(async () => {
     const digest = new EntryDigest();
     const writer = new JournalWriter(file);
     await keepJournal({
-      week, packs: readyPacks(), packsFor, deriver: weekDeriver(),
+      week, packs, deriver: weekDeriver(),
       onFrame: (frame) => {
         frames.push(frame);
         writer.add(frame);
@@ -73,8 +72,7 @@ describe('some days of a few people', () => {
   });
 
   it('have everybody told in time who is in an emergency', () => {
-    const { leadIn, days, people } = LIVED;
-    const { events } = score({ alarms, script: week.script, answers: ANSWERS, from: leadIn * 86_400, until: (leadIn + days) * 86_400, people });
+    const { events } = scoreOf(alarms, week, packs, LIVED);
     const emergencies = events.filter(({ event }) => event.need === 'emergency');
     expect(emergencies.map(({ event }) => event.kind)).toContain('fall_long_lie');
     expect(emergencies.filter(({ inTime }) => !inTime).map(({ event }) => event.kind)).toEqual([]);

@@ -21,7 +21,7 @@ const raised = (hour: number, rule = 'ill/fever', more: Partial<RaisedAlarm> = {
   ({ at: DAY + hour * HOUR, subject: 'patient/anna', rule, kind: rule.includes('/') ? 'physiological' : 'technical', priority: 'medium', ...more });
 
 const scored = (alarms: readonly RaisedAlarm[], script: readonly ScriptedEvent[] = [fever]): ReturnType<typeof score> =>
-  score({ alarms, script, answers: ANSWERS, from: DAY, until: 3 * DAY, people: 2 });
+  score({ alarms, script, answers: ANSWERS, rules: [{ rule: 'ill/fever', kind: 'physiological' }], isGiven: (_, patient) => patient === 'anna', from: DAY, until: 3 * DAY, people: 2 });
 const ruleOf = (result: ReturnType<typeof score>, rule: string): unknown => {
   const { hits, repeats, misses, falseAlarms } = result.rules.find((each) => each.rule === rule) ?? {};
   return [hits, repeats, misses, falseAlarms];
@@ -62,6 +62,17 @@ describe('scoring a week', () => {
     expect(ruleOf(result, 'ill/fever')).toEqual([0, 0, 1, 0]);
   });
 
+  it('expects nothing of a rule that is not asked for somebody', () => {
+    const other = { ...fever, patient: 'otto', subjects: ['patient/otto'] };
+    expect(ruleOf(scored([], [other]), 'ill/fever')).toEqual([0, 0, 0, 0]);
+  });
+
+  it('takes names with a star for all that begin or end alike', () => {
+    const answers = { ...ANSWERS, fever: { ought: ['*/fever'], may: [], after: 0 } };
+    const options = { alarms: [raised(1), raised(2, 'ill/news')], script: [fever], answers, rules: [], isGiven: () => true, from: DAY, until: 2 * DAY, people: 1 };
+    expect(score(options).rules.map(({ rule, hits, falseAlarms }) => [rule, hits, falseAlarms])).toEqual([['ill/fever', 1, 0], ['ill/news', 0, 1]]);
+  });
+
   it('expects nothing of what needs nobody, and forgives who tells it', () => {
     expect(scored([], [fell]).emergencies).toBe(0);
     expect(ruleOf(scored([raised(15.01, 'fall/fell')], [fell]), 'fall/fell')).toEqual([1, 0, 0, 0]);
@@ -81,7 +92,7 @@ describe('scoring a week', () => {
 
   it('matches rooms of the home as well as the person', () => {
     const result = scored([raised(20.5, 'no-data motion hall-1', { subject: 'room/anna-hall' }), raised(21, 'no-data spo2 ring')], [dropOut]);
-    expect(result.rules.map(({ rule, hits, falseAlarms }) => [rule, hits, falseAlarms])).toEqual([['no-data motion', 1, 0], ['no-data spo2', 1, 0]]);
+    expect(result.rules.map(({ rule, hits, falseAlarms }) => [rule, hits, falseAlarms])).toEqual([['ill/fever', 0, 0], ['no-data motion', 1, 0], ['no-data spo2', 1, 0]]);
   });
 
   it('prints a line for each rule and for each event', () => {

@@ -47,7 +47,7 @@ const median = (values: readonly number[]): number => values.toSorted((a, b) => 
 
 describe('a simulated week', () => {
   it('is the same again with the same options, and another with another seed', () => {
-    const [once, again, other] = [hashOf(simulateWeek(options())), hashOf(simulateWeek(options())), hashOf(simulateWeek(options({ seed: 2 })))];
+    const [once, again, other] = [1, 1, 2].map((seed) => hashOf(simulateWeek(options({ seed, people: 3, days: 1 }))));
     expect(again).toBe(once);
     expect(other).not.toBe(once);
   });
@@ -57,14 +57,15 @@ describe('a simulated week', () => {
     const known = new Set(week.devices.map(({ device }) => device));
     expect(known.size).toBe(week.devices.length);
     for (const { device, subject } of week.devices) expect(isDeviceId(device) && isSubjectId(subject.slice(subject.indexOf('/') + 1))).toBe(true);
-    let before = 0;
+    let [before, disordered] = [0, 0];
     const spoke = new Set<string>();
     for (const told of week.live()) {
       const at = told.is === 'delivery' ? told.delivery.at : told.round.at;
-      expect(at).toBeGreaterThanOrEqual(before);
+      if (at < before) disordered += 1;
       before = at;
       if (told.is === 'delivery') spoke.add(told.delivery.device);
     }
+    expect(disordered).toBe(0);
     expect([...known].filter((device) => !spoke.has(device))).toEqual([]);
     expect([...spoke].filter((device) => !known.has(device))).toEqual([]);
   });

@@ -91,7 +91,7 @@ describe('an answer', () => {
     const paused = [await care.send('ann', '/api/alarms/1/snooze', { revision: 1, minutes: 1 }), await care.send('ann', '/api/alarms/1/snooze', { revision: 1, minutes: 1 })];
     expect(paused.map(({ status, json }) => [status, (json['step'] as Json)['step']])).toEqual([[200, 2], [200, 2]]);
     const answers = await Promise.all(Array.from({ length: 5 }, () => care.send('ann', '/api/alarms/1/acknowledge', { revision: 1 })));
-    expect(answers.map(({ status, json }) => [status, (json['step'] as Json)['step']])).toEqual(Array(5).fill([200, 3]));
+    expect(answers.map(({ status, json }) => [status, (json['step'] as Json)['step']])).toEqual(answers.map(() => [200, 3]));
     care.ward.happens(5, cleared({ rule: 'low-oxygen' }));
     expect(await care.send('ann', '/api/alarms/1/acknowledge', { revision: 1 })).toMatchObject({ status: 200, json: { alarm: { phase: 'cleared' }, step: { step: 3 } } });
     expect(said(await care.send('ben', '/api/alarms/1/acknowledge', { revision: 1 }))).toEqual([409, 'already_cleared']);

@@ -67,7 +67,7 @@ export class Ward {
     for (const action of actions) {
       this.actions.push(action);
       if (action.type === 'acknowledge' || action.type === 'snooze') this.happens(this.#now / 1000, { ...action, alarm: AlarmId(action.alarm) });
-      if (action.type === 'contracts') this.orders = { ...this.orders, contracts: action.packs.map((contract) => ({ contract: contract as never, hash: 'ab', by: action.by })) };
+      if (action.type === 'contracts') this.orders = { ...this.orders, contracts: action.packs.map((contract) => ({ contract: contract as never, hash: 'ab', by: action.by, signers: [] })) };
     }
   }
 }
