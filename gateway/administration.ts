@@ -185,10 +185,10 @@ export class Administration {
   /** Puts these rule packs in force, and no others. Throws {@link UsageError}, and changes nothing, when there is a mistake in one or the configuration names the packs. */
   async activateContracts({ packs, signatures, by }: ContractOrder): Promise<readonly ContractInForce[]> {
     if (!signatures.every(isSignatureOf)) throw new UsageError('a signature under a pack is not good');
-    const activation = await this.#options.desk.activate(packs, by, signatures);
+    const activation = await this.#options.desk.activate(packs, signatures, by);
     if ('activated' in activation) return activation.activated;
     if ('configured' in activation) throw new UsageError('the configuration names the rule packs (gateway.packs): change them there and run "vitalgate reload", or leave them out to let people decide');
-    throw new UsageError(activation.mistakes.map(({ pack, line, message }) => `pack ${pack + 1}${line === null ? '' : `, line ${line}`}: ${message}`).join('\n'));
+    throw new UsageError(activation.mistakes.map(({ pack, line, message }) => `${pack === null ? '' : `pack ${pack + 1}${line === null ? '' : `, line ${line}`}: `}${message}`).join('\n'));
   }
 
   /**

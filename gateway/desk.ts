@@ -5,12 +5,12 @@ import { parsePack } from './config/pack.ts';
 import { mistakesIn, type Contract } from './context/contract.ts';
 import { readContracts } from './context/read-contracts.ts';
 import type { Actor, OperatorAction } from './decode/operator.ts';
-import type { ContractSignature } from './derive/contract-signature.ts';
-import type { Orders } from './derive/orders.ts';
+import { isSignatureOf, readContractSignature } from './derive/contract-signature.ts';
+import { hashOfContract, type Orders } from './derive/orders.ts';
 import { ConfigError, DecodeError, InternalError, StoreError } from './errors.ts';
 import { Minutes, Seconds, type Millis, type UnixMillis } from './quantity.ts';
 import type { Subject } from './reading.ts';
-import type { Activation, Answer, AnswerOutcome, CareDesk, ContractInForce, PackMistake, SubjectView } from './web/care-desk.ts';
+import type { Activation, Answer, AnswerOutcome, CareDesk, ContractInForce, ContractSignature, PackMistake, SubjectView } from './web/care-desk.ts';
 
 export type DeskOptions = Readonly<{
   alarms: AlarmFeed;
@@ -110,19 +110,15 @@ export class Desk implements CareDesk {
     return this.#options.orders().contracts.map(({ contract: { pack, version, description = null, rules }, hash, by, signers }) => ({ pack, version, description, rules: rules.length, hash, by, signers }));
   }
 
-  async activate(packs: readonly string[], by: Actor, signatures: readonly ContractSignature[] = []): Promise<Activation> {
+  async activate(packs: readonly string[], signatures: readonly ContractSignature[], by: Actor): Promise<Activation> {
     if (this.#options.packsAreConfigured()) return { configured: true };
     const judged = packs.map(judgePack);
     const mistakes = judged.flatMap((each) => ('mistakes' in each ? each.mistakes : []));
     if (mistakes.length > 0) return { mistakes };
     const contracts = judged.flatMap((each) => ('contract' in each ? [each.contract] : []));
-    try {
-      readContracts(contracts);
-    } catch (error) {
-      if (error instanceof DecodeError) return { mistakes: [{ pack: 0, line: null, message: error.message }] };
-      throw error;
-    }
-    await this.#carryOut({ type: 'contracts', packs: contracts, by: [by], ...(signatures.length === 0 ? {} : { signatures }) });
+    const mistake = mistakeOfAll(contracts, signatures);
+    if (mistake !== undefined) return { mistakes: [{ pack: null, line: null, message: mistake }] };
+    await this.#carryOut({ type: 'contracts', packs: contracts, by: [by], signatures });
     return { activated: await this.contracts() };
   }
 }
@@ -134,6 +130,18 @@ function judgePack(text: string, pack: number): Readonly<{ contract: Contract } 
     return { contract: parsePack(text, 'pack', { mistakesIn }) };
   } catch (error) {
     if (error instanceof ConfigError) return { mistakes: mistakesOf(error.message, pack) };
+    throw error;
+  }
+}
+
+/** What is wrong with packs that are good one by one. */
+function mistakeOfAll(contracts: readonly Contract[], signatures: readonly ContractSignature[]): string | undefined {
+  try {
+    const hashes = new Set(readContracts(contracts).map(hashOfContract));
+    if (!signatures.every(({ contract }) => hashes.has(contract))) return 'a signature is for none of these packs: one was changed after it was signed';
+    return signatures.every((each) => readContractSignature(each) !== undefined && isSignatureOf(each)) ? undefined : 'a signature is not good';
+  } catch (error) {
+    if (error instanceof DecodeError) return error.message;
     throw error;
   }
 }

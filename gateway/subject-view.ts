@@ -1,6 +1,8 @@
 /** What people are told of a patient or a room: what is known now, and how old it is. */
 
 import { locationAt } from './context/location.ts';
+import { PARAMETERS, type News2 } from './context/news2.ts';
+import { news2Of } from './context/observations.ts';
 import { factsOf } from './context/subject-state.ts';
 import type { WatchState } from './context/watch.ts';
 import { MEASUREMENTS } from './decode/measurements.ts';
@@ -33,9 +35,13 @@ export function subjectView(subject: Subject, { derived, watch, now }: Known): S
     age: Millis(Math.max(0, Math.round(at - latest.at))),
     quality: facts.value(measurement) === undefined ? ('stale' as const) : ('good' as const),
   }));
-  const isPatient = subject.kind === 'patient';
-  return { subject, values, activity: isPatient ? facts.activity : null, room: isPatient && place.kind === 'room' ? place.room : null, spo2Scale, scores: [] };
+  if (subject.kind === 'room') return { subject, values, activity: null, room: null, spo2Scale, scores: [] };
+  const news2 = news2Of(watch.known.latest, at, spo2Scale);
+  const scores = [{ name: 'NEWS2', value: news2.complete ? news2.total : null, parts: partsOf(news2.scores) }];
+  return { subject, values, activity: facts.activity, room: place.kind === 'room' ? place.room : null, spo2Scale, scores };
 }
+
+const partsOf = (scores: News2['scores']): Readonly<Record<string, number | null>> => Object.fromEntries(PARAMETERS.map((parameter) => [parameter, scores[parameter] ?? null]));
 
 function isNamed(id: string, derived: DerivationOverview, now: UnixMillis): boolean {
   const { patients, prescriptions } = derived.orders;

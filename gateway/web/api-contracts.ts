@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { KiB } from '../quantity.ts';
 import { askedBy } from './api-access.ts';
 import { answer, list, NOTICE, object, ref, type Schema } from './api-schemas.ts';
-import type { CareDesk } from './care-desk.ts';
+import type { CareDesk, ContractSignature } from './care-desk.ts';
 import { RequestError } from './request-error.ts';
 
 const MOST_PACKS = 100;
@@ -14,25 +14,33 @@ const errors = { '4xx': ref('Error'), '5xx': ref('Error') };
 
 const pack: Schema = { anyOf: [{ type: 'string' }, { type: 'object' }], description: 'the text of a rule pack (YAML), or the same as JSON' };
 
+const hexadecimal = (digits: number): Schema => ({ type: 'string', pattern: `^[0-9a-f]{${digits}}$`, description: `${digits} hexadecimal digits, lower case` });
+const signatures: Schema = {
+  type: 'array',
+  maxItems: MOST_PACKS,
+  items: object({ contract: hexadecimal(64), key: hexadecimal(66), signature: hexadecimal(128) }),
+  description: 'a list of signatures, as "vitalgate contract sign" writes them beside a pack',
+};
+
 export function addContracts(api: FastifyInstance, desk: CareDesk): void {
   const inForce = { 200: answer({ contracts: list(ref('Contract')) }), ...errors };
 
   api.get('/contracts', { config: { needs: 'see' }, schema: { summary: 'The rule packs in force', response: inForce } }, async () =>
     ({ notice: NOTICE, contracts: await desk.contracts() }));
 
-  api.post<{ Body: { packs: readonly (string | object)[] } }>('/contracts', {
+  api.post<{ Body: { packs: readonly (string | object)[]; signatures?: readonly ContractSignature[] } }>('/contracts', {
     config: { needs: 'activate' },
     bodyLimit: LARGEST_PACKS,
     schema: {
       summary: 'Puts these rule packs in force, and no others. With a mistake in one nothing changes',
-      body: object({ packs: { type: 'array', items: pack, minItems: 1, maxItems: MOST_PACKS, description: `a list of 1 to ${MOST_PACKS} rule packs` } }),
+      body: object({ packs: { type: 'array', items: pack, minItems: 1, maxItems: MOST_PACKS, description: `a list of 1 to ${MOST_PACKS} rule packs` }, signatures }, ['signatures']),
       response: inForce,
     },
   }, async (request, reply) => {
     const { person, access } = askedBy(request);
     // JSON is YAML, and with line breaks a mistake has a line.
     const packs = request.body.packs.map((each) => (typeof each === 'string' ? each : JSON.stringify(each, null, 2)));
-    const activation = await desk.activate(packs, { id: person, role: access });
+    const activation = await desk.activate(packs, request.body.signatures ?? [], { id: person, role: access });
     if ('activated' in activation) return { notice: NOTICE, contracts: activation.activated };
     if ('configured' in activation) throw new RequestError(409, 'configured', 'the configuration of the gateway names its rule packs (gateway.packs): change them there, or leave them out to let people decide');
     const { mistakes } = activation;

@@ -103,7 +103,7 @@ const step: Schema = {
   }),
 };
 
-const mistakes = list(object({ pack: whole('Which of the packs given, from 0'), line: orNull(whole('Line in its text, from 1', 1)), message: text('What is wrong, and what was expected') }));
+const mistakes = list(object({ pack: orNull(whole('Which of the packs given, from 0; null: all together')), line: orNull(whole('Line in its text, from 1', 1)), message: text('What is wrong, and what was expected') }));
 
 const error: Schema = {
   $id: 'Error',

@@ -22,8 +22,8 @@ export interface CareDesk {
   prescribe(patient: string, spo2Scale: 1 | 2, by: Actor): Promise<void>;
 
   contracts(): Promise<readonly ContractInForce[]>;
-  /** Puts these rule packs in force, and no others. Nothing changes when there is a mistake in one. */
-  activate(packs: readonly string[], by: Actor): Promise<Activation>;
+  /** Puts these rule packs in force, and no others, with the signatures people made under them. Nothing changes when there is a mistake in one. */
+  activate(packs: readonly string[], signatures: readonly ContractSignature[], by: Actor): Promise<Activation>;
 }
 
 /** The alarms as of the last committed window of frames (../alarm-feed.ts). */
@@ -80,12 +80,15 @@ export type ContractInForce = Readonly<{
   hash: string;
   /** Empty: the gateway's own. */
   by: readonly Actor[];
-  /** Public keys of those who signed it, hexadecimal. */
+  /** Public keys (hexadecimal) of those who signed it. */
   signers: readonly string[];
 }>;
+
+/** As "vitalgate contract sign" writes them beside a pack; hexadecimal. */
+export type ContractSignature = Readonly<{ contract: string; key: string; signature: string }>;
 
 /** `configured`: the configuration file names the packs, so that they are changed there. */
 export type Activation = Readonly<{ activated: readonly ContractInForce[] } | { mistakes: readonly PackMistake[] } | { configured: true }>;
 
-/** `pack`: which of those given, from 0. `line`: in its text, from 1; null: of the whole. */
-export type PackMistake = Readonly<{ pack: number; line: number | null; message: string }>;
+/** `pack`: which of those given, from 0; null: of all together. `line`: in its text, from 1; null: of the whole. */
+export type PackMistake = Readonly<{ pack: number | null; line: number | null; message: string }>;

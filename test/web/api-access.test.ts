@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
-import { CareSite, type Answered } from './care-site.ts';
+import { CareSite, type Answered, type Sent } from './care-site.ts';
 
 let site: CareSite | undefined;
 const open = async (...given: Parameters<typeof CareSite.open>): Promise<CareSite> => (site = await CareSite.open(...given));
@@ -144,7 +144,7 @@ describe('a session', () => {
 });
 
 describe('without TLS', () => {
-  const forwarded = (proto: string, client: string): RequestInit => ({ headers: { 'x-forwarded-proto': proto, 'x-forwarded-for': client } });
+  const forwarded = (proto: string, client: string): Sent => ({ headers: { 'x-forwarded-proto': proto, 'x-forwarded-for': client } });
 
   it('nobody on another machine is told anything of people, be the token right or not', async () => {
     const care = await open();

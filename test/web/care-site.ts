@@ -15,6 +15,7 @@ export const STAFF: readonly Readonly<{ name: string; access: Access }>[] = [
   { name: 'vera', access: 'viewer' }, { name: 'ann', access: 'caregiver' }, { name: 'ben', access: 'caregiver' }, { name: 'cho', access: 'clinician' }, { name: 'otto', access: 'administrator' },
 ];
 
+export type Sent = Readonly<{ method?: string; headers?: Readonly<Record<string, string>>; body?: string }>;
 export type Answered = Readonly<{ status: number; headers: Headers; text: string; json: Record<string, unknown> }>;
 
 /** Different every time, and the same in every run. */
@@ -65,7 +66,7 @@ export class CareSite implements AsyncDisposable {
   }
 
   /** As somebody with a token, or as nobody. */
-  async ask(who: string | undefined, path: string, init: RequestInit = {}): Promise<Answered> {
+  async ask(who: string | undefined, path: string, init: Sent = {}): Promise<Answered> {
     const authorization = who === undefined ? {} : { authorization: `Bearer ${this.token(who)}` };
     const response = await fetch(this.address + path, { ...init, headers: { ...authorization, ...init.headers } });
     const text = await response.text();
