@@ -1,8 +1,10 @@
 /** What people and commands may ask of a gateway and have it do. It knows no HTTP and no terminal. */
 
 import type { LiveSection } from './activation.ts';
-import { encodeOperatorAction, type OperatorAction } from './decode/operator.ts';
+import { encodeOperatorAction, type Actor, type OperatorAction } from './decode/operator.ts';
+import { isSignatureOf, type ContractSignature } from './derive/contract-signature.ts';
 import type { DeriveStore, Totals } from './derive/derive-store.ts';
+import type { Desk } from './desk.ts';
 import { discovery, listDevices, type Discovery, type ListedDevice } from './device-views.ts';
 import { UsageError, type StoreError } from './errors.ts';
 import type { Clock } from './ingest/clock.ts';
@@ -17,14 +19,16 @@ import { decodeEntry } from './ledger/entry.ts';
 import { openBlock } from './ledger/block.ts';
 import type { GenesisParameters } from './ledger/genesis.ts';
 import type { Pipeline } from './pipeline.ts';
+import type { ListedToken, MadeToken, People } from './people/people.ts';
 import type { Progress, StateProgress } from './progress.ts';
-import type { UnixMillis } from './quantity.ts';
+import type { Millis, UnixMillis } from './quantity.ts';
 import { quarantinePage, quarantinedFrame, retryOne, retryPage, type QuarantineFilter, type QuarantinePage, type QuarantinedFrame, type QuarantineSources, type RetryPage } from './quarantine.ts';
 import { LANES, type DeviceId, type Lane, type ReadingState, type Sequence, type Subject } from './reading.ts';
 import type { RefusedLogins } from './refused-logins.ts';
 import { traceMessage, type Trace } from './trace.ts';
 import type { RelayStatus } from './uplink/relay.ts';
 import type { Uplink } from './uplink/uplink.ts';
+import type { ContractInForce } from './web/care-desk.ts';
 
 /** A device to be registered. Without a subject its binding stays as it is; without a password, or a certificate request (PEM), one is made. */
 export type DeviceOrder = Readonly<{
@@ -46,6 +50,8 @@ export type AddedDevice = Readonly<{
   /** By which it recognises this gateway, where TLS is spoken. */
   ca?: string;
 }>;
+/** Rule packs as YAML, with signatures of people under some of them. */
+export type ContractOrder = Readonly<{ packs: readonly string[]; signatures: readonly ContractSignature[]; by: Actor }>;
 export type LaneStatus = Readonly<{ lane: Lane; height: number; hash: string; entries: number }>;
 
 export type Status = Readonly<{
@@ -75,6 +81,8 @@ export type AdministrationOptions = Readonly<{
   blocks: BlockStore;
   pending: PendingEntries;
   credentials: CredentialStore;
+  people: People;
+  desk: Desk;
   pipeline: Pipeline;
   progress: Progress;
   uplink: Uplink | undefined;
@@ -167,6 +175,37 @@ export class Administration {
     if (!(await credentials.remove(device)) && pipeline.derived.subjectAt(device, clock.now()) === undefined) throw new UsageError(`there is no device ${device}`);
     disconnect(device);
     await pipeline.decide(encodeOperatorAction({ type: 'revoke', device }));
+  }
+
+  /** The rule packs in force. */
+  async contracts(): Promise<readonly ContractInForce[]> {
+    return await this.#options.desk.contracts();
+  }
+
+  /** Puts these rule packs in force, and no others. Throws {@link UsageError}, and changes nothing, when there is a mistake in one or the configuration names the packs. */
+  async activateContracts({ packs, signatures, by }: ContractOrder): Promise<readonly ContractInForce[]> {
+    if (!signatures.every(isSignatureOf)) throw new UsageError('a signature under a pack is not good');
+    const activation = await this.#options.desk.activate(packs, by, signatures);
+    if ('activated' in activation) return activation.activated;
+    if ('configured' in activation) throw new UsageError('the configuration names the rule packs (gateway.packs): change them there and run "vitalgate reload", or leave them out to let people decide');
+    throw new UsageError(activation.mistakes.map(({ pack, line, message }) => `pack ${pack + 1}${line === null ? '' : `, line ${line}`}: ${message}`).join('\n'));
+  }
+
+  /**
+   * An access token for a person of the configuration, told once and kept as a hash only. Throws {@link UsageError} for anybody else.
+   */
+  async makeToken(person: string, expiresAfter?: Millis): Promise<MadeToken> {
+    return await this.#options.people.makeToken(person, expiresAfter);
+  }
+
+  /** By person and age. */
+  async tokens(): Promise<readonly ListedToken[]> {
+    return this.#options.people.tokens();
+  }
+
+  /** Ends the token with this id, or all of a person, at once. Throws {@link UsageError} when there is none. */
+  async revokeTokens(nameOrId: string): Promise<readonly ListedToken[]> {
+    return await this.#options.people.revoke(nameOrId);
   }
 
   /** Those that can log in, or are or will be bound, by name. */

@@ -7,9 +7,13 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { LIVE_SECTIONS, decisionsFor, encoded } from './activation.ts';
 import { Administration, type Reloaded } from './administration.ts';
-import { DEFAULT_POLICY } from './alarm/policy.ts';
+import { AlarmFeed } from './alarm-feed.ts';
+import { AlarmHistory } from './alarm-history.ts';
+import { DEFAULT_POLICY, type AlarmPolicy } from './alarm/policy.ts';
 import type { GatewayConfig } from './config/schema.ts';
+import { encodeOperatorAction } from './decode/operator.ts';
 import type { DeriveStore } from './derive/derive-store.ts';
+import { Desk } from './desk.ts';
 import { addressesOf, reachOf, startDeviceBroker, type MqttAddresses, type Served } from './device-broker.ts';
 import { ConfigError, UsageError, type StoreError } from './errors.ts';
 import { systemClock, type Clock } from './ingest/clock.ts';
@@ -30,12 +34,15 @@ import { LocalClock } from './local-clock.ts';
 import type { Logger } from './operations/log.ts';
 import { LogThrottle } from './operations/log-throttle.ts';
 import { GatewayMetrics } from './operations/metrics.ts';
+import { People } from './people/people.ts';
+import type { TokenStore } from './people/tokens.ts';
 import { Pipeline, type PipelineObserver } from './pipeline.ts';
 import { Progress } from './progress.ts';
 import type { Frame } from './reading.ts';
 import { Rebirths } from './rebirths.ts';
 import { RefusedLogins } from './refused-logins.ts';
 import type { RelayCursors } from './uplink/cursors.ts';
+import { patientsMeasured, subjectView } from './subject-view.ts';
 import { systemTime } from './uplink/retry.ts';
 import { startUplink, type Uplink } from './uplink/uplink.ts';
 import { startControl } from './web/control.ts';
@@ -48,6 +55,7 @@ export type GatewayStores = Readonly<{
   blocks: BlockStore;
   pending: PendingEntries;
   credentials: CredentialStore;
+  tokens: TokenStore;
   cursors: RelayCursors;
   close: () => Promise<void>;
 }>;
@@ -118,7 +126,7 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
   opened.add(stores.close);
   const chain = await openChain(config, identity.key, stores.blocks, clock, log);
   const metrics = new GatewayMetrics();
-  const reached: Reached = { progress: undefined, rebirths: undefined };
+  const reached: Reached = { progress: undefined, rebirths: undefined, alarms: undefined };
   const firstOfThisStart = stores.journal.next;
   const uplink = serve ? await openUplink(config, stores, chain, log, reached) : undefined;
   if (uplink !== undefined) opened.add(() => uplink.stop());
@@ -129,24 +137,37 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
   const pipeline = await Pipeline.start({ ...stores, ...identity, chain: chain.chain, clock, seal: config.seal, observe });
   opened.add(() => pipeline.stop());
   await activate(pipeline, config);
+  const alarms = new AlarmFeed({
+    alarms: pipeline.derived.alarms,
+    policy: () => policyIn(pipeline),
+    wallAt: (steady) => pipeline.derived.wallAt(steady),
+    history: new AlarmHistory({ ...stores, ...chain }),
+  });
+  reached.alarms = alarms;
   const local = new LocalClock({
-    pipeline, clock, timeZone: config.timeZone, quiet: () => (pipeline.derived.orders.policy ?? DEFAULT_POLICY).quiet,
+    pipeline, clock, timeZone: config.timeZone, quiet: () => policyIn(pipeline).quiet,
     onFault: (error) => log.error({ error }, 'telling derivation what local clocks show'),
   });
   opened.add(async () => local.stop());
   if (serve) await local.start();
   const reload = async (): Promise<Reloaded> => {
     if (rereadConfig === undefined) throw new UsageError('this gateway was started without a configuration file');
-    return await reloadFrom(rereadConfig(), { config, pipeline, local, log });
+    const changed = rereadConfig();
+    const reloaded = await reloadFrom(changed, { config, pipeline, local, people, log });
+    packsAreConfigured = changed.packs !== undefined;
+    return reloaded;
   };
+  let packsAreConfigured = config.packs !== undefined;
+  const desk = deskOver(pipeline, { alarms, clock, packsAreConfigured: () => packsAreConfigured });
+  const people = await People.open({ store: stores.tokens, people: config.alarms.people, random, now: clock.now });
   const ca = new DeviceCa(new FolderFiles(config.data), random);
   const serving: Served = { broker: undefined };
   const refusedLogins = new RefusedLogins();
   const unusedPorts = (): readonly UsbPort[] => usbPorts().filter((port) => !config.serial.some((line) => means(serialLineOf(line).port, port)));
-  const administration = new Administration({ reload, ...stores, ...identity, ...chain, ...reachOf(config.mqtt, serving), ca, pipeline, progress, uplink, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
+  const administration = new Administration({ reload, ...stores, ...identity, ...chain, ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
   const gateway = { administration, chain: chain.chain, storeLost: storeLost.promise, stop: () => opened.close() };
   if (!serve) return { ...gateway, addresses: {} };
-  return { ...gateway, addresses: await startServing({ config, stores, ca, serving, refusedLogins, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };
+  return { ...gateway, addresses: await startServing({ config, desk, people, stores, ca, serving, refusedLogins, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };
 }
 
 function openIdentity(data: string, log: Logger): Identity {
@@ -186,7 +207,7 @@ function refuseOtherParameters(begun: GenesisParameters, configured: GenesisPara
 }
 
 /** Receipts may arrive before there is anything to count them, and old frames be derived before there is anybody to ask. */
-type Reached = { progress: Progress | undefined; rebirths: Rebirths | undefined };
+type Reached = { progress: Progress | undefined; rebirths: Rebirths | undefined; alarms: AlarmFeed | undefined };
 
 async function openUplink(config: GatewayConfig, stores: GatewayStores, { chain, parameters }: Chain, log: Logger, reached: Reached): Promise<Uplink> {
   const uplink: Uplink = await startUplink({
@@ -237,6 +258,7 @@ function observerOf({ metrics, progress, log, uplink, reached, storeLost }: Obse
   return {
     accepted: (run, messages) => progress.accepted(messages, run.first + run.frames.length - 1),
     derived: (checkpoints, before) => {
+      reached.alarms?.take(checkpoints);
       metrics.countDerived(before, checkpoints.at(-1)?.totals ?? before);
       void reached.rebirths?.take(checkpoints.flatMap(({ resyncs }) => resyncs)).catch((error: unknown) => log.error({ error }, 'asking for births'));
     },
@@ -258,6 +280,21 @@ function observerOf({ metrics, progress, log, uplink, reached, storeLost }: Obse
   };
 }
 
+const policyIn = ({ derived }: Pipeline): AlarmPolicy => derived.orders.policy ?? DEFAULT_POLICY;
+
+function deskOver(pipeline: Pipeline, { alarms, clock, packsAreConfigured }: Readonly<{ alarms: AlarmFeed; clock: Clock; packsAreConfigured: () => boolean }>): Desk {
+  const { derived } = pipeline;
+  return new Desk({
+    alarms,
+    carryOut: (actions) => pipeline.carryOut(actions.map(encodeOperatorAction)),
+    orders: () => derived.orders,
+    measured: () => patientsMeasured(derived, clock.now()),
+    view: async (subject) => subjectView(subject, { derived, watch: await pipeline.watchOf(subject), now: clock.now() }),
+    packsAreConfigured,
+    now: clock.now,
+  });
+}
+
 /** Puts the live sections of the configuration in force, and says which were others before. */
 async function activate(pipeline: Pipeline, config: GatewayConfig): Promise<Reloaded['activated']> {
   const decided = decisionsFor(config, pipeline.derived);
@@ -266,9 +303,10 @@ async function activate(pipeline: Pipeline, config: GatewayConfig): Promise<Relo
 }
 
 /** Takes over what may change while the gateway runs, and says what else is different. */
-async function reloadFrom(changed: GatewayConfig, { config, pipeline, local, log }: Readonly<{ config: GatewayConfig; pipeline: Pipeline; local: LocalClock; log: Logger }>): Promise<Reloaded> {
+async function reloadFrom(changed: GatewayConfig, { config, pipeline, local, people, log }: Readonly<{ config: GatewayConfig; pipeline: Pipeline; local: LocalClock; people: People; log: Logger }>): Promise<Reloaded> {
   const activated = await activate(pipeline, changed);
   await local.look();
+  people.configure(changed.alarms.people);
   const others = (Object.keys(changed) as (keyof GatewayConfig)[]).filter((key) => !LIVE_SECTIONS.some((live) => live === key) && key !== 'data');
   const needRestart = others.filter((key) => JSON.stringify(changed[key]) !== JSON.stringify(config[key]));
   log.info({ activated, needRestart }, 'read the configuration again');
@@ -277,6 +315,8 @@ async function reloadFrom(changed: GatewayConfig, { config, pipeline, local, log
 
 type Serving = Readonly<{
   config: GatewayConfig;
+  desk: Desk;
+  people: People;
   stores: GatewayStores;
   ca: DeviceCa;
   serving: Served;
@@ -296,7 +336,9 @@ async function startServing(parts: Serving): Promise<GatewayAddresses> {
   const { config, stores, pipeline, metrics, administration, clock, log, opened } = parts;
   const control = await startControl(controlSocketOf(config.data), administration);
   opened.add(control.close);
-  const web = await startWeb({ listen: config.web.listen, blocks: stores.blocks, registry: metrics.registry, administration, refresh: () => refresh(parts), log });
+  const { listen, plainHttp } = config.web;
+  const api = { desk: parts.desk, people: parts.people, uptime: clock.uptime, plainHttp };
+  const web = await startWeb({ listen, api, blocks: stores.blocks, registry: metrics.registry, administration, refresh: () => refresh(parts), log });
   opened.add(web.close);
   const broker = await startDeviceBroker(parts);
   opened.add(broker.close);

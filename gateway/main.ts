@@ -16,12 +16,14 @@ import { StoredDerivation } from './store/derive-store.ts';
 import { openJournal } from './store/journal-store.ts';
 import type { KeyValueStore } from './store/key-value.ts';
 import { openRocksStore } from './store/rocks-store.ts';
+import { StoredTokens } from './store/token-store.ts';
 
 /** Loaded when called: a gateway that runs for months does not keep the simulator in memory. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   gateway: async () => (await import('./commands/gateway.ts')).gatewayCommand,
   upstream: async () => (await import('./commands/upstream.ts')).upstreamCommand,
   device: async () => (await import('./commands/device.ts')).deviceCommand,
+  person: async () => (await import('./commands/person.ts')).personCommand,
   quarantine: async () => (await import('./commands/quarantine.ts')).quarantineCommand,
   contract: async () => (await import('./commands/contract.ts')).contractCommand,
   reload: async () => (await import('./commands/reload.ts')).reloadCommand,
@@ -51,6 +53,7 @@ function recordsIn(store: KeyValueStore): Omit<GatewayStores, 'journal' | 'close
     blocks: new StoredBlocks(store, { removePending: true }),
     pending: new StoredPendingEntries(store),
     credentials: new StoredCredentials(store),
+    tokens: new StoredTokens(store),
     cursors: new StoredCursors(store),
   };
 }

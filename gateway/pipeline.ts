@@ -10,6 +10,7 @@
  *                seal: alarm lane │ record lane ─► block (fsync) ─► relay
  */
 
+import type { WatchState } from './context/watch.ts';
 import { DeriveLoop } from './derive/derive-loop.ts';
 import { DeriveThread } from './derive/derive-thread.ts';
 import type { Checkpoint, DeriveStore, Resumption, Totals } from './derive/derive-store.ts';
@@ -24,7 +25,7 @@ import { SealLoop } from './ledger/seal-loop.ts';
 import type { SealPolicy } from './ledger/seal-policy.ts';
 import type { VerifiedBlock } from './ledger/verify.ts';
 import { Millis } from './quantity.ts';
-import { LANES, type Frame, type FrameRun, type Lane, type Sequence } from './reading.ts';
+import { LANES, nameOf, type Frame, type FrameRun, type Lane, type Sequence, type Subject } from './reading.ts';
 
 export type PipelineOptions = Readonly<{
   journal: Journal;
@@ -144,6 +145,11 @@ export class Pipeline {
     const frames = [...actions.map((action) => this.#frame('operator', action)), this.#frame('timer', new Uint8Array())];
     const last = (await this.acceptAll(frames)) + frames.length - 1;
     await this.#derivedUntil(last);
+  }
+
+  /** What is remembered of a patient or a room now. */
+  async watchOf(subject: Subject): Promise<WatchState | undefined> {
+    return await this.#deriver.watchOf(nameOf(subject));
   }
 
   #tick(): void {

@@ -23,27 +23,26 @@ function nextDue({ alarms, now }: Moment): Alarm | undefined {
 
 function fire(moment: Moment, alarm: Alarm): void {
   const late = Millis(moment.now - (alarm.dueAt ?? moment.now));
+  const why = whyNext(alarm, moment.courseOf(alarm));
   switch (alarm.phase) {
     case 'cleared':
       return moment.forget(alarm);
     case 'pending':
-      return tell(moment, alarm, { ...alarm, phase: 'active' }, 'delay_over', late);
+      return tell(moment, alarm, { ...alarm, phase: 'active' }, why, late);
     case 'acknowledged':
-      return tell(moment, alarm, { ...alarm, phase: 'active', revision: alarm.revision + 1, level: 0, nextLevel: 1, acknowledgedBy: null }, 'realarm', late);
+      return tell(moment, alarm, { ...alarm, phase: 'active', revision: alarm.revision + 1, level: 0, nextLevel: 1, acknowledgedBy: null }, why, late);
     case 'active':
     case 'latched':
-      return goOn(moment, alarm, late);
+      return tell(moment, alarm, { ...alarm, snooze: null }, why, late);
   }
 }
 
-function goOn(moment: Moment, alarm: Alarm, late: Millis): void {
-  if (alarm.snooze !== null) return tell(moment, alarm, { ...alarm, snooze: null }, 'snooze_ended', late);
-  if (alarm.held) return tell(moment, alarm, alarm, 'hold_over', late);
-  tell(moment, alarm, alarm, whyNow(alarm, moment.courseOf(alarm)), late);
-}
-
-/** An alarm that was told to nobody since it became active is a relapse of what somebody acknowledged. */
-function whyNow({ level, nextLevel }: Alarm, { levels }: Course): Why {
+/** Why a live alarm is told when its time is over. One that was told to nobody since it became active is a relapse of what somebody acknowledged. */
+export function whyNext({ phase, snooze, held, level, nextLevel }: Alarm, { levels }: Course): Why {
+  if (phase === 'pending') return 'delay_over';
+  if (phase === 'acknowledged') return 'realarm';
+  if (snooze !== null) return 'snooze_ended';
+  if (held) return 'hold_over';
   if (level === 0) return 'episode_over';
   return level < Math.min(nextLevel, levels.length) ? 'escalated' : 'told_again';
 }

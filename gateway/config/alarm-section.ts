@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import type { AlarmPolicy, Course, QuietHours } from '../alarm/policy.ts';
+import { ACCESSES, type Person } from '../people/access.ts';
 import { Millis, Minutes, Seconds } from '../quantity.ts';
 import { count, duration, name, timeOfDay, timeZone, word } from './fields.ts';
 import { checkAlarms, checkCourse, checkQuiet } from './relations.ts';
@@ -18,6 +19,7 @@ export const ZONE_OF_GATEWAY = '';
 const person = z
   .strictObject({
     name: name('a name').describe('Name of the person in alarms and in the chain; unique in this file. A short one, or a number of your own.'),
+    access: setting(word(...ACCESSES), 'caregiver', 'What the person may do with a token: viewer (see), caregiver (also answer alarms and enter observations), clinician (also prescribe the SpO2 scale) or administrator (as caregiver, and put rule packs in force).'),
     roles: z
       .array(name('a role'), { error: 'expected a list of roles' })
       .max(20, { error: 'expected at most 20 roles' })
@@ -126,6 +128,6 @@ export const alarmSection = z
     most: setting(count('alarms', 16, 10_000), 256, 'Alarms that are kept at a time; beyond that the least urgent is dropped, and the chain says so.'),
   })
   .superRefine(checkAlarms, ALWAYS)
-  .transform(({ technical: { highest, ...courses }, ...given }): AlarmPolicy => ({ ...given, technical: courses, technicalHighest: highest }))
+  .transform(({ technical: { highest, ...courses }, ...given }): AlarmPolicy & Readonly<{ people: readonly Person[] }> => ({ ...given, technical: courses, technicalHighest: highest }))
   .prefault({})
   .describe('What becomes of alarms: who is told, how soon, and what may be silent for how long.');

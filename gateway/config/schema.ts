@@ -89,6 +89,10 @@ const mqttSection = z
 const webSection = z
   .strictObject({
     listen: setting(address(), '127.0.0.1:8080', 'Where pages, API, /metrics and /healthz are served, host:port; port 0 takes a free one.'),
+    plainHttp: z
+      .boolean({ error: 'expected true or false' })
+      .prefault(false)
+      .describe('Whether the API serves tokens and data of people to other machines without TLS, readable for others in the network. Default false: to this machine alone, where a proxy may speak TLS for it.'),
   })
   .prefault({})
   .describe('The web server.');

@@ -206,6 +206,10 @@ export class Care {
     return changes;
   }
 
+  watchOf(name: string): WatchState | undefined {
+    return this.#watches.stateOf(name);
+  }
+
   takeWatches(): ReadonlyMap<string, WatchState> {
     return this.#watches.takeChanges();
   }

@@ -1,3 +1,4 @@
+import type { WatchState } from '../context/watch.ts';
 import { decodeOperatorAction, readingName, type OperatorAction } from '../decode/operator.ts';
 import type { Profile } from '../decode/profile.ts';
 import { ProfileTable } from '../decode/profile-table.ts';
@@ -103,6 +104,11 @@ export class Derivation {
     const { now } = this.#steady;
     const due = Math.min(nextLook === undefined ? Infinity : Math.max(0, nextLook - now), this.#care.dueIn(now) ?? Infinity, this.#summaries.dueIn(now) ?? Infinity);
     return due === Infinity ? undefined : Millis(due);
+  }
+
+  /** What is remembered of a patient or a room, by name, as of the last frame. */
+  watchOf(name: string): WatchState | undefined {
+    return this.#care.watchOf(name);
   }
 
   /** Takes the next frame. Returns a checkpoint when it closed a window; that MUST be committed before any later one. */

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import type { WatchState } from '../context/watch.ts';
 import { InternalError } from '../errors.ts';
 import { packFrames } from '../frame-codec.ts';
 import type { FrameRun, Sequence } from '../reading.ts';
@@ -9,8 +10,12 @@ import type { Derived, Deriver } from './deriver.ts';
 export type DeriveWorkerData = Readonly<{ subjectKey: Uint8Array; resumption: Resumption }>;
 /** Frames on their way to the thread: packed (frame-codec.ts), the memory changes hands. */
 export type DeriveRequest = Readonly<{ first: Sequence; packed: Uint8Array }>;
+/** Asks what is remembered of a patient or a room, by name; the answer has the same number. */
+export type WatchRequest = Readonly<{ question: number; watchOf: string }>;
+export type WatchAnswer = Readonly<{ question: number; watch: WatchState | undefined }>;
 
 type Waiting = { resolve: (derived: Derived) => void; reject: (error: Error) => void };
+type Asking = { resolve: (watch: WatchState | undefined) => void; reject: (error: Error) => void };
 
 /**
  * Derives in a thread of its own, so that acknowledgements never wait for decoding and hashing, and a second core is
@@ -19,11 +24,16 @@ type Waiting = { resolve: (derived: Derived) => void; reject: (error: Error) => 
 export class DeriveThread implements Deriver {
   readonly #worker: Worker;
   #waiting: Waiting | undefined;
+  readonly #asking = new Map<number, Asking>();
+  #questions = 0;
   #failure: Error | undefined;
 
   constructor(data: DeriveWorkerData) {
     this.#worker = new Worker(new URL('./derive-worker.ts', import.meta.url), { workerData: data, name: 'derive' });
-    this.#worker.on('message', (derived: Derived) => this.#settle(({ resolve }) => resolve(derived)));
+    this.#worker.on('message', (message: Derived | WatchAnswer) => {
+      if ('question' in message) this.#answer(message);
+      else this.#settle(({ resolve }) => resolve(message));
+    });
     this.#worker.on('error', (cause) => this.#fail(new InternalError('derivation failed', { cause })));
     this.#worker.on('exit', () => this.#fail(new InternalError('the derivation thread ended')));
   }
@@ -38,6 +48,21 @@ export class DeriveThread implements Deriver {
     });
   }
 
+  /** What is remembered of a patient or a room, by name (`patient/anna`), as of the last frame that was derived. */
+  watchOf(name: string): Promise<WatchState | undefined> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      const request: WatchRequest = { question: ++this.#questions, watchOf: name };
+      this.#asking.set(request.question, { resolve, reject });
+      this.#worker.postMessage(request);
+    });
+  }
+
+  #answer({ question, watch }: WatchAnswer): void {
+    this.#asking.get(question)?.resolve(watch);
+    this.#asking.delete(question);
+  }
+
   async close(): Promise<void> {
     await this.#worker.terminate();
   }
@@ -45,6 +70,8 @@ export class DeriveThread implements Deriver {
   #fail(error: Error): void {
     this.#failure ??= error;
     this.#settle(({ reject }) => reject(this.#failure as Error));
+    for (const { reject } of this.#asking.values()) reject(this.#failure);
+    this.#asking.clear();
   }
 
   #settle(how: (waiting: Waiting) => void): void {

@@ -4,7 +4,7 @@ import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { unpackFrames } from '../frame-codec.ts';
 import { Derivation } from './derivation.ts';
-import type { DeriveRequest, DeriveWorkerData } from './derive-thread.ts';
+import type { DeriveRequest, DeriveWorkerData, WatchAnswer, WatchRequest } from './derive-thread.ts';
 import { LocalDeriver } from './deriver.ts';
 import { SubjectSecrets } from './secrets.ts';
 
@@ -19,9 +19,16 @@ const NICENESS = 5;
 if (process.platform === 'linux') setPriority(0, NICENESS);
 
 const { subjectKey, resumption: { state, committed } } = workerData as DeriveWorkerData;
-const deriver = new LocalDeriver(new Derivation(new SubjectSecrets(subjectKey), state, { committed }));
+const derivation = new Derivation(new SubjectSecrets(subjectKey), state, { committed });
+const deriver = new LocalDeriver(derivation);
 
-parentPort?.on('message', ({ first, packed }: DeriveRequest) => {
+parentPort?.on('message', (request: DeriveRequest | WatchRequest) => {
+  if ('question' in request) {
+    const { question, watchOf } = request;
+    parentPort?.postMessage({ question, watch: derivation.watchOf(watchOf) } satisfies WatchAnswer);
+    return;
+  }
+  const { first, packed } = request;
   const bytes = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
   parentPort?.postMessage(deriver.deriveNow({ first, frames: unpackFrames(bytes) }));
 });

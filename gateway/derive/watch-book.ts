@@ -158,6 +158,11 @@ export class WatchBook {
     return earlier(this.#nextDue, Millis((Math.floor(now / LOOK_EVERY) + 1) * LOOK_EVERY));
   }
 
+  /** What is remembered of somebody, by their name. */
+  stateOf(name: string): WatchState | undefined {
+    return this.#entries.get(name)?.state;
+  }
+
   /** The states that changed since the last call. */
   takeChanges(): ReadonlyMap<string, WatchState> {
     const changed = new Map([...this.#changed].sort().map((name) => [name, (this.#entries.get(name) as Entry).state]));

@@ -30,6 +30,7 @@
  *     F  chain(16) lane(1) height(8) hash(32) fork evidence: another block signed for a height that was taken
  *     C  key(16) lane(1)                      relay cursor of a hospital
  *     U  device(n)                            credential of a device
+ *     A  digest(32)                           access token of a person, or session of a browser, under its SHA-256
  */
 
 import { LANES, type Lane } from '../reading.ts';
@@ -73,6 +74,7 @@ export const forkKey = (chain: Uint8Array, lane: Lane, height: number, hash: Uin
   key('F', chain, laneByte(lane), number(height), hash);
 export const cursorKey = (fingerprint: Uint8Array, lane: Lane): Buffer => key('C', fingerprint, laneByte(lane));
 export const credentialKey = (device: string): Buffer => key('U', text(device));
+export const tokenKey = (digest: Uint8Array): Buffer => key('A', digest);
 export const probeKey = (): Buffer => key('Z');
 
 /** The range of all keys that begin with `prefix`. */
@@ -89,7 +91,7 @@ export function startingWith(prefix: Buffer): { gte: Buffer; lt: Buffer } {
 }
 
 /** The prefix of every key that begins with this letter. */
-export const allOf = (letter: 'J' | 'M' | 'D' | 'I' | 'S' | 'W' | 'X' | 'Y' | 'Q' | 'V' | 'H' | 'U' | 'F'): { gte: Buffer; lt: Buffer } => startingWith(text(letter));
+export const allOf = (letter: 'J' | 'M' | 'D' | 'I' | 'S' | 'W' | 'X' | 'Y' | 'Q' | 'V' | 'H' | 'U' | 'F' | 'A'): { gte: Buffer; lt: Buffer } => startingWith(text(letter));
 
 /** The 8-byte number at `offset` of a key. */
 export const numberAt = (bytes: Uint8Array, offset: number): number =>

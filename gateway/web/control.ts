@@ -6,19 +6,25 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import fastify, { type FastifyInstance } from 'fastify';
-import type { AddedDevice, Administration, DeviceOrder, Period, Reloaded, Status } from '../administration.ts';
+import type { AddedDevice, Administration, ContractOrder, DeviceOrder, Period, Reloaded, Status } from '../administration.ts';
+import { readContractSignature } from '../derive/contract-signature.ts';
 import type { Discovery, ListedDevice } from '../device-views.ts';
 import { ConfigError, PeerError, QUARANTINE_REASONS, UsageError, VitalgateError, messageOf } from '../errors.ts';
 import type { QuarantineFilter, QuarantinePage, QuarantinedFrame, RetryPage } from '../quarantine.ts';
-import type { UnixMillis } from '../quantity.ts';
+import type { ListedToken, MadeToken } from '../people/people.ts';
+import { Millis, type UnixMillis } from '../quantity.ts';
 import { Sequence, isDeviceId, isSubjectId, type DeviceId, type Subject } from '../reading.ts';
 import type { Trace } from '../trace.ts';
+import type { ContractInForce } from './care-desk.ts';
 
 /** What a command may do, whether the gateway runs or the command opened the data folder itself. */
 export type AdministrationApi = Readonly<{
   addDevice: (order: DeviceOrder) => Promise<AddedDevice>;
   bindDevice: (device: DeviceId, subject: Subject, period?: Period) => Promise<void>;
   revokeDevice: (device: DeviceId) => Promise<void>;
+  makeToken: (person: string, expiresAfter?: Millis) => Promise<MadeToken>;
+  tokens: () => Promise<readonly ListedToken[]>;
+  revokeTokens: (nameOrId: string) => Promise<readonly ListedToken[]>;
   devices: () => Promise<readonly ListedDevice[]>;
   discover: () => Promise<Discovery>;
   quarantine: (from: Sequence, filter?: QuarantineFilter) => Promise<QuarantinePage>;
@@ -26,6 +32,8 @@ export type AdministrationApi = Readonly<{
   retryQuarantine: (from: Sequence, filter?: QuarantineFilter) => Promise<RetryPage>;
   retryQuarantined: (sequence: Sequence) => Promise<void>;
   trace: (device: DeviceId, sequence?: Sequence) => Promise<Trace>;
+  contracts: () => Promise<readonly ContractInForce[]>;
+  activateContracts: (order: ContractOrder) => Promise<readonly ContractInForce[]>;
   reload: () => Promise<Reloaded>;
   status: () => Promise<Status>;
 }>;
@@ -41,6 +49,8 @@ export async function startControl(path: string, administration: Administration)
   });
   addRoutes(app, administration);
   addQuarantineRoutes(app, administration);
+  addTokenRoutes(app, administration);
+  addContractRoutes(app, administration);
   rmSync(path, { force: true });
   await app.listen({ path });
   chmodSync(path, 0o600);
@@ -67,6 +77,38 @@ function addRoutes(app: FastifyInstance, administration: Administration): void {
   app.get<{ Params: DeviceParams; Querystring: { sequence?: string } }>('/devices/:device/trace', ({ params, query }) =>
     administration.trace(deviceIn(params.device), query.sequence === undefined ? undefined : sequenceIn(query.sequence)),
   );
+}
+
+type ContractBody = Readonly<{ packs?: unknown; signatures?: unknown; by?: Readonly<{ id?: unknown; role?: unknown }> }>;
+
+function addContractRoutes(app: FastifyInstance, administration: Administration): void {
+  app.get('/contracts', () => administration.contracts());
+  app.post<{ Body: ContractBody }>('/contracts', ({ body: { packs, signatures, by } }) => {
+    const read = Array.isArray(signatures) ? signatures.map(readContractSignature) : [];
+    const good = read.filter((each) => each !== undefined);
+    if (good.length < read.length) throw new UsageError('"signatures" must be signatures under contracts');
+    if (!Array.isArray(packs) || packs.length === 0 || !packs.every((each) => typeof each === 'string')) throw new UsageError('"packs" must be a list of rule packs');
+    return administration.activateContracts({ packs, signatures: good, by: { id: textIn(by?.id, 'by.id'), role: textIn(by?.role, 'by.role') } });
+  });
+}
+
+type TokenBody = Readonly<{ person?: unknown; expiresAfter?: unknown }>;
+
+function addTokenRoutes(app: FastifyInstance, administration: Administration): void {
+  app.get('/tokens', () => administration.tokens());
+  app.post<{ Body: TokenBody }>('/tokens', ({ body: { person, expiresAfter } }) => administration.makeToken(textIn(person, 'person'), periodIn(expiresAfter)));
+  app.post<{ Body: Readonly<{ of?: unknown }> }>('/tokens/revoke', ({ body }) => administration.revokeTokens(textIn(body.of, 'of')));
+}
+
+function textIn(value: unknown, name: string): string {
+  if (typeof value !== 'string') throw new UsageError(`"${name}" must be text`);
+  return value;
+}
+
+function periodIn(value: unknown): Millis | undefined {
+  if (value === undefined) return undefined;
+  if (!Number.isSafeInteger(value) || (value as number) < 1) throw new UsageError('"expiresAfter" must be whole milliseconds from 1');
+  return Millis(value as number);
 }
 
 type PageQuery = Readonly<{ from?: string; device?: string; reason?: string }>;
@@ -135,6 +177,9 @@ export function controlClient(path: string): AdministrationApi {
     revokeDevice: async (device) => {
       await call(path, 'DELETE', `/devices/${device}`);
     },
+    makeToken: async (person, expiresAfter) => (await call(path, 'POST', '/tokens', { person, ...(expiresAfter === undefined ? {} : { expiresAfter }) })) as MadeToken,
+    tokens: async () => (await call(path, 'GET', '/tokens')) as readonly ListedToken[],
+    revokeTokens: async (nameOrId) => (await call(path, 'POST', '/tokens/revoke', { of: nameOrId })) as readonly ListedToken[],
     devices: async () => (await call(path, 'GET', '/devices')) as readonly ListedDevice[],
     discover: async () => (await call(path, 'GET', '/discover')) as Discovery,
     quarantine: async (from, filter) => (await call(path, 'GET', `/quarantine?${queryOf(from, filter)}`)) as QuarantinePage,
@@ -145,6 +190,8 @@ export function controlClient(path: string): AdministrationApi {
     },
     trace: async (device, sequence) =>
       (await call(path, 'GET', `/devices/${device}/trace${sequence === undefined ? '' : `?sequence=${sequence}`}`)) as Trace,
+    contracts: async () => (await call(path, 'GET', '/contracts')) as readonly ContractInForce[],
+    activateContracts: async (order) => (await call(path, 'POST', '/contracts', order)) as readonly ContractInForce[],
     reload: async () => (await call(path, 'POST', '/reload')) as Reloaded,
     status: async () => (await call(path, 'GET', '/status')) as Status,
   };

@@ -2,6 +2,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
 import { ConfigError, messageOf } from '../errors.ts';
 import type { BlockStore } from '../ledger/block-store.ts';
+import { addApi, API_SERVER_OPTIONS, type ApiOptions } from './api.ts';
 import { addChainReading } from './chain-reading.ts';
 import { answerTo, type ErrorLog } from './request-error.ts';
 
@@ -13,18 +14,20 @@ export type WebOptions = Readonly<{
   administration: Readonly<{ notReady: () => Error | undefined }>;
   /** Called before metrics are read. */
   refresh: () => Promise<void>;
+  /** What people may ask. Default: nothing. */
+  api?: Omit<ApiOptions, 'log'>;
   log: ErrorLog;
 }>;
 
 export type Web = Readonly<{ address: string; close: () => Promise<void> }>;
 
 /**
- * What the gateway shows on the network: health, metrics and its chain. Nothing about a person is among it. Throws
- * {@link ConfigError} when the address cannot be taken.
+ * What the gateway shows on the network: health, metrics and its chain, in which nothing is about a person; and the API, for people who
+ * prove who they are. Throws {@link ConfigError} when the address cannot be taken.
  */
 export async function startWeb(options: WebOptions): Promise<Web> {
   // Closing cuts off who is slow to read: the gateway stops in time, and an auditor asks again.
-  const app = fastify({ forceCloseConnections: true });
+  const app = fastify({ forceCloseConnections: true, ...API_SERVER_OPTIONS });
   app.setErrorHandler((thrown: unknown, _request, reply) => {
     const { status, body } = answerTo(thrown, options.log);
     return reply.code(status).send(body);
@@ -36,6 +39,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   });
   addMetrics(app, options.registry, options.refresh);
   addChainReading(app, { blocks: options.blocks });
+  if (options.api !== undefined) await addApi(app, { ...options.api, log: options.log });
   return { address: await listen(app, options.listen), close: () => app.close() };
 }
 

@@ -8,7 +8,7 @@ import { decode, type CborMap } from '../../gateway/ledger/cbor.ts';
 import { decodeEntry } from '../../gateway/ledger/entry.ts';
 import { signingKeyFrom } from '../../gateway/ledger/es256k.ts';
 import { Millis, Seconds, UnixMillis } from '../../gateway/quantity.ts';
-import type { DeviceId, Frame, Subject } from '../../gateway/reading.ts';
+import type { Frame, Subject } from '../../gateway/reading.ts';
 import { BEN, bind, derive, deriverFrom, fold, HIGH_PULSE, message, operator, pulse, rules, runOf, START, tick, unbind } from './story.ts';
 
 const LEE: Actor = { id: 'lee', role: 'clinician' };
@@ -39,7 +39,7 @@ describe('a rule with a dwell', () => {
   it('names the first and the last frame it rests on, and says how long it lasted', () => {
     const [event] = entriesOf(derive([...story, later(41)]), 'event');
     expect(event).toMatchObject({ message: 'pulse 44 for 41 s, unknown, ?' });
-    expect((event?.['evidence'] as CborMap).get('frames')).toEqual([3, 4]);
+    expect((event as { evidence: CborMap }).evidence.get('frames')).toEqual([3, 4]);
   });
 
   it('goes on after a crash at any point as if there had been none', () => {
@@ -154,7 +154,7 @@ describe('a device\'s own alarms', () => {
   });
 
   it('are nobody\'s when nobody has it', () => {
-    expect(derive([bind('x' as DeviceId), at(0, low), tick()]).flatMap(({ steps }) => steps)).toEqual([]);
+    expect(derive([bind('x'), at(0, low), tick()]).flatMap(({ steps }) => steps)).toEqual([]);
   });
 });
 

@@ -1,0 +1,145 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { AlarmFeed } from './alarm-feed.ts';
+import type { StepView } from './alarm-views.ts';
+import { parsePack } from './config/pack.ts';
+import { mistakesIn, type Contract } from './context/contract.ts';
+import { readContracts } from './context/read-contracts.ts';
+import type { Actor, OperatorAction } from './decode/operator.ts';
+import type { ContractSignature } from './derive/contract-signature.ts';
+import type { Orders } from './derive/orders.ts';
+import { ConfigError, DecodeError, InternalError, StoreError } from './errors.ts';
+import { Minutes, Seconds, type Millis, type UnixMillis } from './quantity.ts';
+import type { Subject } from './reading.ts';
+import type { Activation, Answer, AnswerOutcome, CareDesk, ContractInForce, PackMistake, SubjectView } from './web/care-desk.ts';
+
+export type DeskOptions = Readonly<{
+  alarms: AlarmFeed;
+  /** Resolves when they are derived and committed, and `alarms` and `orders` know. */
+  carryOut: (actions: readonly OperatorAction[]) => Promise<void>;
+  orders: () => Orders;
+  /** Patients that a device measures. */
+  measured: () => readonly string[];
+  view: (subject: Subject) => Promise<SubjectView | undefined>;
+  /** The configuration names the packs: what people activate would last until it is read again. */
+  packsAreConfigured: () => boolean;
+  now: () => UnixMillis;
+  /** How long a decision may take from the journal to the answer. Default 15 s. */
+  patience?: Millis;
+}>;
+
+/** Whoever asks for the same pause again within this time asks for the same one. */
+const SAME_PAUSE = Minutes(1);
+const STEPS_OF_ONE_ANSWER = 1000;
+
+/** What people do, written into the journal and answered when it is committed. */
+export class Desk implements CareDesk {
+  readonly alarms: AlarmFeed;
+  readonly #options: DeskOptions;
+  #lastAnswer: Promise<unknown> = Promise.resolve();
+
+  constructor(options: DeskOptions) {
+    this.#options = options;
+    this.alarms = options.alarms;
+  }
+
+  /** One after the other, so that what happens next to the alarm is the answer's doing. */
+  answer(answer: Answer): Promise<AnswerOutcome> {
+    const answered = this.#lastAnswer.then(() => this.#answer(answer));
+    this.#lastAnswer = answered.catch(() => undefined);
+    return answered;
+  }
+
+  async #answer(answer: Answer): Promise<AnswerOutcome> {
+    const repeated = await this.#takenBefore(answer);
+    if (repeated !== undefined) return { taken: true, step: repeated, alarm: this.alarms.alarm(answer.alarm) };
+    const before = this.alarms.lastStep;
+    await this.#carryOut(answer);
+    const steps = await this.alarms.after(before, STEPS_OF_ONE_ANSWER);
+    const step = steps.find(({ alarm, by, why }) => alarm === answer.alarm && by?.id === answer.by.id && (why === WHY[answer.type] || why === 'refused'));
+    if (step === undefined) throw new InternalError(`the answer to alarm ${answer.alarm} led to no step`);
+    const alarm = this.alarms.alarm(answer.alarm);
+    return step.refusal === null ? { taken: true, step, alarm } : { taken: false, refusal: step.refusal, alarm };
+  }
+
+  /** The step of this very answer, if it was taken already: whoever did not hear of it asks again. */
+  async #takenBefore(answer: Answer): Promise<StepView | undefined> {
+    const alarm = this.alarms.alarm(answer.alarm);
+    const isOpen = alarm !== undefined && (alarm.phase === 'active' || alarm.phase === 'latched') && alarm.revision === answer.revision && alarm.snooze === null;
+    if (isOpen) return undefined;
+    const { steps } = await this.alarms.ofAlarm(answer.alarm);
+    const step = steps.findLast(({ why, by, revision }) => why === WHY[answer.type] && by?.id === answer.by.id && revision === answer.revision);
+    if (step === undefined || answer.type === 'acknowledge') return step;
+    const since = Date.parse(step.time);
+    const covered = alarm?.snooze?.by.id === answer.by.id && Date.parse(alarm.snooze.until) - since >= answer.time - 1000;
+    return covered && this.#options.now() - since < SAME_PAUSE ? step : undefined;
+  }
+
+  /** What is in the journal is derived some time; but nobody should wait for that without an answer. */
+  async #carryOut(action: OperatorAction): Promise<void> {
+    const { carryOut, patience = Seconds(15) } = this.#options;
+    const outOfPatience = new AbortController();
+    const late = pause(patience, undefined, { signal: outOfPatience.signal }).then(() => {
+      throw new StoreError('VG_STORE_WRITE', 'a decision is in the journal, but derivation does not come to it');
+    });
+    try {
+      await Promise.race([carryOut([action]), late]);
+    } finally {
+      outOfPatience.abort();
+      late.catch(() => undefined);
+    }
+  }
+
+  async patients(): Promise<readonly string[]> {
+    const { orders, measured } = this.#options;
+    return [...new Set([...orders().patients.map(({ id }) => id), ...measured()])].toSorted((a, b) => a.localeCompare(b));
+  }
+
+  async view(subject: Subject): Promise<SubjectView | undefined> {
+    return await this.#options.view(subject);
+  }
+
+  async observe(patient: string, values: Readonly<Record<string, number>>, by: Actor): Promise<void> {
+    await this.#carryOut({ type: 'observe', patient, values, by });
+  }
+
+  async prescribe(patient: string, spo2Scale: 1 | 2, by: Actor): Promise<void> {
+    await this.#carryOut({ type: 'prescribe', patient, spo2Scale, by });
+  }
+
+  async contracts(): Promise<readonly ContractInForce[]> {
+    return this.#options.orders().contracts.map(({ contract: { pack, version, description = null, rules }, hash, by, signers }) => ({ pack, version, description, rules: rules.length, hash, by, signers }));
+  }
+
+  async activate(packs: readonly string[], by: Actor, signatures: readonly ContractSignature[] = []): Promise<Activation> {
+    if (this.#options.packsAreConfigured()) return { configured: true };
+    const judged = packs.map(judgePack);
+    const mistakes = judged.flatMap((each) => ('mistakes' in each ? each.mistakes : []));
+    if (mistakes.length > 0) return { mistakes };
+    const contracts = judged.flatMap((each) => ('contract' in each ? [each.contract] : []));
+    try {
+      readContracts(contracts);
+    } catch (error) {
+      if (error instanceof DecodeError) return { mistakes: [{ pack: 0, line: null, message: error.message }] };
+      throw error;
+    }
+    await this.#carryOut({ type: 'contracts', packs: contracts, by: [by], ...(signatures.length === 0 ? {} : { signatures }) });
+    return { activated: await this.contracts() };
+  }
+}
+
+const WHY = { acknowledge: 'acknowledged', snooze: 'snoozed' } as const;
+
+function judgePack(text: string, pack: number): Readonly<{ contract: Contract } | { mistakes: readonly PackMistake[] }> {
+  try {
+    return { contract: parsePack(text, 'pack', { mistakesIn }) };
+  } catch (error) {
+    if (error instanceof ConfigError) return { mistakes: mistakesOf(error.message, pack) };
+    throw error;
+  }
+}
+
+/** From the lines `pack:line:column: message` (config/problems.ts). */
+function mistakesOf(told: string, pack: number): readonly PackMistake[] {
+  const found = [...told.matchAll(/^ *pack:(\d+):\d+: (.*)$/gm)].map(([, line, message = '']) => ({ pack, line: Number(line), message }));
+  return found.length > 0 ? found : [{ pack, line: null, message: told }];
+}

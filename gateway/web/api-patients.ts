@@ -1,0 +1,112 @@
+/** Patients over HTTP: what is known now, what people enter by hand, and what a clinician prescribes. */
+
+import type { FastifyInstance } from 'fastify';
+import { MEASUREMENTS } from '../decode/measurements.ts';
+import { isSubjectId } from '../reading.ts';
+import { askedBy } from './api-access.ts';
+import { answer, list, NOTICE, object, ref, text, type Schema } from './api-schemas.ts';
+import type { CareDesk, SubjectView } from './care-desk.ts';
+import { RequestError } from './request-error.ts';
+
+const errors = { '4xx': ref('Error'), '5xx': ref('Error') };
+const params = object({ id: text('the id of a patient') });
+type ById = Readonly<{ Params: { id: string } }>;
+
+/** What people measure by hand, beside consciousness and oxygen: the name here and in the table of measurements. */
+const BY_HAND: Readonly<Record<string, string>> = {
+  respiratoryRate: 'respiratory_rate',
+  heartRate: 'heart_rate',
+  spo2: 'spo2',
+  bodyTemperature: 'body_temperature',
+  systolicPressure: 'systolic_pressure',
+  diastolicPressure: 'diastolic_pressure',
+  bodyWeight: 'body_weight',
+  glucose: 'glucose',
+};
+
+/** ACVPU of NEWS2 (Royal College of Physicians, 2017), in the order in which the table of measurements counts them. */
+const CONSCIOUSNESS = ['A', 'C', 'V', 'P', 'U'] as const;
+
+type Observation = Readonly<{ consciousness?: (typeof CONSCIOUSNESS)[number]; oxygen?: 'air' | Readonly<{ litresPerMinute: number }> }> & Readonly<Record<string, unknown>>;
+
+function measured(measurement: string): Schema {
+  const known = MEASUREMENTS.get(measurement);
+  if (known === undefined) throw new Error(`${measurement} is not in the table of measurements`);
+  const [minimum, maximum] = known.plausible;
+  return { type: known.integer === true ? 'integer' : 'number', minimum, maximum, description: `${measurement} in ${known.unit}, ${minimum} to ${maximum}` };
+}
+
+const observation: Schema = {
+  type: 'object',
+  minProperties: 1,
+  additionalProperties: false,
+  description: `at least one of consciousness, oxygen, ${Object.keys(BY_HAND).join(', ')}`,
+  properties: {
+    consciousness: { type: 'string', enum: CONSCIOUSNESS, description: 'A, C, V, P or U: A alert, C new confusion, V responds to voice, P to pain, U unresponsive (ACVPU)' },
+    oxygen: {
+      anyOf: [{ type: 'string', enum: ['air'] }, object({ litresPerMinute: { ...measured('oxygen_flow'), minimum: undefined, exclusiveMinimum: 0 } })],
+      description: '"air", or {"litresPerMinute": above 0 to 100}',
+    },
+    ...Object.fromEntries(Object.entries(BY_HAND).map(([name, measurement]) => [name, measured(measurement)])),
+  },
+};
+
+export function addPatients(api: FastifyInstance, desk: CareDesk): void {
+  api.get('/patients', {
+    config: { needs: 'see' },
+    schema: { summary: 'The patients', response: { 200: answer({ patients: list(object({ id: text('Id of the patient'), link: text('Where more is') })) }), ...errors } },
+  }, async () => ({ notice: NOTICE, patients: (await desk.patients()).map((id) => ({ id, link: `/api/patients/${encodeURIComponent(id)}` })) }));
+
+  api.get<ById>('/patients/:id', {
+    config: { needs: 'see' },
+    schema: { summary: 'What is known of a patient now', params, response: { 200: answer({ patient: ref('Subject') }), ...errors } },
+  }, async (request) => ({ notice: NOTICE, patient: await patientAt(desk, request.params.id) }));
+
+  api.post<ById & Readonly<{ Body: Observation }>>('/patients/:id/observations', {
+    config: { needs: 'observe' },
+    schema: {
+      summary: 'What somebody saw or measured by hand',
+      params,
+      body: observation,
+      response: { 201: answer({ patient: text('Id of the patient'), values: { type: 'object', additionalProperties: { type: 'number' }, description: 'By measurement, in its unit' } }), ...errors },
+    },
+  }, async (request, reply) => {
+    const { subject } = await patientAt(desk, request.params.id);
+    const { person, access } = askedBy(request);
+    const values = valuesOf(request.body);
+    await desk.observe(subject.id, values, { id: person, role: access });
+    return await reply.code(201).send({ notice: NOTICE, patient: subject.id, values });
+  });
+
+  api.put<ById & Readonly<{ Body: { scale: 1 | 2 } }>>('/patients/:id/spo2-scale', {
+    config: { needs: 'prescribe' },
+    schema: {
+      summary: 'The SpO2 scale of NEWS2. Scale 2 (88 to 92 %) is for hypercapnic respiratory failure, and a clinician decides it',
+      params,
+      body: object({ scale: { type: 'integer', enum: [1, 2], description: 'scale 1 or 2' } }),
+      response: { 200: answer({ patient: text('Id of the patient'), scale: { type: 'integer' } }), ...errors },
+    },
+  }, async (request) => {
+    const { subject } = await patientAt(desk, request.params.id);
+    const { person, access } = askedBy(request);
+    await desk.prescribe(subject.id, request.body.scale, { id: person, role: access });
+    return { notice: NOTICE, patient: subject.id, scale: request.body.scale };
+  });
+}
+
+/** One name, however its accents were typed (Unicode normalisation form C). A patient nobody told the gateway of is a slip of the pen. */
+async function patientAt(desk: CareDesk, given: string): Promise<SubjectView> {
+  const id = given.normalize('NFC');
+  const view = isSubjectId(id) ? await desk.view({ kind: 'patient', id }) : undefined;
+  if (view === undefined) throw new RequestError(404, 'unknown_patient', 'the gateway knows no patient of this id; /api/patients lists those it knows');
+  return view;
+}
+
+function valuesOf({ consciousness, oxygen, ...measuredByHand }: Observation): Readonly<Record<string, number>> {
+  const others = Object.entries(measuredByHand).map(([name, value]) => [BY_HAND[name] ?? name, value as number] as const);
+  return {
+    ...(consciousness === undefined ? {} : { consciousness: CONSCIOUSNESS.indexOf(consciousness) }),
+    ...(oxygen === undefined ? {} : { oxygen_flow: oxygen === 'air' ? 0 : oxygen.litresPerMinute }),
+    ...Object.fromEntries(others),
+  };
+}

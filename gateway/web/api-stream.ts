@@ -1,0 +1,151 @@
+/** What happens to alarms, as it happens: server-sent events (HTML Living Standard, section 9.2). */
+
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Doorbell } from '../doorbell.ts';
+import { messageOf } from '../errors.ts';
+import type { People } from '../people/people.ts';
+import { Seconds, type Millis } from '../quantity.ts';
+import { digits, NOTICE, object, ref } from './api-schemas.ts';
+import type { AlarmBoard } from './care-desk.ts';
+import { RequestError, type ErrorLog } from './request-error.ts';
+
+export type StreamOptions = Readonly<{
+  alarms: AlarmBoard;
+  people: People;
+  log: ErrorLog;
+  /** Silence after which a comment is sent, so that proxies and readers know that the connection lives. Default 15 s. */
+  heartbeat?: Millis;
+  /** How long a reader may take to read what was sent before it is cut off. Default 30 s. */
+  patience?: Millis;
+  /** Readers at a time. Default 64. */
+  most?: number;
+}>;
+
+const STEPS_AT_A_TIME = 100;
+const HEADERS = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-store, no-transform',
+  // nginx would keep events back until a buffer is full.
+  'x-accel-buffering': 'no',
+  'x-content-type-options': 'nosniff',
+};
+
+/**
+ * `GET /stream`. First an event `snapshot` with the live alarms, then an event `step` for every step, with its number as id. Whoever comes
+ * back with the id it saw last gets every step after it, once and in order, from memory or from the chain; whoever comes without one begins
+ * with what is there. A reader is told at its own pace and holds nothing up; one that does not read is cut off and may come back.
+ */
+export function addStream(api: FastifyInstance, options: StreamOptions): void {
+  const { alarms, people, log, most = 64 } = options;
+  const open = new Set<Reader>();
+  api.addHook('preClose', async () => {
+    for (const reader of open) reader.end();
+  });
+
+  api.get<{ Querystring: { after?: string } }>('/stream', {
+    config: { needs: 'see' },
+    exposeHeadRoute: false,
+    schema: {
+      summary: 'Alarms as they happen: an event "snapshot", then an event "step" for every step, with its number as id. Last-Event-ID, or "after", resumes without gap',
+      querystring: object({ after: digits('the number of a step: begin after it, as Last-Event-ID does') }, ['after']),
+      response: { 200: { description: 'Server-sent events', content: { 'text/event-stream': { schema: { type: 'string' } } } }, '4xx': ref('Error'), '5xx': ref('Error') },
+    },
+  }, async (request, reply) => {
+    if (open.size >= most) {
+      void reply.header('retry-after', '5');
+      throw new RequestError(503, 'too_many_streams', `there are ${most} streams already; close one, or ask /api/steps now and then`);
+    }
+    const { secret = '' } = request;
+    const seen = lastSeen(request);
+    reply.hijack();
+    const reader = new Reader(reply.raw, () => people.identify(secret)?.access !== undefined, options);
+    open.add(reader);
+    const leave = [alarms.onSteps(() => reader.wake()), people.onChange(() => reader.wake())];
+    try {
+      await reader.follow(seen);
+    } catch (error) {
+      log.error({ error: messageOf(error) }, 'a stream of alarms ended');
+    } finally {
+      for (const each of leave) each();
+      open.delete(reader);
+      reader.end();
+    }
+  });
+}
+
+/** The step that was seen last, if it says so. The header is what browsers send when they come back: it wins. */
+function lastSeen({ headers, query }: FastifyRequest<{ Querystring: { after?: string } }>): number | undefined {
+  const text = headers['last-event-id'] ?? query.after;
+  return typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+class Reader {
+  readonly #response: ServerResponse;
+  readonly #mayStay: () => boolean;
+  readonly #options: StreamOptions;
+  readonly #bell = new Doorbell();
+  readonly #closed = new AbortController();
+
+  constructor(response: ServerResponse, mayStay: () => boolean, options: StreamOptions) {
+    this.#response = response;
+    this.#mayStay = mayStay;
+    this.#options = options;
+    response.on('error', () => this.#closed.abort());
+    response.on('close', () => {
+      this.#closed.abort();
+      this.wake();
+    });
+  }
+
+  wake(): void {
+    this.#bell.ring();
+  }
+
+  end(): void {
+    this.#response.destroy();
+    this.wake();
+  }
+
+  /** Until the reader leaves, is too slow, or may not see it any more. */
+  async follow(seen: number | undefined): Promise<void> {
+    const { alarms, heartbeat = Seconds(15) } = this.#options;
+    this.#response.writeHead(200, HEADERS);
+    let last = alarms.lastStep;
+    // A number from the future is another gateway's, or of a folder that was restored from an older copy.
+    const resumed = seen !== undefined && seen <= last;
+    const snapshot = { notice: NOTICE, lastStep: last, resumedAfter: resumed ? seen : null, alarms: alarms.lists() };
+    if (!(await this.#send(`retry: 3000\n${eventOf('snapshot', snapshot, resumed ? undefined : last)}`))) return;
+    if (resumed) last = seen;
+    while (this.#isOpen && this.#mayStay()) {
+      const steps = await alarms.after(last, STEPS_AT_A_TIME);
+      if (steps.length > 0 && !(await this.#send(steps.map((step) => eventOf('step', step, step.step)).join('')))) return;
+      last = steps.at(-1)?.step ?? last;
+      if (steps.length > 0) continue;
+      await this.#bell.wait(heartbeat);
+      if (alarms.lastStep === last && this.#mayStay() && !(await this.#send(':\n\n'))) return;
+    }
+  }
+
+  get #isOpen(): boolean {
+    return !this.#response.destroyed && !this.#response.writableEnded;
+  }
+
+  /** Resolves when there is room for more; false when the reader is gone or reads nothing. */
+  async #send(text: string): Promise<boolean> {
+    if (!this.#isOpen) return false;
+    if (this.#response.write(text)) return true;
+    const { patience = Seconds(30) } = this.#options;
+    try {
+      await once(this.#response, 'drain', { signal: AbortSignal.any([AbortSignal.timeout(patience), this.#closed.signal]) });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** One line of data: JSON has no line breaks. */
+const eventOf = (event: string, data: object, id: number | undefined): string =>
+  `event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`;

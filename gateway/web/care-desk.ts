@@ -1,0 +1,91 @@
+import type { Actor } from '../alarm/condition.ts';
+import type { Refusal } from '../alarm/step.ts';
+import type { AlarmLists, AlarmView, StepView } from '../alarm-views.ts';
+import type { StepsOfAlarm } from '../alarm-feed.ts';
+import type { Millis } from '../quantity.ts';
+import type { Doubt, Subject } from '../reading.ts';
+
+/** What the API asks of the gateway. Everything a person decides is a frame of the journal, derived and committed before it is answered. */
+export interface CareDesk {
+  readonly alarms: AlarmBoard;
+
+  /** Acknowledges or pauses an alarm. Asked again with the same, it says the same and does nothing more. Throws StoreError. */
+  answer(answer: Answer): Promise<AnswerOutcome>;
+
+  /** Ids of the patients somebody has told the gateway of, in order. */
+  patients(): Promise<readonly string[]>;
+  /** What is known now; undefined for a subject the gateway does not know. */
+  view(subject: Subject): Promise<SubjectView | undefined>;
+  /** What a person saw or measured by hand, by measurement in its own unit. */
+  observe(patient: string, values: Readonly<Record<string, number>>, by: Actor): Promise<void>;
+  /** The scale of SpO2 for NEWS2. */
+  prescribe(patient: string, spo2Scale: 1 | 2, by: Actor): Promise<void>;
+
+  contracts(): Promise<readonly ContractInForce[]>;
+  /** Puts these rule packs in force, and no others. Nothing changes when there is a mistake in one. */
+  activate(packs: readonly string[], by: Actor): Promise<Activation>;
+}
+
+/** The alarms as of the last committed window of frames (../alarm-feed.ts). */
+export interface AlarmBoard {
+  readonly lastStep: number;
+  lists(): AlarmLists;
+  alarm(id: number): AlarmView | undefined;
+  after(step: number, limit: number): Promise<readonly StepView[]>;
+  ofAlarm(id: number, before?: number): Promise<StepsOfAlarm>;
+  onSteps(listener: () => void): () => void;
+}
+
+/** `revision`: of the alarm as the person saw it. */
+export type Answer = Readonly<{ alarm: number; revision: number; by: Actor }> & (Readonly<{ type: 'acknowledge' }> | Readonly<{ type: 'snooze'; time: Millis }>);
+
+/** `alarm`: as it is now; undefined when nobody remembers it. */
+export type AnswerOutcome = Readonly<{ alarm: AlarmView | undefined }> & (Readonly<{ taken: true; step: StepView }> | Readonly<{ taken: false; refusal: Refusal }>);
+
+/** What is known of one patient or room. */
+export type SubjectView = Readonly<{
+  subject: Subject;
+  values: readonly Readonly<{
+    measurement: string;
+    value: number;
+    /** UCUM. */
+    unit: string;
+    /** ISO 8601, UTC. */
+    measuredAt: string;
+    age: Millis;
+    /** `stale`: too old for any rule. */
+    quality: 'good' | 'stale' | Doubt;
+  }>[];
+  /** Null: unknown, or not a person. */
+  activity: string | null;
+  room: string | null;
+  /** For NEWS2. 2 only where a clinician decided so. */
+  spo2Scale: 1 | 2;
+  scores: readonly Readonly<{
+    /** For example `NEWS2`. */
+    name: string;
+    /** Null while too little is known. */
+    value: number | null;
+    /** Points by parameter; null where nothing is known. */
+    parts: Readonly<Record<string, number | null>>;
+  }>[];
+}>;
+
+export type ContractInForce = Readonly<{
+  pack: string;
+  version: number;
+  description: string | null;
+  rules: number;
+  /** SHA-256 as entries of the chain name it, hexadecimal. */
+  hash: string;
+  /** Empty: the gateway's own. */
+  by: readonly Actor[];
+  /** Public keys of those who signed it, hexadecimal. */
+  signers: readonly string[];
+}>;
+
+/** `configured`: the configuration file names the packs, so that they are changed there. */
+export type Activation = Readonly<{ activated: readonly ContractInForce[] } | { mistakes: readonly PackMistake[] } | { configured: true }>;
+
+/** `pack`: which of those given, from 0. `line`: in its text, from 1; null: of the whole. */
+export type PackMistake = Readonly<{ pack: number; line: number | null; message: string }>;
