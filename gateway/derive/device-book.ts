@@ -2,7 +2,7 @@ import { Millis } from '../quantity.ts';
 import type { DeviceId, Sequence } from '../reading.ts';
 import type { DeviceClock } from './device-clock.ts';
 import type { DeviceCondition } from './care.ts';
-import { RunningStatus, allowedSilence, EMPTY_BATTERY, LOW_BATTERY, type DeviceStatus, type Sign } from './device-status.ts';
+import { RunningStatus, EMPTY_BATTERY, LOW_BATTERY, type DeviceStatus, type Sign, type Silence } from './device-status.ts';
 
 /** Something began or ended to be wrong with a device: a technical condition (IEC 60601-1-8), never one of the patient. */
 export type DeviceChange = Readonly<{ device: DeviceId; phase: 'raised' | 'cleared'; condition: DeviceCondition }>;
@@ -28,7 +28,7 @@ export class DeviceBook {
       status = RunningStatus.blank(sign);
       this.#devices.set(device, status);
     }
-    status.hear(sign, (measurement, silentFor, allowed) => onChange(silence('cleared', device, measurement, silentFor, allowed)));
+    status.hear(sign, (silence) => onChange(silenceChange(device, silence)));
     const battery = status.tellBattery();
     if (battery !== undefined) onChange(batteryChange(device, battery.told, battery.percent, sign.sequence));
     this.#changed.add(device);
@@ -51,29 +51,19 @@ export class DeviceBook {
     }
   }
 
-  /** Channels that have become silent by `now`, of devices somebody waits for. */
+  /** Which silences began by `now`, of devices somebody waits for, and which became part of a greater one. */
   silences(now: Millis, isWaitedFor: (device: DeviceId) => boolean): readonly DeviceChange[] {
     this.#nextLook = undefined;
     const begun: DeviceChange[] = [];
     for (const [device, status] of this.#devices) {
-      if (isWaitedFor(device)) begun.push(...this.#silencesOf(device, status, now));
+      if (!isWaitedFor(device)) continue;
+      const silences = status.takeSilences(now);
+      begun.push(...silences.map((silence) => silenceChange(device, silence)));
+      if (silences.length > 0) this.#changed.add(device);
+      const due = status.silentAt;
+      if (due !== undefined) this.#nextLook = Millis(Math.min(due, this.#nextLook ?? due));
     }
     return begun.sort(byName);
-  }
-
-  #silencesOf(device: DeviceId, status: RunningStatus, now: Millis): readonly DeviceChange[] {
-    const begun: DeviceChange[] = [];
-    for (const [measurement, channel] of status.channels) {
-      const allowed = channel.silent === true ? undefined : allowedSilence(measurement, channel);
-      if (allowed === undefined) continue;
-      const due = Millis(channel.last + allowed);
-      if (due <= now) {
-        begun.push(silence('raised', device, measurement, Millis(now - channel.last), allowed));
-        status.silence(measurement);
-      } else this.#nextLook = Millis(Math.min(due, this.#nextLook ?? due));
-    }
-    if (begun.length > 0) this.#changed.add(device);
-    return begun;
   }
 
   /** When somebody will have been silent for too long unless something comes; undefined: nobody. As of the last look. */
@@ -94,13 +84,20 @@ const byName = (a: DeviceChange, b: DeviceChange): number => (`${a.device} ${a.c
 
 const inMinutes = (duration: Millis): number => Math.round(duration / 6000) / 10;
 
-function silence(phase: DeviceChange['phase'], device: DeviceId, measurement: string, silentFor: Millis, allowed: Millis): DeviceChange {
-  const [value, limit] = [inMinutes(silentFor), inMinutes(allowed)];
+/** `no-data <measurement> <device>`, or `no-data <device>` for all that it measures. */
+function silenceChange(device: DeviceId, { phase, measurement, silentFor, allowed, missed }: Silence): DeviceChange {
+  const limit = inMinutes(allowed);
   return {
     device, phase,
     condition: {
-      rule: `no-data ${measurement} ${device}`, priority: 'low', message: `No ${measurement} from ${device} for ${value} min (expected within ${limit} min)`,
-      evidence: { condition: `minutes_since("${measurement}") > ${limit}`, values: [{ measurement, value, unit: 'min', limit }], frames: [] },
+      rule: measurement === undefined ? `no-data ${device}` : `no-data ${measurement} ${device}`,
+      priority: 'low',
+      message: `${measurement === undefined ? `${device} has measured nothing` : `No ${measurement} from ${device}`} for ${inMinutes(silentFor)} min (expected within ${limit} min)`,
+      evidence: {
+        condition: missed.map((each) => `minutes_since("${each.measurement}") > ${limit}`).join(' && '),
+        values: missed.map((each) => ({ measurement: each.measurement, value: inMinutes(each.silentFor), unit: 'min', limit })),
+        frames: [],
+      },
     },
   };
 }

@@ -29,36 +29,75 @@ class Night {
   }
 
   silentAt(at: number, isWaitedFor = anybody): string[] {
-    return this.book.silences(Millis(at), isWaitedFor).map(({ condition }) => condition.rule.split(' ')[1] ?? '');
+    return this.toldAt(at, isWaitedFor).flatMap(({ phase, condition }) => (phase === 'raised' ? [condition.rule.replace('no-data ', '')] : []));
+  }
+
+  toldAt(at: number, isWaitedFor = anybody): readonly DeviceChange[] {
+    return this.book.silences(Millis(at), isWaitedFor);
+  }
+
+  /** A message without a value. */
+  note(at: number, ...notices: Sign['notices']): void {
+    this.hear(at, '', { readings: [], notices });
   }
 }
 
-describe('a channel whose values stop', () => {
-  it('is silent after ten times its usual interval, five minutes at least, told once', () => {
+describe('a device whose values stop', () => {
+  it('is silent as a whole after ten times its usual interval, half an hour at least, told once', () => {
     const night = new Night();
-    night.hearEvery(60_000, 0, Minutes(60), 'spo2');
-    expect(night.silentAt(Minutes(69.9))).toEqual([]);
-    expect(night.book.nextLook).toBeCloseTo(Minutes(70), 0);
-    expect(night.silentAt(Minutes(70))).toEqual(['spo2']);
-    expect(night.silentAt(Minutes(80))).toEqual([]);
+    night.hearEvery(Minutes(5), 0, Minutes(300), 'room_temperature');
+    expect(night.silentAt(Minutes(349.9))).toEqual([]);
+    expect(night.book.nextLook).toBeCloseTo(Minutes(350), 0);
+    expect(night.silentAt(Minutes(350))).toEqual(['clip']);
+    expect([night.silentAt(Minutes(400)), night.book.nextLook]).toEqual([[], undefined]);
     const dense = new Night();
     dense.hearEvery(1000, 0, Minutes(31), 'spo2');
-    expect([dense.silentAt(Minutes(35.9)), dense.silentAt(Minutes(36))]).toEqual([[], ['spo2']]);
+    expect([dense.silentAt(Minutes(60.9)), dense.silentAt(Minutes(61))]).toEqual([[], ['clip']]);
   });
 
-  it('is heard again with its next value, and begins to learn anew', () => {
+  it('is silent after five minutes when its class is clinical', () => {
+    const ward = new Night();
+    for (let at = 0; at <= Minutes(31); at += 1000) ward.hear(at, 'spo2', { class: 'clinical' });
+    expect([ward.silentAt(Minutes(35.9)), ward.silentAt(Minutes(36))]).toEqual([[], ['clip']]);
+  });
+
+  it('says which channels are missed, in one condition, as soon as the one that is missed first', () => {
+    const night = new Night();
+    for (let minute = 0; minute <= 300; minute++) {
+      night.hear(Minutes(minute), 'spo2');
+      if (minute % 5 === 0) night.hear(Minutes(minute) + 1000, 'skin_temperature');
+    }
+    night.hear(Minutes(310), 'battery');
+    expect(night.silentAt(Minutes(330))).toEqual([]);
+    const [told, ...others] = night.toldAt(Minutes(330) + 1000);
+    expect(others).toEqual([]);
+    expect(told).toMatchObject({
+      phase: 'raised',
+      condition: {
+        rule: 'no-data clip', priority: 'low', message: 'clip has measured nothing for 30 min (expected within 30 min)',
+        evidence: {
+          condition: 'minutes_since("skin_temperature") > 30 && minutes_since("spo2") > 30',
+          values: [{ measurement: 'skin_temperature', value: 30, limit: 30, unit: 'min' }, { measurement: 'spo2', value: 30, limit: 30, unit: 'min' }],
+        },
+      },
+    });
+  });
+
+  it('is heard again with its next value, not with its battery, and begins to learn anew', () => {
     const night = new Night();
     night.hearEvery(60_000, 0, Minutes(60), 'spo2');
-    night.silentAt(Minutes(75));
-    night.hear(Minutes(90), 'spo2');
-    expect(night.ended).toMatchObject([{ device: CLIP, phase: 'cleared', condition: { rule: 'no-data spo2 clip', evidence: { values: [{ value: 30, limit: 10, unit: 'min' }] } } }]);
+    night.silentAt(Minutes(95));
+    night.hear(Minutes(96), 'battery');
+    expect(night.ended).toEqual([]);
+    night.hear(Minutes(100), 'spo2');
+    expect(night.ended).toMatchObject([{ device: CLIP, phase: 'cleared', condition: { rule: 'no-data clip', evidence: { values: [{ value: 40, limit: 30, unit: 'min' }] } } }]);
     expect(night.silentAt(Minutes(1000))).toEqual([]);
   });
 
   it('is silent after three times what its profile expects, from the first value on', () => {
     const night = new Night();
     night.hear(0, 'heart_rate', { expectations: { heart_rate: { every: Seconds(20) } } });
-    expect([night.silentAt(59_999), night.silentAt(60_000)]).toEqual([[], ['heart_rate']]);
+    expect([night.silentAt(59_999), night.silentAt(60_000)]).toEqual([[], ['clip']]);
   });
 
   it('is not missed when somebody measured for a few minutes, when it only speaks of events, or when nobody waits for it', () => {
@@ -69,14 +108,112 @@ describe('a channel whose values stop', () => {
     const unbound = new Night();
     unbound.hearEvery(1000, 0, Minutes(60), 'spo2');
     expect(unbound.silentAt(Minutes(600), () => false)).toEqual([]);
-    expect(unbound.silentAt(Minutes(600))).toEqual(['spo2']);
+    expect(unbound.silentAt(Minutes(600))).toEqual(['clip']);
   });
 
   it('has all of its time again after the gateway was away', () => {
     const night = new Night();
     night.hearEvery(1000, 0, Minutes(60), 'spo2');
     night.book.resume(Millis(Minutes(600)));
-    expect([night.silentAt(Minutes(604)), night.silentAt(Minutes(605))]).toEqual([[], ['spo2']]);
+    expect([night.silentAt(Minutes(629)), night.silentAt(Minutes(630))]).toEqual([[], ['clip']]);
+  });
+});
+
+describe('one channel whose values stop', () => {
+  /** Both every minute until `stops`, then the pulse alone until `until`. */
+  function half(stops: number, until: number): Night {
+    const night = new Night();
+    for (let minute = 0; minute <= until; minute++) {
+      if (minute <= stops) night.hear(Minutes(minute), 'spo2');
+      night.hear(Minutes(minute), 'pulse_rate');
+    }
+    return night;
+  }
+
+  it('is told by itself once its time is over and the device goes on without it', () => {
+    const night = half(60, 89);
+    expect(night.silentAt(Minutes(89.5))).toEqual([]);
+    night.hear(Minutes(90), 'pulse_rate');
+    expect(night.toldAt(Minutes(90))).toMatchObject([{
+      phase: 'raised', condition: { rule: 'no-data spo2 clip', message: 'No spo2 from clip for 30 min (expected within 30 min)', evidence: { condition: 'minutes_since("spo2") > 30' } },
+    }]);
+    night.hear(Minutes(91), 'pulse_rate');
+    expect(night.silentAt(Minutes(91))).toEqual([]);
+    night.hear(Minutes(95), 'spo2');
+    expect(night.ended).toMatchObject([{ phase: 'cleared', condition: { rule: 'no-data spo2 clip', evidence: { values: [{ value: 35, limit: 30 }] } } }]);
+  });
+
+  it('is cleared in favour of the whole device when that falls silent', () => {
+    const night = half(60, 120);
+    expect(night.silentAt(Minutes(120))).toEqual(['spo2 clip']);
+    expect(night.toldAt(Minutes(150)).map(({ phase, condition }) => `${phase} ${condition.rule}`)).toEqual(['raised no-data clip', 'cleared no-data spo2 clip']);
+    night.hear(Minutes(160), 'pulse_rate');
+    night.hear(Minutes(160), 'spo2');
+    expect(night.ended.map(({ condition }) => condition.rule)).toEqual(['no-data clip']);
+  });
+
+  it('is missed again by itself when the device comes back without it, whatever comes seldom besides', () => {
+    const back = new Night();
+    for (let minute = 0; minute <= 180; minute++) {
+      back.hear(Minutes(minute), 'spo2');
+      if (minute % 60 === 0) back.hear(Minutes(minute), 'co2');
+    }
+    const told: string[] = [];
+    for (let minute = 181; minute <= 900; minute++) {
+      if (minute % 60 === 0) back.hear(Minutes(minute), 'co2');
+      told.push(...back.silentAt(Minutes(minute)));
+    }
+    // It looks like all of it until the seldom one comes; from then on it is clear which is missing.
+    expect(told).toEqual(['clip', 'spo2 clip']);
+  });
+});
+
+describe('a device that rests', () => {
+  it('is not missed for a day once it said that it was taken off', () => {
+    const night = new Night();
+    night.hearEvery(4000, 0, Minutes(480), 'spo2');
+    night.note(Minutes(480) + 4000, 'sensor_off');
+    expect([night.silentAt(Minutes(480 + 24 * 60 - 1)), night.book.nextLook]).toEqual([[], Minutes(480 + 24 * 60)]);
+    const forgotten = new Night(new DeviceBook(new Map(night.book.takeChanges())));
+    expect(forgotten.silentAt(Minutes(480 + 24 * 60))).toEqual(['clip']);
+    night.hear(Minutes(1400), 'battery');
+    night.hear(Minutes(1400) + 4000, 'spo2');
+    expect([night.silentAt(Minutes(1429)), night.silentAt(Minutes(1431))]).toEqual([[], ['clip']]);
+  });
+
+  it('is not missed for four hours while its battery is charged', () => {
+    const charged = new Night();
+    charged.hearEvery(60_000, 0, Minutes(60), 'heart_rate');
+    charged.hear(Minutes(60), 'battery', { value: 30 });
+    charged.hear(Minutes(75), 'battery', { value: 31 });
+    expect(charged.book.nextLook).toBeUndefined();
+    charged.hear(Minutes(85), 'battery', { value: 33 });
+    expect([charged.silentAt(Minutes(299)), charged.silentAt(Minutes(300))]).toEqual([[], ['clip']]);
+    const idle = new Night();
+    idle.hearEvery(60_000, 0, Minutes(60), 'heart_rate');
+    for (const [minute, value] of [[60, 30], [70, 29], [75, 30]] as const) idle.hear(Minutes(minute), 'battery', { value });
+    expect(idle.silentAt(Minutes(90))).toEqual(['clip']);
+  });
+
+  it('is missed all the same when its profile says how often it speaks, or when it is clinical', () => {
+    const expected = new Night();
+    expected.hear(0, 'spo2', { expectations: { spo2: { every: Seconds(10) } } });
+    expected.note(1000, 'sensor_off');
+    expect(expected.silentAt(30_000)).toEqual(['clip']);
+    const clinical = new Night();
+    for (let at = 0; at <= Minutes(31); at += 1000) clinical.hear(at, 'spo2', { class: 'clinical' });
+    clinical.note(Minutes(31) + 1000, 'sensor_off');
+    expect(clinical.silentAt(Minutes(36))).toEqual(['clip']);
+  });
+
+  it('has all channels waited for anew when it is worn again', () => {
+    const ring = new Night();
+    for (let minute = 0; minute <= 60; minute++) for (const name of ['spo2', 'pulse_rate']) ring.hear(Minutes(minute), name);
+    ring.note(Minutes(61), 'sensor_off');
+    ring.hear(Minutes(300), 'pulse_rate');
+    expect(ring.silentAt(Minutes(300))).toEqual([]);
+    for (let minute = 301; minute <= 330; minute++) ring.hear(Minutes(minute), 'pulse_rate');
+    expect(ring.silentAt(Minutes(330))).toEqual(['spo2 clip']);
   });
 });
 
@@ -95,11 +232,11 @@ describe('a battery', () => {
     const night = new Night();
     night.hearEvery(60_000, 0, Minutes(60), 'spo2');
     night.hear(Minutes(60), 'battery', { value: 3 });
-    night.silentAt(Minutes(75));
+    night.silentAt(Minutes(95));
     night.book.forgetTold(CLIP);
     expect(night.book.nextLook).toBe(0);
-    expect(night.silentAt(Minutes(76))).toEqual(['spo2']);
-    night.hear(Minutes(77), 'battery', { value: 3 });
+    expect(night.silentAt(Minutes(96))).toEqual(['clip']);
+    night.hear(Minutes(97), 'battery', { value: 3 });
     expect(night.ended.map(({ phase }) => phase)).toEqual(['raised', 'raised']);
   });
 });
@@ -121,8 +258,11 @@ describe('a device\'s status', () => {
     night.hearEvery(60_000, 0, Minutes(60), 'spo2');
     const written = JSON.parse(JSON.stringify([...night.book.takeChanges()])) as [DeviceId, never][];
     const morning = new Night(new DeviceBook(new Map(written)));
-    expect([morning.silentAt(Minutes(69.9)), morning.silentAt(Minutes(70))]).toEqual([[], ['spo2']]);
-    morning.hear(Minutes(80), 'spo2');
+    expect([morning.silentAt(Minutes(89.9)), morning.silentAt(Minutes(90))]).toEqual([[], ['clip']]);
+    const next = new Night(new DeviceBook(new Map(JSON.parse(JSON.stringify([...morning.book.takeChanges()])) as [DeviceId, never][])));
+    next.hear(Minutes(100), 'spo2');
+    expect([next.silentAt(Minutes(95)), next.ended.map(({ condition }) => condition.rule)]).toEqual([[], ['no-data clip']]);
+    morning.hear(Minutes(100), 'spo2');
     expect(morning.book.takeChanges().get(CLIP)).toMatchObject({ messages: 62 });
   });
 });
