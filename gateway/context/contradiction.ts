@@ -15,8 +15,12 @@ export type PairLimit = Readonly<{
   fresh: Millis;
 }>;
 
-/** `heart_rate` (from the electrocardiogram) beside `pulse_rate` (from the finger). A choice of this project. */
-export const HEART_BESIDE_PULSE: PairLimit = { apart: 20, lasting: Minutes(2), fresh: Seconds(30) };
+/**
+ * `heart_rate` (from the electrocardiogram) beside `pulse_rate` (from the finger). Choices of this project. An oximeter at home speaks
+ * about once a minute, and one value of it may be lost. It lasts longer than a value is fresh: whoever begins to run has a new pulse
+ * beside an old one, and a contradiction takes at least two values of both.
+ */
+export const HEART_BESIDE_PULSE: PairLimit = { apart: 20, lasting: Minutes(3), fresh: Seconds(150) };
 
 type Told = Readonly<{ value: number; at: Millis }>;
 

@@ -60,17 +60,38 @@ describe('the heart and the finger', () => {
   const pair = (from: number, to: number, heart: number, pulse: number): Told[] =>
     [...every(10, from, to, 'heart_rate', (i) => heart + (i % 2)), ...every(10, from + 1, to, 'pulse_rate', (i) => pulse + (i % 2), 'clip')].toSorted(([a], [b]) => a - b);
 
-  it('are no facts, neither of them, while they contradict each other for two minutes and more', () => {
-    const { happened, refused } = after([...pair(0, 200, 150, 75), ...pair(200, 300, 80, 75)]);
-    expect(happened).toEqual(['121 disagree heart_rate pulse_rate raised', '200 disagree heart_rate pulse_rate cleared']);
-    expect(refused.every((second) => second >= 121 && second < 200)).toBe(true);
+  it('are no facts, neither of them, while they contradict each other for three minutes and more', () => {
+    const { happened, refused } = after([...pair(0, 260, 150, 75), ...pair(260, 360, 80, 75)]);
+    expect(happened).toEqual(['181 disagree heart_rate pulse_rate raised', '260 disagree heart_rate pulse_rate cleared']);
+    expect(refused.every((second) => second >= 181 && second < 260)).toBe(true);
     expect(refused.length).toBeGreaterThan(10);
   });
 
   it('do not contradict each other when only one is left', () => {
-    expect(after([...pair(0, 200, 150, 75), ...every(10, 200, 400, 'heart_rate', (i) => 150 + (i % 2))]).happened)
-      .toEqual(['121 disagree heart_rate pulse_rate raised', '230 disagree heart_rate pulse_rate cleared']);
-    expect(after(pair(0, 200, 150, 75), 400).happened.at(-1)).toBe('240 disagree heart_rate pulse_rate cleared');
+    expect(after([...pair(0, 260, 150, 75), ...every(10, 260, 600, 'heart_rate', (i) => 150 + (i % 2))]).happened)
+      .toEqual(['181 disagree heart_rate pulse_rate raised', '410 disagree heart_rate pulse_rate cleared']);
+    expect(after(pair(0, 260, 150, 75), 600).happened.at(-1)).toBe('420 disagree heart_rate pulse_rate cleared');
+  });
+
+  const heartEvery28 = (rate: (second: number) => number): Told[] => every(28, 5, 1800, 'heart_rate', (i) => Math.round(rate(5 + 28 * i)), 'patch');
+  const pulseEvery64 = (rate: (second: number) => number, without: (index: number) => boolean = () => false): Told[] =>
+    every(64, 1, 1800, 'pulse_rate', (i) => Math.round(rate(1 + 64 * i)), 'ring').filter((_, index) => !without(index));
+  const inOrder = (told: readonly Told[]): Told[] => told.toSorted(([a], [b]) => a - b);
+
+  it('contradict each other though an oximeter speaks once in 64 s, and one value of it is lost', () => {
+    const beats = heartEvery28((second) => (second < 300 ? 76 : 46) + (second % 3));
+    const pulses = pulseEvery64((second) => 76 + (second % 3), (index) => index === 7);
+    const { happened } = after(inOrder([...beats, ...pulses]));
+    expect(happened).toEqual(['509 disagree heart_rate pulse_rate raised']);
+  });
+
+  it('do not contradict each other when somebody begins to run, whenever that is and whichever value of the oximeter is lost then', () => {
+    for (let starts = 300; starts < 364; starts += 4) {
+      const rate = (second: number): number => (second < starts ? 70 : 150 - 80 * Math.exp((starts - second) / 30)) + (second % 3);
+      for (const lost of [4, 5, 6]) {
+        expect(after(inOrder([...heartEvery28(rate), ...pulseEvery64(rate, (index) => index === lost)])).happened).toEqual([]);
+      }
+    }
   });
 });
 

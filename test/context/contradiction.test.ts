@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { contradicts, EMPTY_PAIR, followPair, HEART_BESIDE_PULSE, type PairState } from '../../gateway/context/contradiction.ts';
-import { Seconds } from '../../gateway/quantity.ts';
+import { contradicts, EMPTY_PAIR, followPair, type PairLimit, type PairState } from '../../gateway/context/contradiction.ts';
+import { Minutes, Seconds } from '../../gateway/quantity.ts';
+
+const LIMIT: PairLimit = { apart: 20, lasting: Minutes(2), fresh: Seconds(30) };
 
 type Told = readonly [second: number, which: 'first' | 'second', value: number];
 const follow = (told: readonly Told[]): PairState =>
-  told.reduce((state, [second, which, value]) => followPair(state, which, value, Seconds(second), HEART_BESIDE_PULSE), EMPTY_PAIR);
-const at = (told: readonly Told[], second: number): boolean => contradicts(follow(told), Seconds(second), HEART_BESIDE_PULSE);
+  told.reduce((state, [second, which, value]) => followPair(state, which, value, Seconds(second), LIMIT), EMPTY_PAIR);
+const at = (told: readonly Told[], second: number): boolean => contradicts(follow(told), Seconds(second), LIMIT);
 
 /** Both every 10 s for `seconds` from `from` on. */
 const both = (first: number, second: number, from: number, seconds: number): Told[] =>
@@ -53,13 +55,13 @@ describe('two channels', () => {
       for (let second = end - 120; second <= end; second++) expected &&= apart(second, true) && (second === end - 120 || apart(second, false));
       let restarted = EMPTY_PAIR;
       for (const [second, which, value] of told) {
-        restarted = followPair(JSON.parse(JSON.stringify(restarted)) as PairState, which, value, Seconds(second), HEART_BESIDE_PULSE);
+        restarted = followPair(JSON.parse(JSON.stringify(restarted)) as PairState, which, value, Seconds(second), LIMIT);
       }
       expect(restarted).toEqual(follow(told));
       // Values of one second that agree only in between are seen by the stream alone, which then starts again.
-      if (contradicts(restarted, Seconds(end), HEART_BESIDE_PULSE)) expect(expected).toBe(true);
+      if (contradicts(restarted, Seconds(end), LIMIT)) expect(expected).toBe(true);
       const together = told.some(([second], index) => told[index + 1]?.[0] === second);
-      if (!together) expect(contradicts(restarted, Seconds(end), HEART_BESIDE_PULSE)).toBe(expected);
+      if (!together) expect(contradicts(restarted, Seconds(end), LIMIT)).toBe(expected);
       found += expected ? 1 : 0;
     }), { numRuns: 400 });
     expect(found).toBeGreaterThan(5);
