@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DeviceBook, type DeviceChange } from '../../gateway/derive/device-book.ts';
 import type { Sign } from '../../gateway/derive/device-status.ts';
@@ -214,6 +215,69 @@ describe('a device that rests', () => {
     expect(ring.silentAt(Minutes(300))).toEqual([]);
     for (let minute = 301; minute <= 330; minute++) ring.hear(Minutes(minute), 'pulse_rate');
     expect(ring.silentAt(Minutes(330))).toEqual(['spo2 clip']);
+  });
+});
+
+describe('silences of any device', () => {
+  const message = fc.record({
+    after: fc.oneof({ weight: 12, arbitrary: fc.constantFrom(1, 2, 5) }, { weight: 1, arbitrary: fc.constantFrom(29, 45, 300) }, { weight: 1, arbitrary: fc.constantFrom(1500, 3000) }).map(Minutes),
+    measurement: fc.constantFrom('spo2', 'spo2', 'pulse_rate', 'skin_temperature', 'steps', 'battery'),
+    value: fc.constantFrom(40, 41, 60),
+    off: fc.constantFrom(false, false, false, true),
+    expected: fc.constantFrom(undefined, undefined, Minutes(1)),
+    looks: fc.boolean(),
+  });
+  const length = fc.constantFrom(40, 150);
+
+  it('begin and end in turns, the whole instead of its parts, in time, and the same after a restart at any point', () => {
+    let whole = 0;
+    let alone = 0;
+    fc.assert(fc.property(length.chain((most) => fc.array(message, { minLength: most, maxLength: most })), (messages) => {
+      const night = new Night();
+      let again = new Night();
+      const standing = new Set<string>();
+      const told: string[] = [];
+      const toldAgain: string[] = [];
+      const note = (changes: readonly DeviceChange[], into: string[]): void => {
+        for (const { phase, condition: { rule } } of changes) if (rule.startsWith('no-data')) into.push(`${phase} ${rule}`);
+      };
+      const look = (at: number): void => {
+        note(night.toldAt(at), told);
+        note(again.toldAt(at), toldAgain);
+        // Nobody has to look again at once, for ever.
+        expect(night.book.nextLook ?? Infinity).toBeGreaterThan(at);
+        expect(again.book.nextLook).toBe(night.book.nextLook);
+      };
+      let at = 0;
+      let toldBefore = 0;
+      for (const { after, measurement, value, off, expected, looks } of messages) {
+        const { nextLook } = night.book;
+        if (nextLook !== undefined && nextLook <= at + after) look(nextLook);
+        at += after;
+        const expectations: Expectations = expected === undefined ? {} : { [measurement]: { every: expected } };
+        for (const [each, into] of [[night, told], [again, toldAgain]] as const) {
+          if (off) each.note(at, 'sensor_off');
+          else each.hear(at, measurement, { value, expectations });
+          note(each.ended.splice(0), into);
+        }
+        if (looks || off) look(at);
+        again = new Night(new DeviceBook(new Map(JSON.parse(JSON.stringify([...again.book.takeChanges()])) as [DeviceId, never][])));
+        look(at);
+        for (const change of told.slice(toldBefore)) {
+          const [phase, ...rule] = change.split(' ');
+          expect(standing.has(rule.join(' '))).toBe(phase === 'cleared');
+          if (phase === 'raised') standing.add(rule.join(' '));
+          else standing.delete(rule.join(' '));
+        }
+        toldBefore = told.length;
+        // Nothing is said twice: what stands for all of the device leaves nothing to say of one channel.
+        if (standing.has('no-data clip')) expect([...standing]).toEqual(['no-data clip']);
+      }
+      expect(toldAgain).toEqual(told);
+      whole += told.filter((each) => each === 'raised no-data clip').length;
+      alone += told.filter((each) => each.startsWith('raised') && each !== 'raised no-data clip').length;
+    }), { numRuns: 300 });
+    expect(Math.min(whole, alone)).toBeGreaterThan(20);
   });
 });
 

@@ -30,6 +30,14 @@ describe('a silent device', () => {
     ]);
   });
 
+  it('is nothing any more to whom it belonged, and is told of to whoever has it next', () => {
+    const otto = { kind: 'patient', id: 'otto' } as const;
+    const events = eventsOf(derive([bind('w'), ...hourly, at(Minutes(95), tick()), at(Minutes(96), bind('w', otto)), at(Minutes(97), tick())]));
+    expect(events.map(({ subject, rule, why }) => [subject, rule, why])).toEqual([
+      ['patient/anna', 'no-data w', 'raised'], ['patient/anna', 'no-data w', 'withdrawn'], ['patient/otto', 'no-data w', 'raised'],
+    ]);
+  });
+
   it('has a timer frame asked for in time', () => {
     const deriver = deriverFrom();
     expect(deriver.deriveNow(runOf([bind('w'), ...hourly])).dueIn).toBe(Minutes(1));
