@@ -3,7 +3,8 @@
  * to. Sensors see somebody, not whom: where more than one is at home, this says so instead of guessing.
  *
  * - The person is in the room of the last **onset**: motion that begins, a bed that becomes occupied, an inner door that
- *   moves. They stay there however long nothing moves; `age` says how long that is.
+ *   moves. They stay there however long nothing moves; `age` says how long that is. The door of a room that they left within
+ *   the last 60 s is no onset: it closes behind them.
  * - **several** rooms: the onsets changed room three times within 60 s, as one person's steps hardly do and those of two
  *   people do all the time. It holds until that has not happened for 5 min.
  * - **away**: an outer door moved and for 10 min no room had an onset. Until then the last room stands.
@@ -17,6 +18,7 @@ const CHANGES = 3;
 const CHANGES_WITHIN = Seconds(60);
 const SEVERAL_FOR = Minutes(5);
 const AWAY_AFTER = Minutes(10);
+const CLOSES_WITHIN = Seconds(60);
 
 /** What a sensor told, at a steady instant. */
 export type LocationEvent = Readonly<{ at: Millis }> & (
@@ -46,7 +48,7 @@ export function followLocation(state: LocationState, event: LocationEvent): Loca
   switch (event.kind) {
     case 'motion': return event.on ? withOnset(state, event.room, event.at) : withLastSeen(state, event.room, event.at);
     case 'bed': return event.occupied ? withOnset(state, event.room, event.at) : withLastSeen(state, event.room, event.at);
-    case 'inner_door': return withOnset(state, event.room, event.at);
+    case 'inner_door': return closesBehind(state, event.room, event.at) ? state : withOnset(state, event.room, event.at);
     case 'outer_door': return { ...state, leftAt: event.at };
     default: return event satisfies never;
   }
@@ -61,6 +63,13 @@ function withOnset({ stays: before, leftAt, severalAt }: LocationState, room: st
   const next = [...(same ? stays.slice(0, -1) : stays), now].slice(-1 - CHANGES);
   const several = !same && changedOften(next) ? at : severalAt;
   return { stays: next, ...(several === undefined ? {} : { severalAt: several }) };
+}
+
+/** Whether they were in the room within the last minute, and are in another now. */
+function closesBehind({ stays }: LocationState, room: string, at: Millis): boolean {
+  const left = stays.findLastIndex((stay) => stay.room === room);
+  const after = left < 0 ? undefined : stays[left + 1];
+  return after !== undefined && at - after.from <= CLOSES_WITHIN;
 }
 
 /** Whether the last three changes of room, of which the newest is now, came within a minute. */

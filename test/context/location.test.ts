@@ -24,6 +24,9 @@ describe('the location', () => {
     ['is there until the bed is left', [{ kind: 'bed', at: Seconds(0), room: 'bedroom', occupied: true },
       { kind: 'bed', at: Seconds(900), room: 'bedroom', occupied: false }], 901, inRoom('bedroom', 0, 1)],
     ['is where an inner door moves', [motion(0, 'hall'), { kind: 'inner_door', at: Seconds(5), room: 'bath' }], 6, inRoom('bath', 5, 1)],
+    ['is not the one whose door closes behind them', [motion(0, 'bath'), motion(300, 'hall'), { kind: 'inner_door', at: Seconds(310), room: 'bath' }], 400, inRoom('hall', 300, 100)],
+    ['is not that one though they went on', [motion(0, 'bath'), motion(300, 'hall'), motion(330, 'bedroom'), { kind: 'inner_door', at: Seconds(360), room: 'bath' }], 400, inRoom('bedroom', 330, 70)],
+    ['is that one when it moves later', [motion(0, 'bath'), motion(300, 'hall'), { kind: 'inner_door', at: Seconds(361), room: 'bath' }], 400, inRoom('bath', 361, 39)],
     ['is no room of somebody who only walks through', [motion(0, 'bedroom'), motion(10, 'hall'), motion(20, 'kitchen')], 20, inRoom('kitchen', 20, 0)],
     ['is several rooms when they change three times in a minute', TWO, 70, { kind: 'several', rooms: ['bath', 'kitchen'], since: Seconds(70), age: Seconds(0) }],
     ['is one room when it takes longer', [...TWO.slice(0, 3), motion(71, 'bath')], 71, inRoom('bath', 71, 0)],
@@ -58,8 +61,22 @@ describe('any events', () => {
 
   /** What a twin says that looks at all events again: which kind of place, and which room. */
   function naive(events: readonly LocationEvent[], now: number): readonly [kind: string, room?: string] {
-    const began = (event: LocationEvent): event is LocationEvent & { room: string } =>
-      (event.kind === 'motion' && event.on) || (event.kind === 'bed' && event.occupied) || event.kind === 'inner_door';
+    const begins = new Set<LocationEvent>();
+    let entered: { room: string; at: number }[] = [];
+    let outer = Infinity;
+    for (const event of events) {
+      if (event.kind === 'outer_door') outer = event.at;
+      else if (event.kind === 'inner_door' || (event.kind === 'motion' ? event.on : event.occupied)) {
+        const left = entered.findLastIndex(({ room: each }) => each === event.room);
+        const isBehind = event.kind === 'inner_door' && left >= 0 && left + 1 < entered.length && event.at - (entered[left + 1]?.at ?? 0) <= 60_000;
+        if (isBehind) continue;
+        begins.add(event);
+        if (event.at - outer >= 600_000) entered = [];
+        outer = Infinity;
+        if (entered.at(-1)?.room !== event.room) entered = [...entered, event].slice(-4);
+      }
+    }
+    const began = (event: LocationEvent): event is LocationEvent & { room: string } => begins.has(event);
     const onsets = events.filter(began);
     const left = events.findLastIndex(({ kind }) => kind === 'outer_door');
     const leftAt = events[left]?.at;
