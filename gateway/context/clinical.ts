@@ -13,7 +13,7 @@ import type { News2 } from './news2.ts';
 import { followMoves, nightMoves, nightMovesDeviation, NO_NIGHTS, type NightMovesState } from './night-moves.ts';
 import { heatIndexOf, news2Of } from './observations.ts';
 import { EMPTY_NIGHT_RATE, followNightRate, nightShift, type NightRateState } from './resting-night-rate.ts';
-import { followStay, NO_STAYS, stayDeviation, usualStay, type StaysState } from './stays.ts';
+import { followStay, longStay, NO_STAYS, stayDeviation, usualStay, type StaysState } from './stays.ts';
 import type { Derived, SubjectState, When } from './subject-state.ts';
 import type { Part, RoomKind } from './vocabulary.ts';
 
@@ -160,7 +160,7 @@ function valueOf(name: string, asking: Deriving, facts: Facts): Value {
     case 't90': case 'odi3': case 'odi4': return oxygen && local && lastNight(oxygen, local)?.[name];
     case 'night_rate_raised': return levelOf(nightRate && local && nightShift(nightRate, local.day));
     case 'night_rate_excess': return nightRate && local && nightShift(nightRate, local.day)?.night.excess;
-    case 'room_kind': case 'room_minutes': case 'usual_room_minutes': case 'room_minutes_deviation': return stayOf(name, asking);
+    case 'room_kind': case 'room_minutes': case 'usual_room_minutes': case 'long_room_minutes': case 'room_minutes_deviation': return stayOf(name, asking);
     case 'night_moves': return moves && local && nightMoves(moves, local);
     case 'night_moves_deviation': return moves && local && nightMovesDeviation(moves, local);
     case 'minutes_since_fall': return minutesSinceFall(movement, at);
@@ -187,13 +187,15 @@ function scoreOf(name: 'news2' | 'news2_at_least' | 'news2_red', asking: Derivin
   return anything ? (scored.complete ? scored.total : scored.atLeast) : undefined;
 }
 
-function stayOf(name: 'room_kind' | 'room_minutes' | 'usual_room_minutes' | 'room_minutes_deviation', { state: { stays }, person, when: { at }, place: here }: Deriving): Value {
+function stayOf(name: 'room_kind' | 'room_minutes' | 'usual_room_minutes' | 'long_room_minutes' | 'room_minutes_deviation', { state: { stays }, person, when: { at }, place: here }: Deriving): Value {
   const kind = here.kind === 'room' ? person.rooms[here.room] : undefined;
   if (here.kind !== 'room' || kind === undefined) return undefined;
   const minutes = Math.max(0, at - here.since) / Minutes(1);
   if (name === 'room_kind') return kind;
   if (name === 'room_minutes') return minutes;
-  const usual = stays?.current?.room === here.room ? usualStay(stays) : undefined;
+  const known = stays?.current?.room === here.room ? stays : undefined;
+  if (name === 'long_room_minutes') return known && longStay(known);
+  const usual = known && usualStay(known);
   if (name === 'usual_room_minutes') return usual?.minutes;
   return usual && stayDeviation(minutes, usual);
 }

@@ -88,6 +88,10 @@ export const DERIVED: ReadonlyMap<string, DerivedName> = new Map<string, Derived
     type: 'number', unit: 'min', range: [0, LONGEST], changesWith: TELL_ROOM, shows: [], part: 'stays',
     meaning: 'median of their last 20 stays in rooms of that kind that began at this time (local 23:00 to 06:00, or the day)', known: 'after ten such stays',
   }],
+  ['long_room_minutes', {
+    type: 'number', unit: 'min', range: [0, LONGEST], changesWith: TELL_ROOM, shows: [], part: 'stays',
+    meaning: 'what they did on two days at least of the last 28: the second longest of the longest stays of each day, in rooms of that kind that began at this time', known: 'after seven days with such stays',
+  }],
   ['room_minutes_deviation', {
     type: 'number', unit: '1', range: [-1000, 1000], changesWith: TELL_ROOM, shows: [], part: 'stays',
     meaning: 'how far room_minutes is from usual, in robust standard deviations of the logarithm', known: 'as usual_room_minutes',

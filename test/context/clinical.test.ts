@@ -167,6 +167,17 @@ describe('rooms', () => {
     expect(valuesIn([...stays, ...visit(DAY + 60, 100)], DAY + 80, STAY)).toEqual(['bathroom', '20', 'not known', 'not known']);
   });
 
+  it('are long when they were so on two days of the last 28, after seven days', () => {
+    const days = (lengths: readonly number[], from = 0): Told[] => lengths.flatMap((length, day) => [...visit((from + day) * DAY + 600, 8), ...visit((from + day) * DAY + 700, length)]);
+    const longAfter = (lengths: readonly number[], day = lengths.length): string | undefined => valuesIn([...days(lengths), ...visit(day * DAY + 600, 100)], day * DAY + 620, ['long_room_minutes'])[0];
+    expect(longAfter([9, 70, 9, 9, 80, 9])).toBe('not known');
+    expect(longAfter([9, 70, 9, 9, 80, 9, 9])).toBe('70');
+    // What happened once is no habit.
+    expect(longAfter([9, 9, 9, 9, 180, 9, 9])).toBe('9');
+    expect(longAfter([80, 70, 9, 9, 9, 9, 9, 9, 9, 9], 27)).toBe('70');
+    expect(longAfter([80, 70, 9, 9, 9, 9, 9, 9, 9, 9], 28)).toBe('9');
+  });
+
   it('are not known when several people are seen, when the person is away, or in a room that is not theirs alone', () => {
     const elsewhere: Told = { minute: 600, values: { motion: 1 }, room: 'salon', device: 'pir' };
     expect(valuesIn([elsewhere], 610, STAY)).toEqual(['not known', 'not known', 'not known', 'not known']);
