@@ -62,18 +62,18 @@ describe('any events', () => {
   /** What a twin says that looks at all events again: which kind of place, and which room. */
   function naive(events: readonly LocationEvent[], now: number): readonly [kind: string, room?: string] {
     const begins = new Set<LocationEvent>();
-    let entered: { room: string; at: number }[] = [];
+    let stays: { room: string; at: number }[] = [];
     let outer = Infinity;
     for (const event of events) {
       if (event.kind === 'outer_door') outer = event.at;
       else if (event.kind === 'inner_door' || (event.kind === 'motion' ? event.on : event.occupied)) {
-        const left = entered.findLastIndex(({ room: each }) => each === event.room);
-        const isBehind = event.kind === 'inner_door' && left >= 0 && left + 1 < entered.length && event.at - (entered[left + 1]?.at ?? 0) <= 60_000;
+        const left = stays.findLastIndex(({ room: each }) => each === event.room);
+        const isBehind = event.kind === 'inner_door' && left >= 0 && left + 1 < stays.length && event.at - (stays[left + 1]?.at ?? 0) <= 60_000;
         if (isBehind) continue;
         begins.add(event);
-        if (event.at - outer >= 600_000) entered = [];
+        if (event.at - outer >= 600_000) stays = [];
         outer = Infinity;
-        if (entered.at(-1)?.room !== event.room) entered = [...entered, event].slice(-4);
+        if (stays.at(-1)?.room !== event.room) stays = [...stays, event].slice(-4);
       }
     }
     const began = (event: LocationEvent): event is LocationEvent & { room: string } => begins.has(event);
