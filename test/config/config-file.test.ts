@@ -120,7 +120,7 @@ describe('a key that is not known', () => {
 
   it('is told the known keys when none is near', () => {
     expect(problems('gateway: { web: { password: x } }')).toEqual(
-      ["c.yaml:1:19: unknown key 'password' at line 1; expected one of listen"],
+      ["c.yaml:1:19: unknown key 'password' at line 1; expected one of listen, plainHttp"],
     );
   });
 
