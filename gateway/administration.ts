@@ -1,8 +1,10 @@
 /** What people and commands may ask of a gateway and have it do. It knows no HTTP and no terminal. */
 
 import type { LiveSection } from './activation.ts';
-import { encodeOperatorAction, type OperatorAction } from './decode/operator.ts';
+import { encodeOperatorAction, type Actor, type OperatorAction } from './decode/operator.ts';
+import { isSignatureOf, type ContractSignature } from './derive/contract-signature.ts';
 import type { DeriveStore, Totals } from './derive/derive-store.ts';
+import type { Desk } from './desk.ts';
 import { discovery, listDevices, type Discovery, type ListedDevice } from './device-views.ts';
 import { UsageError, type StoreError } from './errors.ts';
 import type { Clock } from './ingest/clock.ts';
@@ -26,6 +28,7 @@ import type { RefusedLogins } from './refused-logins.ts';
 import { traceMessage, type Trace } from './trace.ts';
 import type { RelayStatus } from './uplink/relay.ts';
 import type { Uplink } from './uplink/uplink.ts';
+import type { ContractInForce } from './web/care-desk.ts';
 
 /** A device to be registered. Without a subject its binding stays as it is; without a password, or a certificate request (PEM), one is made. */
 export type DeviceOrder = Readonly<{
@@ -47,6 +50,8 @@ export type AddedDevice = Readonly<{
   /** By which it recognises this gateway, where TLS is spoken. */
   ca?: string;
 }>;
+/** Rule packs as YAML, with signatures of people under some of them. */
+export type ContractOrder = Readonly<{ packs: readonly string[]; signatures: readonly ContractSignature[]; by: Actor }>;
 export type LaneStatus = Readonly<{ lane: Lane; height: number; hash: string; entries: number }>;
 
 export type Status = Readonly<{
@@ -77,6 +82,7 @@ export type AdministrationOptions = Readonly<{
   pending: PendingEntries;
   credentials: CredentialStore;
   people: People;
+  desk: Desk;
   pipeline: Pipeline;
   progress: Progress;
   uplink: Uplink | undefined;
@@ -169,6 +175,20 @@ export class Administration {
     if (!(await credentials.remove(device)) && pipeline.derived.subjectAt(device, clock.now()) === undefined) throw new UsageError(`there is no device ${device}`);
     disconnect(device);
     await pipeline.decide(encodeOperatorAction({ type: 'revoke', device }));
+  }
+
+  /** The rule packs in force. */
+  async contracts(): Promise<readonly ContractInForce[]> {
+    return await this.#options.desk.contracts();
+  }
+
+  /** Puts these rule packs in force, and no others. Throws {@link UsageError}, and changes nothing, when there is a mistake in one or the configuration names the packs. */
+  async activateContracts({ packs, signatures, by }: ContractOrder): Promise<readonly ContractInForce[]> {
+    if (!signatures.every(isSignatureOf)) throw new UsageError('a signature under a pack is not good');
+    const activation = await this.#options.desk.activate(packs, signatures, by);
+    if ('activated' in activation) return activation.activated;
+    if ('configured' in activation) throw new UsageError('the configuration names the rule packs (gateway.packs): change them there and run "vitalgate reload", or leave them out to let people decide');
+    throw new UsageError(activation.mistakes.map(({ pack, line, message }) => `${pack === null ? '' : `pack ${pack + 1}${line === null ? '' : `, line ${line}`}: `}${message}`).join('\n'));
   }
 
   /**

@@ -165,7 +165,7 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
   const serving: Served = { broker: undefined };
   const refusedLogins = new RefusedLogins();
   const unusedPorts = (): readonly UsbPort[] => usbPorts().filter((port) => !config.serial.some((line) => means(serialLineOf(line).port, port)));
-  const administration = new Administration({ reload, ...stores, ...identity, ...chain, ...reachOf(config.mqtt, serving), ca, people, pipeline, progress, uplink, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
+  const administration = new Administration({ reload, ...stores, ...identity, ...chain, ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
   const gateway = { administration, chain: chain.chain, storeLost: storeLost.promise, stop: () => opened.close() };
   if (!serve) return { ...gateway, addresses: {} };
   return { ...gateway, addresses: await startServing({ config, desk, people, stores, ca, serving, refusedLogins, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };

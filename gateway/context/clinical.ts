@@ -164,7 +164,8 @@ function valueOf(name: string, asking: Deriving, facts: Facts): Value {
     case 'night_moves': return moves && local && nightMoves(moves, local);
     case 'night_moves_deviation': return moves && local && nightMovesDeviation(moves, local);
     case 'minutes_since_fall': return minutesSinceFall(movement, at);
-    case 'still_minutes': return asking.place.kind === 'away' ? undefined : stillMinutes(movement, at);
+    // Nothing moves in a room for hours because nobody is in it.
+    case 'still_minutes': return person.kind === 'room' || asking.place.kind === 'away' ? undefined : stillMinutes(movement, at);
     default: return undefined;
   }
 }

@@ -80,7 +80,7 @@ export function askRules(rules: readonly CompiledRule[], states: RuleStates, fac
   for (const compiled of rules) {
     const { key, rule } = compiled;
     const before = states[key] ?? AT_REST;
-    const { state, phase } = dwell(before, verdictOf(compiled, rule.fresh === undefined ? facts : facts.within(rule.fresh)), now, rule, frame);
+    const { state, phase } = dwell(before, verdictOf(compiled, rule.fresh === undefined ? facts : facts.within(rule.fresh), before.raised), now, rule, frame);
     if (state !== before) after = withState(after, key, state);
     if (phase !== undefined) changes.push({ compiled, phase, held: (now - (before.since ?? now)) as Millis, from: before.from ?? frame });
   }
@@ -93,14 +93,16 @@ function withState(states: RuleStates, key: string, state: DwellState): RuleStat
   return others;
 }
 
-/** An exception that nobody can judge is none: it would keep an alarm away on the strength of something missing. */
-function verdictOf({ when, clear, unless }: CompiledRule, facts: Facts): Verdict {
+/**
+ * What is known of the only question that matters where the rule stands. An exception that nobody can judge is none: it would keep
+ * an alarm away on the strength of something missing.
+ */
+function verdictOf({ when, clear, unless }: CompiledRule, facts: Facts, raised: boolean): Verdict {
+  if (raised && clear !== undefined) return { raise: undefined, clear: clear.holds(facts) };
   const holds = when.holds(facts);
-  const cleared = clear === undefined ? negated(holds) : clear.holds(facts);
-  return { raise: holds === true && unless?.holds(facts) === true ? false : holds, clear: cleared };
+  if (raised) return { raise: undefined, clear: holds === undefined ? undefined : !holds };
+  return { raise: holds === true && unless?.holds(facts) === true ? false : holds, clear: undefined };
 }
-
-const negated = (holds: boolean | undefined): boolean | undefined => (holds === undefined ? undefined : !holds);
 
 /** When the next rule changes if everything stays as it is; undefined when none does. */
 export function rulesDue({ byKey }: RuleSet, states: RuleStates): Millis | undefined {

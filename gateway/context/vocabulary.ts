@@ -107,6 +107,6 @@ export const DERIVED: ReadonlyMap<string, DerivedName> = new Map<string, Derived
   ['still_minutes', {
     type: 'number', unit: 'min', range: [0, LONGEST], changesWith: TELL_MOVEMENT, shows: [],
     meaning: 'how long nothing has moved: no motion, no step, no door, no bed or chair left or taken',
-    known: 'while the person is not away, and a sensor of the rooms spoke within 24 h or a step counter within 15 min',
+    known: 'of a person, never of a room; while they are not away, and a sensor of the rooms spoke within 24 h or a step counter within 15 min',
   }],
 ]);

@@ -6,7 +6,8 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import fastify, { type FastifyInstance } from 'fastify';
-import type { AddedDevice, Administration, DeviceOrder, Period, Reloaded, Status } from '../administration.ts';
+import type { AddedDevice, Administration, ContractOrder, DeviceOrder, Period, Reloaded, Status } from '../administration.ts';
+import { readContractSignature } from '../derive/contract-signature.ts';
 import type { Discovery, ListedDevice } from '../device-views.ts';
 import { ConfigError, PeerError, QUARANTINE_REASONS, UsageError, VitalgateError, messageOf } from '../errors.ts';
 import type { QuarantineFilter, QuarantinePage, QuarantinedFrame, RetryPage } from '../quarantine.ts';
@@ -14,6 +15,7 @@ import type { ListedToken, MadeToken } from '../people/people.ts';
 import { Millis, type UnixMillis } from '../quantity.ts';
 import { Sequence, isDeviceId, isSubjectId, type DeviceId, type Subject } from '../reading.ts';
 import type { Trace } from '../trace.ts';
+import type { ContractInForce } from './care-desk.ts';
 
 /** What a command may do, whether the gateway runs or the command opened the data folder itself. */
 export type AdministrationApi = Readonly<{
@@ -30,6 +32,8 @@ export type AdministrationApi = Readonly<{
   retryQuarantine: (from: Sequence, filter?: QuarantineFilter) => Promise<RetryPage>;
   retryQuarantined: (sequence: Sequence) => Promise<void>;
   trace: (device: DeviceId, sequence?: Sequence) => Promise<Trace>;
+  contracts: () => Promise<readonly ContractInForce[]>;
+  activateContracts: (order: ContractOrder) => Promise<readonly ContractInForce[]>;
   reload: () => Promise<Reloaded>;
   status: () => Promise<Status>;
 }>;
@@ -46,6 +50,7 @@ export async function startControl(path: string, administration: Administration)
   addRoutes(app, administration);
   addQuarantineRoutes(app, administration);
   addTokenRoutes(app, administration);
+  addContractRoutes(app, administration);
   rmSync(path, { force: true });
   await app.listen({ path });
   chmodSync(path, 0o600);
@@ -72,6 +77,19 @@ function addRoutes(app: FastifyInstance, administration: Administration): void {
   app.get<{ Params: DeviceParams; Querystring: { sequence?: string } }>('/devices/:device/trace', ({ params, query }) =>
     administration.trace(deviceIn(params.device), query.sequence === undefined ? undefined : sequenceIn(query.sequence)),
   );
+}
+
+type ContractBody = Readonly<{ packs?: unknown; signatures?: unknown; by?: Readonly<{ id?: unknown; role?: unknown }> }>;
+
+function addContractRoutes(app: FastifyInstance, administration: Administration): void {
+  app.get('/contracts', () => administration.contracts());
+  app.post<{ Body: ContractBody }>('/contracts', ({ body: { packs, signatures, by } }) => {
+    const read = Array.isArray(signatures) ? signatures.map(readContractSignature) : [];
+    const good = read.filter((each) => each !== undefined);
+    if (good.length < read.length) throw new UsageError('"signatures" must be signatures under contracts');
+    if (!Array.isArray(packs) || packs.length === 0 || !packs.every((each) => typeof each === 'string')) throw new UsageError('"packs" must be a list of rule packs');
+    return administration.activateContracts({ packs, signatures: good, by: { id: textIn(by?.id, 'by.id'), role: textIn(by?.role, 'by.role') } });
+  });
 }
 
 type TokenBody = Readonly<{ person?: unknown; expiresAfter?: unknown }>;
@@ -172,6 +190,8 @@ export function controlClient(path: string): AdministrationApi {
     },
     trace: async (device, sequence) =>
       (await call(path, 'GET', `/devices/${device}/trace${sequence === undefined ? '' : `?sequence=${sequence}`}`)) as Trace,
+    contracts: async () => (await call(path, 'GET', '/contracts')) as readonly ContractInForce[],
+    activateContracts: async (order) => (await call(path, 'POST', '/contracts', order)) as readonly ContractInForce[],
     reload: async () => (await call(path, 'POST', '/reload')) as Reloaded,
     status: async () => (await call(path, 'GET', '/status')) as Status,
   };

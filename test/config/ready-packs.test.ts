@@ -4,6 +4,7 @@ import { loadPack } from '../../gateway/config/pack.ts';
 import { READY_PACKS, pathOfPack } from '../../gateway/config/ready-packs.ts';
 import { loadScenes } from '../../gateway/config/scenes.ts';
 import { mistakesIn } from '../../gateway/context/contract.ts';
+import { readContracts } from '../../gateway/context/read-contracts.ts';
 import { sizeOf, tryScene, type Scene } from '../../gateway/context/scene.ts';
 import { MEASUREMENTS } from '../../gateway/decode/measurements.ts';
 
@@ -25,6 +26,10 @@ describe.each(READY_PACKS)('the pack %s', (name) => {
   it('is called like its file, and names a source for every rule', () => {
     expect(pack.pack).toBe(name);
     for (const { source } of pack.rules) expect(source.length).toBeGreaterThan(20);
+  });
+
+  it('is the same when it is read from the journal', () => {
+    expect(readContracts([JSON.parse(JSON.stringify(pack))])).toEqual([pack]);
   });
 
   it('has a page that explains every rule with its priority, and says that this is no medical device', () => {

@@ -201,6 +201,12 @@ describe('falls and stillness', () => {
     expect(valuesIn([{ minute: 16, values: { fall: 0 } }], 45, ['minutes_since_fall', 'still_minutes'])).toEqual(['not known', 'not known']);
   });
 
+  it('are of a person: in a room nothing moves because nobody is there', () => {
+    const told: Told[] = [{ minute: 10, values: { motion: 1, door: 0 } }];
+    expect(valuesIn(told, 400, ['still_minutes'], ROOM)).toEqual(['not known']);
+    expect(valuesIn(told, 400, ['still_minutes'])).toEqual(['390']);
+  });
+
   it('are not known when nothing would tell: a step counter that fell silent, rooms that were for a day', () => {
     const steps = repeat(0, 30, 1, () => ({ values: { steps: 100 } }));
     expect([29, 44, 45].map((minute) => valuesIn(steps, minute, ['still_minutes'])[0])).toEqual(['29', '44', 'not known']);

@@ -45,7 +45,7 @@ const valuesOf = (seen: readonly Seen[], device: string, measurement: string, fr
 const mean = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 
-describe('a simulated week', () => {
+describe('a simulated week', { timeout: 60_000 }, () => {
   it('is the same again with the same options, and another with another seed', () => {
     const [once, again, other] = [1, 1, 2].map((seed) => hashOf(simulateWeek(options({ seed, people: 3, days: 1 }))));
     expect(again).toBe(once);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { vitalgate } from './program.ts';
 
-const COMMANDS = ['gateway', 'upstream', 'device', 'quarantine', 'contract', 'reload', 'trace', 'status', 'verify', 'export', 'check', 'config', 'sim', 'demo'];
+const COMMANDS = ['gateway', 'upstream', 'device', 'person', 'quarantine', 'contract', 'reload', 'trace', 'status', 'verify', 'export', 'check', 'config', 'sim', 'demo'];
 
 describe('the command line', () => {
   it('lists every command, and each says how it is called', async () => {
@@ -37,7 +37,7 @@ describe('the command line', () => {
     [['device', 'revoke'], 'which device'],
     [['device', 'add', '.hidden', '--patient', 'anna'], 'no device id'],
     [['device', 'add', 'clip', '--patient', 'a/b'], 'no patient id'],
-    [['contract', 'tear'], 'expected one of check, test, diff, sign, replay'],
+    [['contract', 'tear'], 'expected one of check, test, diff, sign, activate, list, replay'],
     [['contract', 'diff', 'starter'], 'takes two packs'],
     [['contract', 'check'], 'which pack'],
     [['quarantine', 'burn'], 'expected list, show or retry'],

@@ -89,4 +89,31 @@ describe('rule packs on a gateway that runs', () => {
     await contract('sign', own, '--key', join(site.folder, 'kim.key'));
     expect(JSON.parse(readFileSync(`${own}.sig`, 'utf8'))).toHaveLength(2);
   });
+
+  it('are not activated by people while the configuration names them; they are once it does not', async () => {
+    const refused = await contract('activate', 'starter', '--config', site.config);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('the configuration names the rule packs (gateway.packs)')]);
+    const key = (await vitalgate('upstream', '--print-key', '--data', site.hospitalData)).stdout.trim();
+    site.writeConfig(site.sections(key, { gateway: { patients: [{ id: 'anna' }] } }));
+    expect((await vitalgate('reload', '--config', site.config)).code).toBe(0);
+    const { code, stdout } = await contract('activate', own, 'starter', '--by', 'lee', '--config', site.config);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(
+      /^own version 1, 1 rule, contract [0-9a-f]{64}, by lee, signed by [0-9a-f]{32}, [0-9a-f]{32}\nstarter version 1, 8 rules, contract [0-9a-f]{64}, by lee, signed by nobody\n$/,
+    )]);
+    expect((await contract('list', '--config', site.config)).stdout).toBe(stdout);
+  });
+
+  it('that were changed after they were signed are not activated', async () => {
+    writeFileSync(own, pack({ ...SLOW, for: '5s' }));
+    const { code, stderr } = await contract('activate', own, '--config', site.config);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('the pack was changed after it was signed')]);
+  });
+
+  it('stay in force over a restart, those that people activated, too', async () => {
+    const before = (await contract('list', '--config', site.config)).stdout;
+    await site.gateway.kill();
+    await site.startGateway();
+    expect((await contract('list', '--config', site.config)).stdout).toBe(before);
+    expect((await contract('replay', '--config', site.config)).code).toBe(0);
+  });
 });
