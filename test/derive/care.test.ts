@@ -38,7 +38,7 @@ describe('a rule with a dwell', () => {
 
   it('names the first and the last frame it rests on, and says how long it lasted', () => {
     const [event] = entriesOf(derive([...story, later(41)]), 'event');
-    expect(event).toMatchObject({ message: 'pulse 44 for 41 s, unknown, ?' });
+    expect(event).toMatchObject({ message: 'pulse 44 for 41 s, activity not known, room not known' });
     expect((event as { evidence: CborMap }).evidence.get('frames')).toEqual([3, 4]);
   });
 
@@ -108,8 +108,8 @@ describe('what people say of a patient', () => {
 
   it('lets the motion in their rooms tell where they are, if nobody else lives there', () => {
     const frames = (action: OperatorAction): Frame[] => [act(action), rules({ ...SLOW, for: Millis(0) }), bind('w'), bind('pir', room), at(0, moved(1)), at(5, message('w', pulse(45)))];
-    expect(entriesOf(derive(frames(home)), 'event')).toMatchObject([{ message: 'pulse 45 for 0 s, unknown, 7' }]);
-    expect(entriesOf(derive(frames({ type: 'patients', patients: [{ id: 'anna', rooms: [{ room: '7', kind: 'bedroom' }], alone: false }] })), 'event')).toMatchObject([{ message: 'pulse 45 for 0 s, unknown, ?' }]);
+    expect(entriesOf(derive(frames(home)), 'event')).toMatchObject([{ message: 'pulse 45 for 0 s, activity not known, 7' }]);
+    expect(entriesOf(derive(frames({ type: 'patients', patients: [{ id: 'anna', rooms: [{ room: '7', kind: 'bedroom' }], alone: false }] })), 'event')).toMatchObject([{ message: 'pulse 45 for 0 s, activity not known, room not known' }]);
   });
 
   it('says which packs are for them; rules of others are withdrawn', () => {
