@@ -138,6 +138,22 @@ describe('what people say of a patient', () => {
   });
 });
 
+describe('a waveform', () => {
+  const block = (seconds: number): Frame => at(seconds, message('w', { waveform: { measurement: 'ppg', unit: '1', rate: 50, samples: [0.25, -0.5, 1] } }));
+  const want = (more: object = {}): Frame => act({ type: 'waveform', patient: 'anna', measurement: 'ppg', time: Seconds(10), by: BEN, ...more } as OperatorAction);
+  const samplesOf = (...frames: readonly Frame[]): unknown[] => entriesOf(derive([bind('w'), ...frames, later(30)]), 'summary').filter(({ samples }) => samples !== undefined).map(({ samples, rateHz }) => [samples, rateHz]);
+
+  it('is given sample by sample for as long as somebody asked, and before and after in summaries only', () => {
+    expect(samplesOf(block(0), at(1, want()), block(2), block(10), block(11), block(12))).toEqual([[[0.25, -0.5, 1], 50], [[0.25, -0.5, 1], 50]]);
+    expect(samplesOf(block(0), block(2))).toEqual([]);
+  });
+
+  it('is not given of somebody else, nor for longer than ten minutes', () => {
+    expect(samplesOf(want({ patient: 'otto' }), block(2))).toEqual([]);
+    expect(reasonsOf(derive([want({ time: Seconds(601) }), want({ measurement: 'aura' })]))).toEqual(['a waveform for 601000 ms; at most 600000', 'unknown measurement "aura"']);
+  });
+});
+
 describe('a device\'s own alarms', () => {
   const low = message('w', { measurement: 'battery', value: 4, unit: '%' });
 
