@@ -26,7 +26,7 @@ describe('the description of the API', () => {
     expect(routes.filter((route) => !route.startsWith('HEAD')).sort()).toEqual([
       'DELETE /api/session', 'GET /api', 'GET /api/alarms', 'GET /api/alarms/{id}', 'GET /api/alarms/{id}/steps', 'GET /api/contracts', 'GET /api/patients', 'GET /api/patients/{id}',
       'GET /api/session', 'GET /api/steps', 'GET /api/stream', 'POST /api/alarms/{id}/acknowledge', 'POST /api/alarms/{id}/snooze', 'POST /api/contracts',
-      'POST /api/patients/{id}/observations', 'POST /api/session', 'PUT /api/patients/{id}/spo2-scale',
+      'POST /api/patients/{id}/observations', 'POST /api/patients/{id}/waveforms', 'POST /api/session', 'PUT /api/patients/{id}/spo2-scale',
     ]);
     for (const [path, methods] of Object.entries(description.paths)) {
       for (const [method, { summary, parameters = [], requestBody, responses }] of Object.entries(methods)) {

@@ -34,6 +34,15 @@ describe('patients', () => {
     }
   });
 
+  it('are recorded sample by sample for as long as a caregiver asks', async () => {
+    const care = await open();
+    const wanted = { measurement: 'ppg', seconds: 30 };
+    expect(await care.send('ann', '/api/patients/anna/waveforms', wanted)).toMatchObject({ status: 202, json: { notice: NOTICE, patient: 'anna', ...wanted } });
+    expect(care.ward.actions.at(-1)).toEqual({ type: 'waveform', patient: 'anna', measurement: 'ppg', time: 30_000, by: ANN });
+    expect(said(await care.send('vera', '/api/patients/anna/waveforms', wanted))).toEqual([403, 'not_allowed']);
+    expect((await care.send('ann', '/api/patients/anna/waveforms', { ...wanted, seconds: 601 })).json['message']).toBe('seconds: expected whole seconds, 1 to 600');
+  });
+
   it('are not observed in ways that cannot be', async () => {
     const care = await open();
     const table: readonly [body: unknown, message: string][] = [
