@@ -2,7 +2,7 @@
 
 import type { LiveSection } from './activation.ts';
 import { encodeOperatorAction, type Actor, type OperatorAction } from './decode/operator.ts';
-import { isSignatureOf, type ContractSignature } from './derive/contract-signature.ts';
+import { readContractSignature } from './derive/contract-signature.ts';
 import type { DeriveStore, Totals } from './derive/derive-store.ts';
 import type { Desk } from './desk.ts';
 import { discovery, listDevices, type Discovery, type ListedDevice } from './device-views.ts';
@@ -51,7 +51,7 @@ export type AddedDevice = Readonly<{
   ca?: string;
 }>;
 /** Rule packs as YAML, with signatures of people under some of them. */
-export type ContractOrder = Readonly<{ packs: readonly string[]; signatures: readonly ContractSignature[]; by: Actor }>;
+export type ContractOrder = Readonly<{ packs: readonly string[]; /** As derive/contract-signature.ts reads them. */ signatures: readonly unknown[]; by: Actor }>;
 export type LaneStatus = Readonly<{ lane: Lane; height: number; hash: string; entries: number }>;
 
 export type Status = Readonly<{
@@ -184,8 +184,9 @@ export class Administration {
 
   /** Puts these rule packs in force, and no others. Throws {@link UsageError}, and changes nothing, when there is a mistake in one or the configuration names the packs. */
   async activateContracts({ packs, signatures, by }: ContractOrder): Promise<readonly ContractInForce[]> {
-    if (!signatures.every(isSignatureOf)) throw new UsageError('a signature under a pack is not good');
-    const activation = await this.#options.desk.activate(packs, signatures, by);
+    const read = signatures.map(readContractSignature).filter((each) => each !== undefined);
+    if (read.length < signatures.length) throw new UsageError('"signatures" must be signatures under contracts');
+    const activation = await this.#options.desk.activate(packs, read, by);
     if ('activated' in activation) return activation.activated;
     if ('configured' in activation) throw new UsageError('the configuration names the rule packs (gateway.packs): change them there and run "vitalgate reload", or leave them out to let people decide');
     throw new UsageError(activation.mistakes.map(({ pack, line, message }) => `${pack === null ? '' : `pack ${pack + 1}${line === null ? '' : `, line ${line}`}: `}${message}`).join('\n'));

@@ -102,6 +102,10 @@ export class Desk implements CareDesk {
     await this.#carryOut({ type: 'observe', patient, values, by });
   }
 
+  async wantWaveform(patient: string, measurement: string, time: Millis, by: Actor): Promise<void> {
+    await this.#carryOut({ type: 'waveform', patient, measurement, time, by });
+  }
+
   async prescribe(patient: string, spo2Scale: 1 | 2, by: Actor): Promise<void> {
     await this.#carryOut({ type: 'prescribe', patient, spo2Scale, by });
   }

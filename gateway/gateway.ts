@@ -45,6 +45,7 @@ import type { RelayCursors } from './uplink/cursors.ts';
 import { patientsMeasured, subjectView } from './subject-view.ts';
 import { systemTime } from './uplink/retry.ts';
 import { startUplink, type Uplink } from './uplink/uplink.ts';
+import { isLoopback } from './web/api-access.ts';
 import { startControl } from './web/control.ts';
 import { startWeb } from './web/server.ts';
 
@@ -337,6 +338,7 @@ async function startServing(parts: Serving): Promise<GatewayAddresses> {
   const control = await startControl(controlSocketOf(config.data), administration);
   opened.add(control.close);
   const { listen, plainHttp } = config.web;
+  if (!plainHttp && !isLoopback(listen.host)) log.info({ host: listen.host }, 'the API is served to this machine alone, because there is no TLS: put a proxy before it that speaks TLS, or set web.plainHttp');
   const api = { desk: parts.desk, people: parts.people, uptime: clock.uptime, plainHttp };
   const web = await startWeb({ listen, api, blocks: stores.blocks, registry: metrics.registry, administration, refresh: () => refresh(parts), log });
   opened.add(web.close);

@@ -136,8 +136,8 @@ function evidenceOf({ compiled: { when, clear, measurements, derived }, phase, f
 
 function fill(place: string, facts: Facts, held: Millis): string | undefined {
   if (place === 'for') return lasting(held);
-  if (place === 'activity') return facts.activity;
-  if (place === 'room') return facts.room;
+  if (place === 'activity') return facts.activity === 'unknown' ? 'activity not known' : facts.activity;
+  if (place === 'room') return facts.room ?? 'room not known';
   const value = DERIVED.has(place) ? facts.derived(place) : facts.value(place);
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   return typeof value === 'number' ? String(Math.round(value * 10) / 10) : value?.replaceAll('_', ' ');

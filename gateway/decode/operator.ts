@@ -26,6 +26,8 @@ export type OperatorAction =
   | Readonly<{ type: 'prescribe'; patient: string; spo2Scale: 1 | 2; by: Actor }>
   /** What a person saw or measured by hand, by measurement in the units of measurements.ts. */
   | Readonly<{ type: 'observe'; patient: string; values: Readonly<Record<string, number>>; by: Actor }>
+  /** Every sample of this measurement of the patient is wanted for so long, beside the summaries. */
+  | Readonly<{ type: 'waveform'; patient: string; measurement: string; time: Millis; by: Actor }>
   /** Who is told of alarms and how soon (alarm/policy.ts). */
   | Readonly<{ type: 'alarms'; policy: unknown }>
   | Readonly<{ type: 'acknowledge'; alarm: number; revision: number; by: Actor }>
@@ -75,6 +77,8 @@ export function decodeOperatorAction(payload: Uint8Array): OperatorAction {
       return { type: 'prescribe', patient: patientOf(action), spo2Scale: scaleOf(action), by: actorOf(action['by']) };
     case 'observe':
       return { type: 'observe', patient: patientOf(action), values: valuesIn(action), by: actorOf(action['by']) };
+    case 'waveform':
+      return { type: 'waveform', patient: patientOf(action), measurement: textIn(action, 'measurement'), time: Millis(wholeIn(action, 'time', 1)), by: actorOf(action['by']) };
     case 'alarms':
       return { type: 'alarms', policy: action['policy'] };
     case 'acknowledge':
@@ -103,6 +107,12 @@ function listIn(action: Fields, name: string): readonly unknown[] {
   const list = action[name];
   if (!Array.isArray(list)) throw new DecodeError('wrong_shape', `"${name}" must be an array`);
   return list;
+}
+
+function textIn(action: Fields, name: string): string {
+  const text = action[name];
+  if (typeof text !== 'string') throw new DecodeError('wrong_shape', `"${name}" must be text`);
+  return text;
 }
 
 function wholeIn(action: Fields, name: string, least: number): number {

@@ -11,19 +11,19 @@ import type { WatchState } from '../context/watch.ts';
 import { MEASUREMENTS } from '../decode/measurements.ts';
 import type { OperatorAction } from '../decode/operator.ts';
 import { DecodeError } from '../errors.ts';
-import { Millis, type UnixMillis } from '../quantity.ts';
-import type { AcceptedFrame, DeviceId, Reading, Subject } from '../reading.ts';
+import { Millis, Minutes, type UnixMillis } from '../quantity.ts';
+import { nameOf, type AcceptedFrame, type DeviceId, type Reading, type Subject } from '../reading.ts';
 import { AlarmBook, type TimedStep } from './alarm-book.ts';
 import { isSignatureOf, readContractSignature } from './contract-signature.ts';
 import type { Drafts } from './drafts.ts';
 import type { Attributed } from './meaning.ts';
-import { hashOfContract, type ActivatedContract, type Orders } from './orders.ts';
+import { hashOfContract, type ActivatedContract, type Orders, type WantedWaveform } from './orders.ts';
 import { readPatients } from './read-orders.ts';
 import { entryOfStep, toCbor } from './step-entry.ts';
 import { WatchBook, type Moment, type SubjectFinding } from './watch-book.ts';
 
 /** What people order about watching, and how they answer alarms. */
-export type CareAction = Extract<OperatorAction, { type: 'contracts' | 'patients' | 'prescribe' | 'observe' | 'alarms' | 'acknowledge' | 'snooze' | 'local' }>;
+export type CareAction = Extract<OperatorAction, { type: 'contracts' | 'patients' | 'prescribe' | 'observe' | 'waveform' | 'alarms' | 'acknowledge' | 'snooze' | 'local' }>;
 
 /** A condition of a device, which concerns whoever it is bound to. */
 export type DeviceCondition = Readonly<{ rule: string; priority: Priority; message: string; evidence: Evidence }>;
@@ -32,6 +32,10 @@ export type DeviceCondition = Readonly<{ rule: string; priority: Priority; messa
 export type Occasion = Moment & Readonly<{ time: UnixMillis }>;
 
 export type CareState = Readonly<{ orders: Orders; watches: ReadonlyMap<string, WatchState>; alarms: AlarmState }>;
+
+/** Samples are many: nobody forgets that they asked. */
+const LONGEST_WAVEFORM = Minutes(10);
+const MOST_WAVEFORMS = 16;
 
 /** Watches over people and rooms: findings become alarms, alarms become entries. */
 export class Care {
@@ -73,6 +77,16 @@ export class Care {
   /** `age`: how long ago it was taken. */
   takeReading(accepted: Pick<AcceptedFrame, 'sequence'>, device: string, attributed: Attributed, age: Millis, occasion: Occasion): void {
     this.#follow(this.#watches.take(accepted, device, attributed, age, occasion), occasion);
+    if (this.#orders.waveforms !== undefined) this.#draftWaveform(attributed, this.#orders.waveforms, occasion);
+  }
+
+  /** A summary would say four numbers of it; somebody wants to see it. */
+  #draftWaveform({ reading, subject, measuredAt }: Attributed, wanted: readonly WantedWaveform[], { now, time }: Occasion): void {
+    const { measurement, value, unit, rateHz = 0, doubt } = reading;
+    if (typeof value === 'number' || subject.kind !== 'patient') return;
+    if (!wanted.some((each) => each.patient === subject.id && each.measurement === measurement && now < each.until)) return;
+    const payload = { subject: nameOf(subject), measurement, unit, rateHz, from: measuredAt, samples: value, ...(doubt === undefined ? {} : { doubt }) };
+    this.#drafts.add({ lane: 'record', kind: 'summary', time, subject, fields: { samples: value.length }, payload });
   }
 
   #follow(findings: readonly SubjectFinding[], occasion: Occasion): void {
@@ -123,6 +137,9 @@ export class Care {
       case 'prescribe':
         this.#prescribe(action, occasion);
         return [];
+      case 'waveform':
+        this.#wantWaveform(action, occasion);
+        return [];
       case 'alarms': {
         const policy = readPolicy(action.policy);
         this.#order({ ...this.#orders, policy }, occasion);
@@ -171,6 +188,15 @@ export class Care {
     if (by.role !== 'clinician') throw new DecodeError('wrong_shape', 'only a clinician decides on the SpO2 scale');
     this.#order({ ...this.#orders, prescriptions: { ...this.#orders.prescriptions, [patient]: { spo2Scale, by } } }, occasion);
     this.#draftOrder({ action: 'prescribe' }, { spo2Scale, by }, occasion.time, { kind: 'patient', id: patient });
+  }
+
+  #wantWaveform({ patient, measurement, time, by }: Extract<CareAction, { type: 'waveform' }>, occasion: Occasion): void {
+    if (!MEASUREMENTS.has(measurement)) throw new DecodeError('unknown_measurement', `unknown measurement "${measurement}"`);
+    if (time > LONGEST_WAVEFORM) throw new DecodeError('wrong_shape', `a waveform for ${time} ms; at most ${LONGEST_WAVEFORM}`);
+    const others = (this.#orders.waveforms ?? []).filter((each) => occasion.now < each.until && (each.patient !== patient || each.measurement !== measurement));
+    if (others.length >= MOST_WAVEFORMS) throw new DecodeError('wrong_shape', `more than ${MOST_WAVEFORMS} waveforms at a time`);
+    this.#order({ ...this.#orders, waveforms: [...others, { patient, measurement, until: Millis(occasion.now + time) }] }, occasion);
+    this.#draftOrder({ action: 'waveform' }, { measurement, time, by }, occasion.time, { kind: 'patient', id: patient });
   }
 
   /** What a person saw is a reading like any other, taken now. */

@@ -2,6 +2,7 @@ import type { AlarmPolicy } from '../alarm/policy.ts';
 import type { Actor } from '../alarm/condition.ts';
 import type { Contract } from '../context/contract.ts';
 import type { RoomKind } from '../context/watch.ts';
+import type { Millis } from '../quantity.ts';
 import { sha256, toHex } from '../ledger/bytes.ts';
 
 /** What is known of a patient's home, and which packs are for them. */
@@ -21,12 +22,17 @@ export type ActivatedContract = Readonly<{ contract: Contract; hash: string; by:
 /** A decision of a clinician about a patient. */
 export type Prescription = Readonly<{ spo2Scale: 1 | 2; by: Actor }>;
 
+/** Somebody wants every sample of a measurement until a steady instant. */
+export type WantedWaveform = Readonly<{ patient: string; measurement: string; until: Millis }>;
+
 /** What people decided about watching, as it holds now. JSON. */
 export type Orders = Readonly<{
   contracts: readonly ActivatedContract[];
   patients: readonly PatientRecord[];
   /** By patient id. */
   prescriptions: Readonly<Record<string, Prescription>>;
+  /** Absent: none. */
+  waveforms?: readonly WantedWaveform[];
   /** Absent: DEFAULT_POLICY. */
   policy?: AlarmPolicy;
   /** How many minutes local clocks are ahead of UTC; absent before anybody said. */

@@ -3,7 +3,7 @@ import { pino, type Logger } from 'pino';
 export type { Logger };
 
 /** Names under which something about a person could be handed to a log call. They are blanked wherever they stand. */
-const PERSONAL = ['payload', 'value', 'values', 'readings', 'subject', 'patient', 'password', 'secret', 'salt', 'key'];
+const PERSONAL = ['payload', 'value', 'values', 'readings', 'subject', 'patient', 'password', 'secret', 'salt', 'key', 'token', 'authorization', 'cookie', 'person', 'people'];
 
 /**
  * One JSON object a line on standard error, for journald and for people with `jq`. Health data and secrets are redacted

@@ -60,10 +60,12 @@ const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 
+/** Whether nobody but this machine is meant. */
+export const isLoopback = (host: string): boolean => host === 'localhost' || (isIP(host) !== 0 && loopback.check(host, isIP(host) === 6 ? 'ipv6' : 'ipv4'));
+
 /** A proxy on this machine that speaks TLS says so in X-Forwarded-Proto, and for whom in X-Forwarded-For; anybody else's are not believed. */
 function refuseClear({ protocol, ip }: FastifyRequest, plainHttp: boolean): void {
-  const isLocal = isIP(ip) !== 0 && loopback.check(ip, isIP(ip) === 6 ? 'ipv6' : 'ipv4');
-  if (plainHttp || protocol === 'https' || isLocal) return;
+  if (plainHttp || protocol === 'https' || isLoopback(ip)) return;
   throw new RequestError(403, 'not_private',
     'this address is served without TLS, so that others in the network could read what is asked and answered. Put a proxy that speaks TLS before it, or set web.plainHttp. ' +
     'A token that was sent has been readable on the way: revoke it');

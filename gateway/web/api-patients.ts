@@ -2,6 +2,7 @@
 
 import type { FastifyInstance } from 'fastify';
 import { MEASUREMENTS } from '../decode/measurements.ts';
+import { Seconds } from '../quantity.ts';
 import { isSubjectId } from '../reading.ts';
 import { askedBy } from './api-access.ts';
 import { answer, list, NOTICE, object, ref, text, type Schema } from './api-schemas.ts';
@@ -76,6 +77,25 @@ export function addPatients(api: FastifyInstance, desk: CareDesk): void {
     const values = valuesOf(request.body);
     await desk.observe(subject.id, values, { id: person, role: access });
     return await reply.code(201).send({ notice: NOTICE, patient: subject.id, values });
+  });
+
+  api.post<ById & Readonly<{ Body: { measurement: string; seconds: number } }>>('/patients/:id/waveforms', {
+    config: { needs: 'observe' },
+    schema: {
+      summary: 'Every sample of a waveform from now on, as entries beside the summaries, for ten minutes at most',
+      params,
+      body: object({
+        measurement: { type: 'string', enum: [...MEASUREMENTS.keys()], description: 'the name of a measurement, such as ppg' },
+        seconds: { type: 'integer', minimum: 1, maximum: 600, description: 'whole seconds, 1 to 600' },
+      }),
+      response: { 202: answer({ patient: text('Id of the patient'), measurement: text('What is recorded'), seconds: { type: 'integer' } }), ...errors },
+    },
+  }, async (request, reply) => {
+    const { subject } = await patientAt(desk, request.params.id);
+    const { person, access } = askedBy(request);
+    const { measurement, seconds } = request.body;
+    await desk.wantWaveform(subject.id, measurement, Seconds(seconds), { id: person, role: access });
+    return await reply.code(202).send({ notice: NOTICE, patient: subject.id, measurement, seconds });
   });
 
   api.put<ById & Readonly<{ Body: { scale: 1 | 2 } }>>('/patients/:id/spo2-scale', {

@@ -22,7 +22,7 @@ export const text = (description: string): Schema => ({ type: 'string', descript
 export const word = (words: readonly string[], description: string): Schema => ({ type: 'string', enum: words, description });
 export const whole = (description: string, minimum = 0, maximum = Number.MAX_SAFE_INTEGER): Schema => ({ type: 'integer', minimum, maximum, description });
 export const ref = (name: string): Schema => ({ $ref: `${name}#` });
-export const instant = (description: string): Schema => ({ type: 'string', description: `${description} (ISO 8601, UTC)` });
+const instant = (description: string): Schema => ({ type: 'string', description: `${description} (ISO 8601, UTC)` });
 
 /** A whole number in an address, which is text there. */
 export const digits = (description: string): Schema => ({ type: 'string', pattern: '^(0|[1-9][0-9]{0,14})$', description });

@@ -18,6 +18,8 @@ export interface CareDesk {
   view(subject: Subject): Promise<SubjectView | undefined>;
   /** What a person saw or measured by hand, by measurement in its own unit. */
   observe(patient: string, values: Readonly<Record<string, number>>, by: Actor): Promise<void>;
+  /** Every sample of a measurement for so long, as entries beside the summaries. */
+  wantWaveform(patient: string, measurement: string, time: Millis, by: Actor): Promise<void>;
   /** The scale of SpO2 for NEWS2. */
   prescribe(patient: string, spo2Scale: 1 | 2, by: Actor): Promise<void>;
 

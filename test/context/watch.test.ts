@@ -28,7 +28,7 @@ describe('watching somebody', () => {
     expect(watchDue(state, rules)).toBe(42_000);
     const { findings, state: raised } = look(state, rules, ANNA, now(42));
     expect(findings).toEqual([{
-      key: 'home/low-oxygen', phase: 'raised', kind: 'physiological', priority: 'high', message: 'SpO2 88 % < 92 % for 40 s, unknown, bed', contract: 'aa',
+      key: 'home/low-oxygen', phase: 'raised', kind: 'physiological', priority: 'high', message: 'SpO2 88 % < 92 % for 40 s, activity not known, bed', contract: 'aa',
       evidence: { condition: 'spo2 < 92', values: [{ measurement: 'spo2', value: 88, unit: '%', limit: 92 }], frames: [2, 30] },
     }]);
     const cleared = takeReading(raised, rules, ANNA, seen(60, 'spo2', 94.04), now(60)).findings;

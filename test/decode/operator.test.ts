@@ -32,6 +32,7 @@ const action: fc.Arbitrary<OperatorAction> = fc.oneof(
   fc.record({ type: fc.constant('patients' as const), patients: fc.array(fc.record({ id: fc.string() })) }),
   fc.record({ type: fc.constant('prescribe' as const), patient, spo2Scale: fc.constantFrom<1 | 2>(1, 2), by }),
   fc.record({ type: fc.constant('observe' as const), patient, values: fc.dictionary(fc.stringMatching(/^[a-z_]{1,20}$/), fc.integer(), { minKeys: 1, maxKeys: 9 }), by }),
+  fc.record({ type: fc.constant('waveform' as const), patient, measurement: fc.string(), time: fc.integer({ min: 1 }).map(Millis), by }),
   fc.record({ type: fc.constant('alarms' as const), policy: fc.record({ people: fc.array(fc.string()) }) }),
   fc.record({ type: fc.constant('acknowledge' as const), alarm: fc.integer({ min: 1 }), revision: fc.integer({ min: 1 }), by }),
   fc.record({ type: fc.constant('snooze' as const), alarm: fc.integer({ min: 1 }), revision: fc.integer({ min: 1 }), time: fc.integer({ min: 1 }).map(Millis), by }),

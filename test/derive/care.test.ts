@@ -38,7 +38,7 @@ describe('a rule with a dwell', () => {
 
   it('names the first and the last frame it rests on, and says how long it lasted', () => {
     const [event] = entriesOf(derive([...story, later(41)]), 'event');
-    expect(event).toMatchObject({ message: 'pulse 44 for 41 s, unknown, ?' });
+    expect(event).toMatchObject({ message: 'pulse 44 for 41 s, activity not known, room not known' });
     expect((event as { evidence: CborMap }).evidence.get('frames')).toEqual([3, 4]);
   });
 
@@ -108,8 +108,8 @@ describe('what people say of a patient', () => {
 
   it('lets the motion in their rooms tell where they are, if nobody else lives there', () => {
     const frames = (action: OperatorAction): Frame[] => [act(action), rules({ ...SLOW, for: Millis(0) }), bind('w'), bind('pir', room), at(0, moved(1)), at(5, message('w', pulse(45)))];
-    expect(entriesOf(derive(frames(home)), 'event')).toMatchObject([{ message: 'pulse 45 for 0 s, unknown, 7' }]);
-    expect(entriesOf(derive(frames({ type: 'patients', patients: [{ id: 'anna', rooms: [{ room: '7', kind: 'bedroom' }], alone: false }] })), 'event')).toMatchObject([{ message: 'pulse 45 for 0 s, unknown, ?' }]);
+    expect(entriesOf(derive(frames(home)), 'event')).toMatchObject([{ message: 'pulse 45 for 0 s, activity not known, 7' }]);
+    expect(entriesOf(derive(frames({ type: 'patients', patients: [{ id: 'anna', rooms: [{ room: '7', kind: 'bedroom' }], alone: false }] })), 'event')).toMatchObject([{ message: 'pulse 45 for 0 s, activity not known, room not known' }]);
   });
 
   it('says which packs are for them; rules of others are withdrawn', () => {
@@ -135,6 +135,22 @@ describe('what people say of a patient', () => {
     expect(fold(derive([scale(BEN)])).orders.prescriptions).toEqual({});
     expect(reasonsOf(derive([scale(BEN)]))).toEqual(['only a clinician decides on the SpO2 scale']);
     expect(fold(derive([scale(LEE)])).orders.prescriptions).toEqual({ anna: { spo2Scale: 2, by: LEE } });
+  });
+});
+
+describe('a waveform', () => {
+  const block = (seconds: number): Frame => at(seconds, message('w', { waveform: { measurement: 'ppg', unit: '1', rate: 50, samples: [0.25, -0.5, 1] } }));
+  const want = (more: object = {}): Frame => act({ type: 'waveform', patient: 'anna', measurement: 'ppg', time: Seconds(10), by: BEN, ...more } as OperatorAction);
+  const samplesOf = (...frames: readonly Frame[]): unknown[] => entriesOf(derive([bind('w'), ...frames, later(30)]), 'summary').filter(({ samples }) => samples !== undefined).map(({ samples, rateHz }) => [samples, rateHz]);
+
+  it('is given sample by sample for as long as somebody asked, and before and after in summaries only', () => {
+    expect(samplesOf(block(0), at(1, want()), block(2), block(10), block(11), block(12))).toEqual([[[0.25, -0.5, 1], 50], [[0.25, -0.5, 1], 50]]);
+    expect(samplesOf(block(0), block(2))).toEqual([]);
+  });
+
+  it('is not given of somebody else, nor for longer than ten minutes', () => {
+    expect(samplesOf(want({ patient: 'otto' }), block(2))).toEqual([]);
+    expect(reasonsOf(derive([want({ time: Seconds(601) }), want({ measurement: 'aura' })]))).toEqual(['a waveform for 601000 ms; at most 600000', 'unknown measurement "aura"']);
   });
 });
 

@@ -11,7 +11,7 @@ import type { ApiOptions } from '../../gateway/web/api.ts';
 import { startWeb, type Web } from '../../gateway/web/server.ts';
 import { Ward, type WardOptions } from './ward.ts';
 
-export const STAFF: readonly Readonly<{ name: string; access: Access }>[] = [
+const STAFF: readonly Readonly<{ name: string; access: Access }>[] = [
   { name: 'vera', access: 'viewer' }, { name: 'ann', access: 'caregiver' }, { name: 'ben', access: 'caregiver' }, { name: 'cho', access: 'clinician' }, { name: 'otto', access: 'administrator' },
 ];
 

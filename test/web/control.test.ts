@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Administration, DeviceOrder } from '../../gateway/administration.ts';
 import { PeerError, StoreError, UsageError } from '../../gateway/errors.ts';
-import { UnixMillis } from '../../gateway/quantity.ts';
+import { Millis, UnixMillis } from '../../gateway/quantity.ts';
 import { Sequence, type DeviceId } from '../../gateway/reading.ts';
 import { controlAnswers, controlClient, startControl, type Control } from '../../gateway/web/control.ts';
 
@@ -48,6 +48,18 @@ class AdministrationDouble {
 
   retryQuarantined(...args: unknown[]): Promise<object> {
     return this.#note('retryQuarantined', args, {});
+  }
+
+  makeToken(...args: unknown[]): Promise<object> {
+    return this.#note('makeToken', args, { secret: 'vgt_x' });
+  }
+
+  tokens(): Promise<object> {
+    return this.#note('tokens', [], []);
+  }
+
+  revokeTokens(...args: unknown[]): Promise<object> {
+    return this.#note('revokeTokens', args, [{ person: 'ann' }]);
   }
 
   devices(): Promise<object> {
@@ -133,6 +145,17 @@ describe('the control socket', () => {
     ]);
     await expect(api.quarantine(Sequence(1), { reason: 'bad luck' as never })).rejects.toMatchObject({ code: 'VG_USAGE' });
     await expect(api.bindDevice(CLIP, ANNA, { from: UnixMillis(0.5) })).rejects.toMatchObject({ code: 'VG_USAGE' });
+  });
+
+  it('carries what is asked about people', async () => {
+    const api = controlClient(path);
+    expect(await api.makeToken('ann', Millis(9))).toEqual({ secret: 'vgt_x' });
+    await api.makeToken('Bo/../b');
+    expect(await api.tokens()).toEqual([]);
+    expect(await api.revokeTokens('ann/x')).toEqual([{ person: 'ann' }]);
+    expect(double.calls).toEqual([['makeToken', 'ann', 9], ['makeToken', 'Bo/../b', undefined], ['tokens'], ['revokeTokens', 'ann/x']]);
+    await expect(api.makeToken('ann', Millis(0.5))).rejects.toMatchObject({ code: 'VG_USAGE' });
+    await expect(api.makeToken(7 as never)).rejects.toMatchObject({ code: 'VG_USAGE' });
   });
 
   it('tells a wrong request from a gateway that cannot', async () => {

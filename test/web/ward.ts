@@ -14,7 +14,7 @@ import type { SubjectView } from '../../gateway/web/care-desk.ts';
 import { POLICY } from '../alarm/scenes.ts';
 
 /** Steady time 0 on the wall clock. */
-export const EPOCH = Date.parse('2026-11-23T09:00:00Z');
+const EPOCH = Date.parse('2026-11-23T09:00:00Z');
 
 export type WardOptions = Readonly<{ keep?: number; packsAreConfigured?: boolean; patience?: Millis }>;
 
