@@ -4,10 +4,10 @@ import type { Person, PersonKind } from '../../firmware-sim/week/cast.ts';
 import type { Answers } from '../../firmware-sim/week/score.ts';
 
 /** What anybody who is ill all over may raise as well. */
-const UNWELL = ['*/getting-worse', '*/much-worse', 'ward-news2/news2-*', '*/fast-pulse-at-rest', '*/very-fast-pulse', '*/night-rate-shift'];
+const UNWELL = ['*/raised-pulse-without-steps', '*/getting-worse', '*/much-worse', 'ward-news2/news2-*', '*/fast-pulse-at-rest', '*/very-fast-pulse', '*/night-rate-shift'];
 const BREATHLESS = ['*/low-oxygen', '*/low-oxygen-scale-2', '*/very-low-oxygen', '*/fast-breathing', '*/oxygen-at-night', '*/apnoea-night'];
 const HOT = ['*/fever', '*/high-fever', 'heatwave/overheated', 'heatwave/heat-stroke'];
-const STILL = ['*/fall', '*/long-lie', '*/still-where-nobody-rests', '*/still-by-day', '*/bathroom-overstay', '*/fast-pulse-at-rest'];
+const STILL = ['*/fall', '*/raised-pulse-without-steps', '*/long-lie', '*/still-where-nobody-rests', '*/still-by-day', '*/bathroom-overstay', '*/fast-pulse-at-rest'];
 
 /**
  * `after`: hours after an event in which an alarm is still about it: a value that was high comes down, a night is judged in the

@@ -140,7 +140,7 @@ describe('what people say of a patient', () => {
 
 describe('a waveform', () => {
   const block = (seconds: number): Frame => at(seconds, message('w', { waveform: { measurement: 'ppg', unit: '1', rate: 50, samples: [0.25, -0.5, 1] } }));
-  const want = (more: object = {}): Frame => act({ type: 'waveform', patient: 'anna', measurement: 'ppg', time: Seconds(10), by: BEN, ...more } as OperatorAction);
+  const want = (more: object = {}): Frame => act({ type: 'waveform', patient: 'anna', measurement: 'ppg', time: Seconds(10), by: BEN, ...more });
   const samplesOf = (...frames: readonly Frame[]): unknown[] => entriesOf(derive([bind('w'), ...frames, later(30)]), 'summary').filter(({ samples }) => samples !== undefined).map(({ samples, rateHz }) => [samples, rateHz]);
 
   it('is given sample by sample for as long as somebody asked, and before and after in summaries only', () => {
