@@ -1,8 +1,10 @@
 import { Millis } from '../quantity.ts';
 import type { DeviceId, Sequence } from '../reading.ts';
+import { EMPTY_BATTERY, LOW_BATTERY, type BatteryTold } from './battery.ts';
 import type { DeviceClock } from './device-clock.ts';
 import type { DeviceCondition } from './care.ts';
-import { RunningStatus, EMPTY_BATTERY, LOW_BATTERY, type DeviceStatus, type Sign, type Silence } from './device-status.ts';
+import { RunningStatus, type DeviceStatus, type Sign } from './device-status.ts';
+import type { Silence } from './silence.ts';
 
 /** Something began or ended to be wrong with a device: a technical condition (IEC 60601-1-8), never one of the patient. */
 export type DeviceChange = Readonly<{ device: DeviceId; phase: 'raised' | 'cleared'; condition: DeviceCondition }>;
@@ -102,7 +104,7 @@ function silenceChange(device: DeviceId, { phase, measurement, silentFor, allowe
   };
 }
 
-function batteryChange(device: DeviceId, told: 'low' | 'empty' | 'good', value: number, frame: Sequence): DeviceChange {
+function batteryChange(device: DeviceId, told: BatteryTold | 'good', value: number, frame: Sequence): DeviceChange {
   const limit = told === 'empty' ? EMPTY_BATTERY : LOW_BATTERY;
   return {
     device, phase: told === 'good' ? 'cleared' : 'raised',

@@ -2,8 +2,9 @@ import type { Notice } from '../decode/decoder.ts';
 import type { DeviceClass, Expectations } from '../decode/profile.ts';
 import { Millis, type UnixMillis } from '../quantity.ts';
 import type { DeviceId, Reading, Sequence } from '../reading.ts';
+import { batteryAfter, isCharging, type BatteryTold } from './battery.ts';
 import type { DeviceClock } from './device-clock.ts';
-import { allowedRest, allowedSilence, isOfItself, type Rest } from './silence.ts';
+import { allowedRest, allowedSilence, isOfItself, type Rest, type Silence } from './silence.ts';
 
 /** How one measurement of a device comes in. Instants are steady time (steady-time.ts). */
 export type ChannelStatus = Readonly<{
@@ -39,7 +40,7 @@ export type DeviceStatus = Readonly<{
   /** In percent, as it last said. */
   battery?: number;
   /** What was told of the battery; absent: nothing, or that it is good again. */
-  batteryTold?: 'low' | 'empty';
+  batteryTold?: BatteryTold;
   /** As it last said; higher is better. */
   signal?: number;
   class?: DeviceClass;
@@ -57,17 +58,6 @@ export type DeviceStatus = Readonly<{
   lowest?: number;
   /** No channel has come for so long that it was said, once for all of them. */
   silent?: true;
-}>;
-
-/** A silence that begins or ends: of one channel, or of a device as a whole. */
-export type Silence = Readonly<{
-  phase: 'raised' | 'cleared';
-  /** Absent: of all. */
-  measurement?: string;
-  silentFor: Millis;
-  allowed: Millis;
-  /** Which channels are missed, and since when nothing came from them. */
-  missed: readonly Readonly<{ measurement: string; silentFor: Millis }>[];
 }>;
 
 /** One message, as far as it is about the device. */
@@ -102,6 +92,8 @@ type OnEnd = (silence: Silence) => void;
 export class RunningStatus {
   readonly #own: Running<Omit<DeviceStatus, 'channels'>> & Pick<DeviceStatus, 'lastSeen' | 'seen' | 'sequence' | 'connection' | 'notices'> & { messages: number; readings: number; quarantined: number };
   readonly #channels: Map<string, Channel>;
+  /** {@link silentAt} as of the last look, while nothing happened since. */
+  #settled: Readonly<{ silentAt: Millis | undefined }> | undefined;
 
   constructor(status: DeviceStatus) {
     const { channels, lastSeen, seen, sequence, connection, messages, readings, quarantined, every, battery, batteryTold, signal, class: deviceClass, clock, ahead, notices, measured, rest, lowest, silent } = status;
@@ -122,6 +114,7 @@ export class RunningStatus {
   hear(sign: Sign, onEnd: OnEnd): void {
     const own = this.#own;
     const { battery } = own;
+    this.#settled = undefined;
     if (own.messages > 0) own.every = usual(own.every, sign.now - own.seen);
     own.lastSeen = sign.receivedAt;
     own.seen = sign.now;
@@ -187,11 +180,12 @@ export class RunningStatus {
     else if (measures) own.rest = undefined;
     if (measures) own.lowest = undefined;
     else if (own.battery !== undefined) own.lowest = Math.min(own.lowest ?? charge ?? own.battery, own.battery);
-    if (!measures && own.battery !== undefined && own.battery - (own.lowest ?? own.battery) >= CHARGED) own.rest ??= 'charging';
+    if (own.battery !== undefined && own.lowest !== undefined && isCharging(own.battery, own.lowest)) own.rest ??= 'charging';
   }
 
   /** Nobody listened for a while: every channel has all of its time again. */
   resume(now: Millis): void {
+    this.#settled = undefined;
     this.#own.seen = now;
     if (this.#own.measured !== undefined) this.#own.measured = now;
     for (const channel of this.#channels.values()) channel.last = now;
@@ -218,6 +212,10 @@ export class RunningStatus {
 
   /** When nothing will have come for too long unless something does; undefined: never, or it was said. */
   get silentAt(): Millis | undefined {
+    return this.#settled === undefined ? this.#dueAt() : this.#settled.silentAt;
+  }
+
+  #dueAt(): Millis | undefined {
     const { silent, measured, rest } = this.#own;
     const patience = silent === true || measured === undefined ? undefined : this.#patience(this.#watched, rest);
     return patience === undefined ? undefined : Millis((measured ?? 0) + patience);
@@ -225,11 +223,15 @@ export class RunningStatus {
 
   /**
    * The silences that begin by `now`. A device that measures nothing is silent as a whole, and no channel of it by itself; a channel
-   * is when its device goes on without it after its time is over.
+   * is when its device goes on without it after its time is over, which takes a message.
    */
   takeSilences(now: Millis): readonly Silence[] {
     const due = this.silentAt;
-    return due !== undefined && due <= now ? this.#fallSilent(now) : this.#missAlone(now);
+    const isDue = due !== undefined && due <= now;
+    if (!isDue && this.#settled !== undefined) return [];
+    const begun = isDue ? this.#fallSilent(now) : this.#missAlone(now);
+    this.#settled = { silentAt: this.#dueAt() };
+    return begun;
   }
 
   #fallSilent(now: Millis): readonly Silence[] {
@@ -262,7 +264,7 @@ export class RunningStatus {
   }
 
   /** What is to be told of the battery now, if anything. */
-  tellBattery(): Readonly<{ told: 'low' | 'empty' | 'good'; percent: number }> | undefined {
+  tellBattery(): Readonly<{ told: BatteryTold | 'good'; percent: number }> | undefined {
     const { battery, batteryTold } = this.#own;
     if (battery === undefined) return undefined;
     const told = batteryAfter(batteryTold, battery);
@@ -273,6 +275,7 @@ export class RunningStatus {
 
   /** Nobody was told anything of it yet. */
   forgetTold(): void {
+    this.#settled = undefined;
     this.#own.batteryTold = undefined;
     this.#own.silent = undefined;
     for (const channel of this.#channels.values()) {
@@ -287,21 +290,6 @@ export class RunningStatus {
     return { ...withoutUndefined(this.#own), channels: Object.fromEntries(channels) } as DeviceStatus;
   }
 }
-
-/** Choices of this project: nobody says how long a device lasts at them. It is good again once it was charged. */
-export const LOW_BATTERY = 15;
-export const EMPTY_BATTERY = 5;
-const GOOD_BATTERY = 25;
-
-function batteryAfter(told: DeviceStatus['batteryTold'], percent: number): DeviceStatus['batteryTold'] {
-  if (percent <= EMPTY_BATTERY) return 'empty';
-  if (told === 'empty' && percent < GOOD_BATTERY) return told;
-  if (percent <= LOW_BATTERY) return 'low';
-  return percent >= GOOD_BATTERY ? undefined : told;
-}
-
-/** So many percent more, and it is on its charger: readings of a battery waver by one. */
-const CHARGED = 2;
 
 const silenceOf = (phase: Silence['phase'], { measurement, channel, allowed }: Watched, now: Millis): Silence => {
   const silentFor = Millis(now - channel.last);

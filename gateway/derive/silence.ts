@@ -6,6 +6,17 @@
 import type { DeviceClass } from '../decode/profile.ts';
 import { Millis, Minutes } from '../quantity.ts';
 
+/** A silence that begins or ends: of one channel, or of a device as a whole. */
+export type Silence = Readonly<{
+  phase: 'raised' | 'cleared';
+  /** Absent: of all. */
+  measurement?: string;
+  silentFor: Millis;
+  allowed: Millis;
+  /** Which channels are missed, and since when nothing came from them. */
+  missed: readonly Readonly<{ measurement: string; silentFor: Millis }>[];
+}>;
+
 /** What a device says of itself. It tells that the device is there, not that it measures. */
 const OF_ITSELF: ReadonlySet<string> = new Set(['battery', 'signal']);
 export const isOfItself = (measurement: string): boolean => OF_ITSELF.has(measurement);
