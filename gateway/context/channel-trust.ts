@@ -5,7 +5,7 @@
  */
 
 import { MEASUREMENTS } from '../decode/measurements.ts';
-import { Minutes, formatDuration, type Millis } from '../quantity.ts';
+import { Minutes, Seconds, formatDuration, type Millis } from '../quantity.ts';
 import { contradicts, EMPTY_PAIR, followPair, HEART_BESIDE_PULSE, type PairState } from './contradiction.ts';
 import type { KnownValue, Phase } from './finding.ts';
 import { FLATLINE_LIMITS, followFlatline, isFlat, type FlatlineState } from './flatline.ts';
@@ -13,6 +13,8 @@ import { FLATLINE_LIMITS, followFlatline, isFlat, type FlatlineState } from './f
 /** So many values out of order within this time are a condition, until there was none for as long. Choices of this project. */
 const MOST_LATE = 3;
 const LATE_WITHIN = Minutes(10);
+/** A device's clock is known no better, because messages are longer or shorter on their way: within it, the order of arrival counts. */
+const SAME_TIME = Seconds(1);
 /** More sensors than any bed has: then the one that was silent for longest is forgotten. */
 const MOST_CHANNELS = 64;
 
@@ -43,6 +45,8 @@ export type Judged = Readonly<{
   state: TrustState;
   /** Whether the value may be a fact. */
   fact: boolean;
+  /** When it was measured (steady); among the values of one channel that are facts it never goes back. */
+  at: Millis;
   /** Whether the channel said something else before. */
   changed: boolean;
   /** Measurements of which the last values are no facts any more. */
@@ -57,19 +61,20 @@ const DISAGREE = 'disagree heart_rate pulse_rate';
 const PAIR: Readonly<Record<string, 'first' | 'second'>> = { heart_rate: 'first', pulse_rate: 'second' };
 
 /** Judges a value that bears no doubt of its own. */
-export function judge(state: TrustState, told: Told): Judged {
-  const key = `${told.measurement} ${told.device}`;
+export function judge(state: TrustState, arrived: Told): Judged {
+  const key = `${arrived.measurement} ${arrived.device}`;
   const before = state.channels[key];
-  if (before !== undefined && told.at < before.at) return outOfOrder(state, key, before, told);
+  if (before !== undefined && arrived.at < before.at - SAME_TIME) return outOfOrder(state, key, before, arrived);
+  const told = before === undefined || arrived.at >= before.at ? arrived : { ...arrived, at: before.at };
   const { channel, changes } = onFlatness(before, told);
   const [kept, forgotten] = before === undefined ? withRoom(state.channels) : [state.channels, []];
   const followed: TrustState = { ...state, channels: { ...kept, [key]: channel } };
   const changed = before !== undefined && before.value !== told.value;
-  if (channel.flat === true) return { state: followed, fact: false, changed, withdrawn: [told.measurement], changes: [...forgotten, ...changes] };
+  if (channel.flat === true) return { state: followed, fact: false, at: told.at, changed, withdrawn: [told.measurement], changes: [...forgotten, ...changes] };
   const which = PAIR[told.measurement];
-  if (which === undefined) return { state: followed, fact: true, changed, withdrawn: [], changes: [...forgotten, ...changes] };
+  if (which === undefined) return { state: followed, fact: true, at: told.at, changed, withdrawn: [], changes: [...forgotten, ...changes] };
   const pair = withPair(followed, which, told);
-  return { ...pair, changed, changes: [...forgotten, ...changes, ...pair.changes] };
+  return { ...pair, at: told.at, changed, changes: [...forgotten, ...changes, ...pair.changes] };
 }
 
 function onFlatness(before: Channel | undefined, { measurement, device, value, at }: Told): Readonly<{ channel: Channel; changes: readonly TrustChange[] }> {
@@ -82,15 +87,15 @@ function onFlatness(before: Channel | undefined, { measurement, device, value, a
   return { channel: { ...channel, flat: true }, changes: flat === undefined ? [flatChange(channel, 'raised')] : [] };
 }
 
-function outOfOrder(state: TrustState, key: string, before: Channel, { now }: Told): Judged {
+function outOfOrder(state: TrustState, key: string, before: Channel, { at, now }: Told): Judged {
   const late = [...(before.late ?? []).filter((each) => now - each <= LATE_WITHIN), now].slice(-MOST_LATE);
   const disordered = late.length >= MOST_LATE;
   const channel: Channel = { ...before, late, ...(disordered ? { disordered } : {}) };
   const changes = disordered && before.disordered === undefined ? [orderChange(channel, 'raised')] : [];
-  return { state: { ...state, channels: { ...state.channels, [key]: channel } }, fact: false, changed: false, withdrawn: [], changes };
+  return { state: { ...state, channels: { ...state.channels, [key]: channel } }, fact: false, at, changed: false, withdrawn: [], changes };
 }
 
-function withPair(state: TrustState, which: 'first' | 'second', { value, at }: Told): Omit<Judged, 'changed'> {
+function withPair(state: TrustState, which: 'first' | 'second', { value, at }: Told): Omit<Judged, 'at' | 'changed'> {
   const pair = followPair(state.pair, which, value, at, HEART_BESIDE_PULSE);
   const { disagree, ...rest } = state;
   const disagrees = contradicts(pair, at, HEART_BESIDE_PULSE);

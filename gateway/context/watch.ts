@@ -39,10 +39,10 @@ export type Watched = Readonly<{ state: WatchState; findings: readonly Finding[]
  * (channel-trust.ts), decides nothing. Pure.
  */
 export function takeReading(state: WatchState, rules: RuleSet, person: Person, observed: Observed, instant: Instant): Watched {
-  const { reading: { measurement, value, doubt }, device, frame, at, local } = observed;
+  const { reading: { measurement, value, doubt }, device, frame, local } = observed;
   if (typeof value !== 'number') return { state, findings: [] };
   if (doubt !== undefined) return { state: withDoubtful(state, rules, value, observed), findings: [] };
-  const { state: trust, fact, changed, withdrawn, changes } = judge(state.trust, { measurement, device, value, at, now: instant.now });
+  const { state: trust, fact, at, changed, withdrawn, changes } = judge(state.trust, { measurement, device, value, at: observed.at, now: instant.now });
   // What is said of a room's sensor is said of the room, and not again of who lives there.
   const technical = observed.room === undefined ? changes.map((change) => technicalOf(change, person, frame)) : [];
   if (!fact) {

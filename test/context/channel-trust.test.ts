@@ -106,6 +106,12 @@ describe('values out of order', () => {
     expect(after([[100, 'spo2', 97], [90, 'spo2', 80, 101], [91, 'spo2', 80, 500], [95, 'spo2', 80, 1200]], 2000).happened).toEqual([]);
     expect(after([[100, 'spo2', 97], [90, 'spo2', 80, 101, 'other'], [100, 'spo2', 96]])).toMatchObject({ refused: [], happened: [] });
   });
+
+  it('are none within the second that a device\'s clock is known to, and time does not go back by them', () => {
+    expect(after([[100, 'spo2', 97], [99.9999, 'spo2', 96], [99.5, 'spo2', 95], [99, 'spo2', 94], [98.99, 'spo2', 80]]).refused).toEqual([98.99]);
+    const { state } = judge(NO_CHANNELS, { measurement: 'spo2', device: 'w', value: 97, at: Seconds(100), now: Seconds(100) });
+    expect(judge(state, { measurement: 'spo2', device: 'w', value: 96, at: Seconds(99.5), now: Seconds(101) }).at).toBe(Seconds(100));
+  });
 });
 
 describe('trust', () => {
