@@ -119,6 +119,7 @@ function candidate(state: ActivityState, { at, hour }: ActivityEvent): Activity 
 }
 
 function settle(state: ActivityState, activity: Activity, at: Millis): ActivityState {
+  if (activity === state.activity && state.next === undefined) return state;
   const { next, ...rest } = state;
   if (activity === state.activity) return rest;
   const since = next?.activity === activity ? next.since : at;

@@ -6,7 +6,7 @@
 import { Environment, type ASTNode, type ParseResult } from '@marcbachmann/cel-js';
 import { serialize } from '@marcbachmann/cel-js/serialize';
 import { MEASUREMENTS } from '../decode/measurements.ts';
-import { parseDuration } from '../quantity.ts';
+import { parseDuration, type Millis } from '../quantity.ts';
 import type { Facts } from './facts.ts';
 import { DERIVED } from './vocabulary.ts';
 
@@ -43,12 +43,24 @@ function makeEnvironment(): Environment {
   // CEL compares across numeric types by order, but not for equality between a variable and a literal: `fall == 1` should be sayable.
   made.registerOperator('double == int', (left: number, right: bigint) => left === Number(right));
   for (const name of WINDOWED) {
-    made.registerFunction(`${name}(string, string): double`, (measurement: string, window: string) => known(current()[name](measurement, parseDuration(window))));
+    made.registerFunction(`${name}(string, string): double`, (measurement: string, window: string) => known(current()[name](measurement, windowOf(window))));
   }
   made.registerFunction('usual(string): double', (measurement: string) => known(current().usual(measurement)));
   made.registerFunction('deviation(string): double', (measurement: string) => known(current().deviation(measurement)));
   made.registerFunction('minutes_since(string): double', (measurement: string) => known(current().minutesSince(measurement)));
   return made;
+}
+
+const windows = new Map<string, Millis>();
+
+/** The few there are in rules, read once. */
+function windowOf(text: string): Millis {
+  let window = windows.get(text);
+  if (window === undefined) {
+    window = parseDuration(text);
+    windows.set(text, window);
+  }
+  return window;
 }
 
 /** Throws what the library throws for a text it cannot read. */
@@ -64,6 +76,7 @@ export function questionOf(node: ASTNode): Question {
     case '||': return either(questionOf(node.args[0]), questionOf(node.args[1]));
     case '!_': return negated(questionOf(node.args));
     case '<': case '<=': case '>': case '>=': case '==': case '!=': return comparison(node.op, node.args) ?? celQuestion(node);
+    case 'in': return membership(node.args) ?? celQuestion(node);
     default: return celQuestion(node);
   }
 }
@@ -89,7 +102,7 @@ const negated = (question: Question): Question => (facts) => {
 };
 
 type Comparator = '<' | '<=' | '>' | '>=' | '==' | '!=';
-const COMPARE: Readonly<Record<Comparator, (left: number | string, right: number | string) => boolean>> = {
+const COMPARE: Readonly<Record<Comparator, (left: Value, right: Value) => boolean>> = {
   '<': (left, right) => left < right,
   '<=': (left, right) => left <= right,
   '>': (left, right) => left > right,
@@ -97,18 +110,79 @@ const COMPARE: Readonly<Record<Comparator, (left: number | string, right: number
   '==': (left, right) => left === right,
   '!=': (left, right) => left !== right,
 };
-const MIRRORED: Readonly<Record<Comparator, Comparator>> = { '<': '>', '<=': '>=', '>': '<', '>=': '<=', '==': '==', '!=': '!=' };
 
-/** A name compared with something that stands there; undefined when it is not that simple. */
+/** Two sides that can be answered without the library, compared; undefined when they are not that simple. */
 function comparison(op: Comparator, [left, right]: readonly [ASTNode, ASTNode]): Question | undefined {
-  const [name, literal, how] = left.op === 'id' ? [left, right, op] : [right, left, MIRRORED[op]];
-  const limit = literalOf(literal);
-  if (name.op !== 'id' || limit === undefined) return undefined;
-  const [get, compare] = [getterOf(name.args), COMPARE[how]];
+  const [first, second, compare] = [answerOf(left), answerOf(right), COMPARE[op]];
+  if (first === undefined || second === undefined) return undefined;
+  return (facts) => {
+    const a = first(facts);
+    if (a === undefined) return undefined;
+    const b = second(facts);
+    return b === undefined ? undefined : compare(a, b);
+  };
+}
+
+/** Whether a name is one of the words or numbers that stand there. */
+function membership([left, right]: readonly [ASTNode, ASTNode]): Question | undefined {
+  const literals: readonly (Value | undefined)[] = right.op === 'list' ? right.args.map(literalOf) : [undefined];
+  const get = answerOf(left);
+  if (get === undefined || literals.includes(undefined)) return undefined;
   return (facts) => {
     const value = get(facts);
-    return value === undefined ? undefined : compare(value as number | string, limit);
+    return value === undefined ? undefined : literals.includes(value);
   };
+}
+
+type Value = number | boolean | string;
+type Answer = (facts: Facts) => Value | undefined;
+
+/** What stands there, a name, a function with everything it needs, or a calculation with them answers; undefined for anything else. */
+function answerOf(node: ASTNode): Answer | undefined {
+  const literal = node.op === 'value' && typeof node.args === 'boolean' ? node.args : literalOf(node);
+  if (literal !== undefined) return () => literal;
+  switch (node.op) {
+    case 'id': return getterOf(node.args);
+    case 'call': return callOf(...node.args);
+    case '+': case '-': case '*': return calculation(node.op, node.args);
+    default: return undefined;
+  }
+}
+
+const CALCULATE = {
+  '+': (left: number, right: number) => left + right,
+  '-': (left: number, right: number) => left - right,
+  '*': (left: number, right: number) => left * right,
+};
+
+/** With a name or a function on one side: then the check of types has found both to be doubles, or texts, which stay with the library. */
+function calculation(op: keyof typeof CALCULATE, [left, right]: readonly [ASTNode, ASTNode]): Answer | undefined {
+  const [first, second, calculate] = [answerOf(left), answerOf(right), CALCULATE[op]];
+  const names = [...idsIn(left), ...idsIn(right)];
+  if (first === undefined || second === undefined || names.some(isText) || (names.length === 0 && !hasCall(left) && !hasCall(right))) return undefined;
+  return (facts) => {
+    const [a, b] = [first(facts), second(facts)];
+    return typeof a !== 'number' || typeof b !== 'number' ? undefined : calculate(a, b);
+  };
+}
+
+const isText = (name: string): boolean => name === 'activity' || name === 'room' || DERIVED.get(name)?.type === 'text';
+const hasCall = (node: ASTNode): boolean => node.op === 'call' || nodesIn(node.args).some(hasCall);
+
+function callOf(name: string, args: readonly ASTNode[]): Answer | undefined {
+  const [measurement, text] = args.map(literalOf);
+  if (typeof measurement !== 'string') return undefined;
+  const windowed = WINDOWED.find((each) => each === name);
+  if (windowed !== undefined && typeof text === 'string') {
+    const window = windowOf(text);
+    return (facts) => facts[windowed](measurement, window);
+  }
+  switch (name) {
+    case 'usual': return (facts) => facts.usual(measurement);
+    case 'deviation': return (facts) => facts.deviation(measurement);
+    case 'minutes_since': return (facts) => facts.minutesSince(measurement);
+    default: return undefined;
+  }
 }
 
 /** A number or text that stands there. */

@@ -33,10 +33,10 @@ type Channel = Readonly<{
   disordered?: true;
 }>;
 
-/** Plain JSON, by measurement and device; at most 64 channels. */
-export type TrustState = Readonly<{ channels: Readonly<Record<string, Channel>>; pair: PairState; disagree?: true }>;
+/** Plain JSON; at most 64 channels, in the order in which they were first heard. A list: names of devices as keys of an object cost more than all the rest. */
+export type TrustState = Readonly<{ channels: readonly Channel[]; pair: PairState; disagree?: true }>;
 
-export const NO_CHANNELS: TrustState = { channels: {}, pair: EMPTY_PAIR };
+export const NO_CHANNELS: TrustState = { channels: [], pair: EMPTY_PAIR };
 
 /** A technical condition that began or ended. */
 export type TrustChange = Readonly<{ key: string; phase: Phase; message: string; condition: string; values: readonly KnownValue[] }>;
@@ -62,37 +62,52 @@ const PAIR: Readonly<Record<string, 'first' | 'second'>> = { heart_rate: 'first'
 
 /** Judges a value that bears no doubt of its own. */
 export function judge(state: TrustState, arrived: Told): Judged {
-  const key = `${arrived.measurement} ${arrived.device}`;
-  const before = state.channels[key];
-  if (before !== undefined && arrived.at < before.at - SAME_TIME) return outOfOrder(state, key, before, arrived);
+  const place = placeOf(state.channels, arrived);
+  const before = state.channels[place];
+  if (before !== undefined && arrived.at < before.at - SAME_TIME) return outOfOrder(state, place, before, arrived);
   const told = before === undefined || arrived.at >= before.at ? arrived : { ...arrived, at: before.at };
   const { channel, changes } = onFlatness(before, told);
-  const [kept, forgotten] = before === undefined ? withRoom(state.channels) : [state.channels, []];
-  const followed: TrustState = { ...state, channels: { ...kept, [key]: channel } };
+  const [channels, forgotten] = before === undefined ? withRoom(state.channels, channel) : [state.channels.with(place, channel), NO_CHANGES];
+  const followed: TrustState = { ...state, channels };
   const changed = before !== undefined && before.value !== told.value;
-  if (channel.flat === true) return { state: followed, fact: false, at: told.at, changed, withdrawn: [told.measurement], changes: [...forgotten, ...changes] };
+  if (channel.flat === true) return { state: followed, fact: false, at: told.at, changed, withdrawn: [told.measurement], changes: joined(forgotten, changes) };
   const which = PAIR[told.measurement];
-  if (which === undefined) return { state: followed, fact: true, at: told.at, changed, withdrawn: [], changes: [...forgotten, ...changes] };
+  if (which === undefined) return { state: followed, fact: true, at: told.at, changed, withdrawn: NOTHING, changes: joined(forgotten, changes) };
   const pair = withPair(followed, which, told);
-  return { ...pair, at: told.at, changed, changes: [...forgotten, ...changes, ...pair.changes] };
+  return { ...pair, at: told.at, changed, changes: joined(joined(forgotten, changes), pair.changes) };
 }
+
+/** −1 for one that was never heard. */
+function placeOf(channels: TrustState['channels'], { measurement, device }: Told): number {
+  for (let place = 0; place < channels.length; place++) {
+    const channel = channels[place] as Channel;
+    if (channel.measurement === measurement && channel.device === device) return place;
+  }
+  return -1;
+}
+
+const NO_CHANGES: readonly TrustChange[] = [];
+const NOTHING: readonly string[] = [];
+const joined = (a: readonly TrustChange[], b: readonly TrustChange[]): readonly TrustChange[] => (a.length === 0 ? b : b.length === 0 ? a : [...a, ...b]);
 
 function onFlatness(before: Channel | undefined, { measurement, device, value, at }: Told): Readonly<{ channel: Channel; changes: readonly TrustChange[] }> {
-  const { flat, ...rest } = before ?? { measurement, device };
   const limit = FLATLINE_LIMITS[measurement];
-  if (limit === undefined) return { channel: { ...rest, at, value }, changes: [] };
-  const run = followFlatline(before?.run, at, value, limit);
-  const channel: Channel = { ...rest, at, value, run };
-  if (!isFlat(run, limit)) return { channel, changes: flat === undefined ? [] : [flatChange(channel, 'cleared')] };
-  return { channel: { ...channel, flat: true }, changes: flat === undefined ? [flatChange(channel, 'raised')] : [] };
+  const run = limit === undefined ? undefined : followFlatline(before?.run, at, value, limit);
+  const followed = run === undefined ? { measurement, device, at, value } : { measurement, device, at, value, run };
+  const kept = before?.late === undefined ? followed : { ...followed, late: before.late };
+  const channel: Channel = before?.disordered === undefined ? kept : { ...kept, disordered: true };
+  if (limit === undefined || run === undefined) return { channel, changes: NO_CHANGES };
+  const wasFlat = before?.flat === true;
+  if (!isFlat(run, limit)) return { channel, changes: wasFlat ? [flatChange(channel, 'cleared')] : NO_CHANGES };
+  return { channel: { ...channel, flat: true }, changes: wasFlat ? NO_CHANGES : [flatChange(channel, 'raised')] };
 }
 
-function outOfOrder(state: TrustState, key: string, before: Channel, { at, now }: Told): Judged {
+function outOfOrder(state: TrustState, place: number, before: Channel, { at, now }: Told): Judged {
   const late = [...(before.late ?? []).filter((each) => now - each <= LATE_WITHIN), now].slice(-MOST_LATE);
   const disordered = late.length >= MOST_LATE;
   const channel: Channel = { ...before, late, ...(disordered ? { disordered } : {}) };
-  const changes = disordered && before.disordered === undefined ? [orderChange(channel, 'raised')] : [];
-  return { state: { ...state, channels: { ...state.channels, [key]: channel } }, fact: false, at, changed: false, withdrawn: [], changes };
+  const changes = disordered && before.disordered === undefined ? [orderChange(channel, 'raised')] : NO_CHANGES;
+  return { state: { ...state, channels: state.channels.with(place, channel) }, fact: false, at, changed: false, withdrawn: NOTHING, changes };
 }
 
 function withPair(state: TrustState, which: 'first' | 'second', { value, at }: Told): Omit<Judged, 'at' | 'changed'> {
@@ -108,12 +123,11 @@ function withPair(state: TrustState, which: 'first' | 'second', { value, at }: T
   };
 }
 
-/** The channels without the one that was silent for longest, when there is no room for another. */
-function withRoom(channels: TrustState['channels']): readonly [TrustState['channels'], readonly TrustChange[]] {
-  const all = Object.entries(channels);
-  const oldest = all.length < MOST_CHANNELS ? undefined : all.reduce((a, b) => (b[1].at < a[1].at ? b : a));
-  if (oldest === undefined) return [channels, []];
-  return [Object.fromEntries(all.filter((each) => each !== oldest)), endOf(oldest[1])];
+/** The channels with a new one, and without the one that was silent for longest when there is no room for both. */
+function withRoom(channels: TrustState['channels'], added: Channel): readonly [TrustState['channels'], readonly TrustChange[]] {
+  const oldest = channels.length < MOST_CHANNELS ? undefined : channels.reduce((a, b) => (b.at < a.at ? b : a));
+  if (oldest === undefined) return [[...channels, added], NO_CHANGES];
+  return [[...channels.filter((each) => each !== oldest), added], endOf(oldest)];
 }
 
 function endOf(channel: Channel): readonly TrustChange[] {
@@ -122,15 +136,14 @@ function endOf(channel: Channel): readonly TrustChange[] {
 
 /** What ends by itself: a channel that fell silent is not flat any more, and ten minutes of order are order. */
 export function trustPasses(state: TrustState, now: Millis): Readonly<{ state: TrustState; changes: readonly TrustChange[] }> {
-  const ended = Object.entries(state.channels).filter(([, channel]) => flatIsOver(channel, now) || orderIsBack(channel, now));
+  const ended = state.channels.some((channel) => flatIsOver(channel, now) || orderIsBack(channel, now));
   const agree = state.disagree === true && !contradicts(state.pair, now, HEART_BESIDE_PULSE);
-  if (ended.length === 0 && !agree) return { state, changes: [] };
+  if (!ended && !agree) return { state, changes: NO_CHANGES };
   const { disagree: _, ...rest } = state;
-  const after = Object.fromEntries(ended.map(([key, channel]) => [key, calmed(channel, now)]));
-  const changes = ended.flatMap(([, channel]) => [...(flatIsOver(channel, now) ? [flatChange(channel, 'cleared')] : []), ...(orderIsBack(channel, now) ? [orderChange(channel, 'cleared')] : [])]);
+  const changes = state.channels.flatMap((channel) => [...(flatIsOver(channel, now) ? [flatChange(channel, 'cleared')] : []), ...(orderIsBack(channel, now) ? [orderChange(channel, 'cleared')] : [])]);
   return {
-    state: { ...(agree ? rest : state), channels: { ...state.channels, ...after } },
-    changes: [...changes, ...(agree ? [pairChange(state.pair, 'cleared')] : [])],
+    state: { ...(agree ? rest : state), channels: state.channels.map((channel) => calmed(channel, now)) },
+    changes: joined(changes, agree ? [pairChange(state.pair, 'cleared')] : NO_CHANGES),
   };
 }
 

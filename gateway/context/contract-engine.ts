@@ -80,7 +80,10 @@ export function askRules(rules: readonly CompiledRule[], states: RuleStates, fac
   for (const compiled of rules) {
     const { key, rule } = compiled;
     const before = states[key] ?? AT_REST;
-    const { state, phase } = dwell(before, verdictOf(compiled, rule.fresh === undefined ? facts : facts.within(rule.fresh), before.raised), now, rule, frame);
+    // Nothing holds and nothing has: what most rules say of most values.
+    const asked = rule.fresh === undefined ? facts : facts.within(rule.fresh);
+    if (!before.raised && before.since === undefined && !raises(compiled, asked)) continue;
+    const { state, phase } = dwell(before, verdictOf(compiled, asked, before.raised), now, rule, frame);
     if (state !== before) after = withState(after, key, state);
     if (phase !== undefined) changes.push({ compiled, phase, held: (now - (before.since ?? now)) as Millis, from: before.from ?? frame });
   }
@@ -92,6 +95,8 @@ function withState(states: RuleStates, key: string, state: DwellState): RuleStat
   const { [key]: _, ...others } = states;
   return others;
 }
+
+const raises = ({ when, unless }: CompiledRule, facts: Facts): boolean => when.holds(facts) === true && unless?.holds(facts) !== true;
 
 /**
  * What is known of the only question that matters where the rule stands. An exception that nobody can judge is none: it would keep

@@ -20,7 +20,12 @@ export function lookOn(state: LookBackState, at: Millis, value: number, window: 
   const index = Math.floor(at / lengthOf(window));
   const newest = state.stretches.at(-1);
   const alone: Stretch = { index, count: 1, sum: value, lowest: value, highest: value };
-  if (newest === undefined || index > newest.index) return { stretches: [...state.stretches.filter((each) => each.index >= index - STRETCHES), alone] };
+  if (newest === undefined || index > newest.index) {
+    const first = state.stretches.findIndex((each) => each.index >= index - STRETCHES);
+    const stretches = first < 0 ? [] : state.stretches.slice(first);
+    stretches.push(alone);
+    return { stretches };
+  }
   if (index < newest.index - STRETCHES) return state;
   // A device that was away sends what it had kept: it has its place.
   const place = state.stretches.findIndex((each) => each.index >= index);
@@ -38,11 +43,15 @@ export type LookBack = Readonly<{ count: number; mean: number; lowest: number; h
 /** The values of the window that ends `now`; undefined when there are none. */
 export function lookBack({ stretches }: LookBackState, now: Millis, window: Millis): LookBack | undefined {
   const first = Math.floor(now / lengthOf(window)) - STRETCHES;
-  const inside = stretches.filter(({ index }) => index >= first);
-  const count = inside.reduce((sum, each) => sum + each.count, 0);
-  if (count === 0) return undefined;
-  const sum = inside.reduce((total, each) => total + each.sum, 0);
-  return { count, mean: sum / count, lowest: Math.min(...inside.map(({ lowest }) => lowest)), highest: Math.max(...inside.map(({ highest }) => highest)) };
+  let [count, sum, lowest, highest] = [0, 0, Infinity, -Infinity];
+  for (const stretch of stretches) {
+    if (stretch.index < first) continue;
+    count += stretch.count;
+    sum += stretch.sum;
+    lowest = Math.min(lowest, stretch.lowest);
+    highest = Math.max(highest, stretch.highest);
+  }
+  return count === 0 ? undefined : { count, mean: sum / count, lowest, highest };
 }
 
 /** How the window's values rise or fall (trend.ts). Undefined with values in fewer than ten of its stretches. */

@@ -113,12 +113,18 @@ export function news2(observed: Observations, { staleAfter, scale = 1 }: News2Op
   const valid: { -readonly [Each in Parameter]?: Observations[Each] } = {};
   for (const parameter of PARAMETERS) {
     const why = faultOf(observed[parameter], staleAfter[parameter]);
-    if (why === undefined) Object.assign(valid, { [parameter]: observed[parameter] });
+    // TypeScript does not see that both sides are of one parameter.
+    if (why === undefined) (valid as Record<Parameter, unknown>)[parameter] = observed[parameter];
     else missing.push({ parameter, why });
   }
   const scores = scoresOf(valid, scale);
-  const red = PARAMETERS.filter((parameter) => scores[parameter] === 3);
-  const total = PARAMETERS.reduce((sum, parameter) => sum + (scores[parameter] ?? 0), 0);
+  const red: Parameter[] = [];
+  let total = 0;
+  for (const parameter of PARAMETERS) {
+    const score = scores[parameter] ?? 0;
+    total += score;
+    if (score === 3) red.push(parameter);
+  }
   const response = responseTo(total, red.length > 0);
   if (missing.length === 0) return { complete: true, scores: scores as Readonly<Record<Parameter, number>>, total, red, response };
   return { complete: false, scores, missing, atLeast: total, red, ...(response.risk === 'low' ? {} : { responseAtLeast: response }) };
@@ -138,17 +144,18 @@ export function responseTo(total: number, red: boolean): Response {
 }
 
 function scoresOf(observed: Observations, scale: 1 | 2): Scores {
-  const { respiration_rate: respiration, oxygen_saturation: saturation, air_or_oxygen: gas, systolic_pressure: pressure } = observed;
-  const scored = {
-    respiration_rate: respiration && onChart(respiration.value, 1, respirationScore),
-    oxygen_saturation: saturation && saturationScore(saturation.value, gas?.value, scale),
-    air_or_oxygen: gas && (gas.value === 'oxygen' ? 2 : 0),
-    systolic_pressure: pressure && onChart(pressure.value, 1, pressureScore),
-    pulse: observed.pulse && onChart(observed.pulse.value, 1, pulseScore),
-    consciousness: observed.consciousness && (observed.consciousness.value === 'A' ? 0 : 3),
-    temperature: observed.temperature && onChart(observed.temperature.value, 10, temperatureScore),
-  };
-  return Object.fromEntries(PARAMETERS.filter((each) => scored[each] !== undefined).map((each) => [each, scored[each]])) as Scores;
+  const { respiration_rate: respiration, oxygen_saturation: saturation, air_or_oxygen: gas, systolic_pressure: pressure, pulse, consciousness, temperature } = observed;
+  const scores: { -readonly [Each in Parameter]?: number } = {};
+  // One by one: this is asked for every value that comes.
+  if (respiration !== undefined) scores.respiration_rate = onChart(respiration.value, 1, respirationScore);
+  const saturated = saturation && saturationScore(saturation.value, gas?.value, scale);
+  if (saturated !== undefined) scores.oxygen_saturation = saturated;
+  if (gas !== undefined) scores.air_or_oxygen = gas.value === 'oxygen' ? 2 : 0;
+  if (pressure !== undefined) scores.systolic_pressure = onChart(pressure.value, 1, pressureScore);
+  if (pulse !== undefined) scores.pulse = onChart(pulse.value, 1, pulseScore);
+  if (consciousness !== undefined) scores.consciousness = consciousness.value === 'A' ? 0 : 3;
+  if (temperature !== undefined) scores.temperature = onChart(temperature.value, 10, temperatureScore);
+  return scores;
 }
 
 /** What decimals cost in binary: 38.05 × 10 may be a hair beside 380.5. */

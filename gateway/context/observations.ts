@@ -2,7 +2,7 @@
 
 import { Minutes, type Millis } from '../quantity.ts';
 import { heatIndex } from './heat-index.ts';
-import { LEVELS_OF_CONSCIOUSNESS, news2, type Aged, type News2, type Parameter } from './news2.ts';
+import { LEVELS_OF_CONSCIOUSNESS, news2, type Aged, type News2, type Observations, type Parameter } from './news2.ts';
 import type { SubjectState } from './subject-state.ts';
 
 /**
@@ -24,25 +24,23 @@ type Latest = SubjectState['latest'];
 
 /** The score of the newest values `now`, on the scale of the person. The pulse is the newer of heart_rate and pulse_rate. */
 export function news2Of(latest: Latest, now: Millis, scale: 1 | 2): News2 {
-  const aged = (measurement: string): Aged<number> | undefined => {
-    const found = latest[measurement];
-    return found === undefined ? undefined : { value: found.value, age: (now - found.at) as Millis };
+  const { oxygen_flow: flow, consciousness: level, heart_rate: heart, pulse_rate: finger } = latest;
+  const observed: { -readonly [Each in keyof Observations]: Observations[Each] } = {};
+  const aged = <T>(value: T, at: Millis): Aged<T> => ({ value, age: (now - at) as Millis });
+  // One by one: this is asked for every value that comes.
+  const put = (parameter: 'respiration_rate' | 'oxygen_saturation' | 'systolic_pressure' | 'pulse' | 'temperature', found: Latest[string] | undefined): void => {
+    if (found !== undefined) observed[parameter] = aged(found.value, found.at);
   };
-  const [flow, level, pulse] = [aged('oxygen_flow'), aged('consciousness'), newer(aged('heart_rate'), aged('pulse_rate'))];
-  const [respiration, saturation, pressure, temperature] = [aged('respiratory_rate'), aged('spo2'), aged('systolic_pressure'), aged('body_temperature')];
+  put('respiration_rate', latest['respiratory_rate']);
+  put('oxygen_saturation', latest['spo2']);
+  if (flow !== undefined) observed.air_or_oxygen = aged(flow.value > 0 ? 'oxygen' : 'air', flow.at);
+  put('systolic_pressure', latest['systolic_pressure']);
+  put('pulse', heart === undefined || (finger !== undefined && finger.at > heart.at) ? finger : heart);
   const said = level === undefined ? undefined : LEVELS_OF_CONSCIOUSNESS[level.value];
-  return news2({
-    ...(respiration && { respiration_rate: respiration }),
-    ...(saturation && { oxygen_saturation: saturation }),
-    ...(flow && { air_or_oxygen: { value: flow.value > 0 ? 'oxygen' : 'air', age: flow.age } }),
-    ...(pressure && { systolic_pressure: pressure }),
-    ...(pulse && { pulse }),
-    ...(level && said && { consciousness: { value: said, age: level.age } }),
-    ...(temperature && { temperature }),
-  }, { staleAfter: NEWS2_STALE, scale });
+  if (level !== undefined && said !== undefined) observed.consciousness = aged(said, level.at);
+  put('temperature', latest['body_temperature']);
+  return news2(observed, { staleAfter: NEWS2_STALE, scale });
 }
-
-const newer = (a: Aged<number> | undefined, b: Aged<number> | undefined): Aged<number> | undefined => (a === undefined || (b !== undefined && b.age < a.age) ? b : a);
 
 /** In Cel, of a room whose temperature and humidity are known. */
 export function heatIndexOf(temperature: number | undefined, humidity: number | undefined): number | undefined {

@@ -1,6 +1,6 @@
 import { Minutes, type Millis } from '../quantity.ts';
 import type { Sequence } from '../reading.ts';
-import { followActivity, unknownActivity, type Activity, type ActivityState } from './activity.ts';
+import { followActivity, unknownActivity, type Activity, type ActivityEvent, type ActivityState } from './activity.ts';
 import { baselineAt, deviation, followBaseline, EMPTY_BASELINE, type BaselineState } from './baseline.ts';
 import type { Condition } from './condition.ts';
 import type { Facts } from './facts.ts';
@@ -18,7 +18,22 @@ export function needsOf(conditions: readonly Condition[]): Needs {
   return { windows: [...windows.values()], baselines: [...new Set(conditions.flatMap((each) => each.baselines))].toSorted(), parts: [...parts].toSorted() };
 }
 
-const windowName = (measurement: string, window: Millis): string => `${measurement} ${window}`;
+const windowNames = new Map<string, Map<Millis, string>>();
+
+/** Made once for each: it is asked for with every value that comes. */
+function windowName(measurement: string, window: Millis): string {
+  let ofMeasurement = windowNames.get(measurement);
+  if (ofMeasurement === undefined) {
+    ofMeasurement = new Map();
+    windowNames.set(measurement, ofMeasurement);
+  }
+  let name = ofMeasurement.get(window);
+  if (name === undefined) {
+    name = `${measurement} ${window}`;
+    ofMeasurement.set(window, name);
+  }
+  return name;
+}
 
 /** The newest value of a channel, when it was measured (steady), and the journal frame that brought it. */
 type Latest = Readonly<{ value: number; at: Millis; frame: Sequence }>;
@@ -63,15 +78,16 @@ export function takeValue(state: SubjectState, { measurement, value, frame }: Re
   const { at, local } = when;
   const before = state.latest[measurement];
   const isNewest = before === undefined || at >= before.at;
-  return {
+  const activity = activityAfter(state.activity, measurement, value, when);
+  const after = {
     latest: isNewest ? { ...state.latest, [measurement]: { value, at, frame } } : state.latest,
     windows: windowsAfter(state.windows, needs, measurement, value, at),
     baselines: local !== undefined && needs.baselines.includes(measurement)
       ? { ...state.baselines, [measurement]: followBaseline(state.baselines[measurement] ?? EMPTY_BASELINE, local, value) }
       : state.baselines,
-    ...activityAfter(state.activity, measurement, value, when),
     location: place === undefined || !isNewest ? state.location : locationAfter(state.location, measurement, value, at, place),
   };
+  return activity === undefined ? after : { ...after, activity };
 }
 
 /** The state without what is known of some measurements now. What was kept of their past stays. */
@@ -81,23 +97,28 @@ export function withoutValues(state: SubjectState, measurements: readonly string
 }
 
 function windowsAfter(windows: SubjectState['windows'], needs: Needs, measurement: string, value: number, at: Millis): SubjectState['windows'] {
-  const wanted = needs.windows.filter((each) => each.measurement === measurement);
-  if (wanted.length === 0) return windows;
-  const changed = wanted.map(({ window }) => {
-    const name = windowName(measurement, window);
-    return [name, lookOn(windows[name] ?? NOTHING_YET, at, value, window)] as const;
-  });
-  return { ...windows, ...Object.fromEntries(changed) };
+  let after: Record<string, LookBackState> | undefined;
+  for (const wanted of needs.windows) {
+    if (wanted.measurement !== measurement) continue;
+    const name = windowName(measurement, wanted.window);
+    after ??= { ...windows };
+    after[name] = lookOn(after[name] ?? NOTHING_YET, at, value, wanted.window);
+  }
+  return after ?? windows;
 }
 
-function activityAfter(activity: ActivityState | undefined, measurement: string, value: number, { at, local }: When): Pick<SubjectState, 'activity'> {
+function activityAfter(activity: ActivityState | undefined, measurement: string, value: number, { at, local }: When): ActivityState | undefined {
+  if (measurement !== 'steps' && measurement !== 'motion' && measurement !== 'usage') {
+    return activity === undefined ? undefined : followActivity(activity, timeGoesOn({ at, local }));
+  }
   const before = activity ?? unknownActivity(at);
   const hour = local === undefined ? {} : { hour: local.hour };
-  if (measurement === 'steps') return { activity: followActivity(before, { at, ...hour, kind: 'steps', count: value }) };
-  if (measurement === 'motion') return { activity: followActivity(before, { at, ...hour, kind: 'motion', on: value > 0 }) };
-  if (measurement === 'usage') return { activity: followActivity(before, { at, ...hour, kind: 'bed', occupied: value > 0 }) };
-  return activity === undefined ? {} : { activity: followActivity(activity, { at, ...hour, kind: 'time' }) };
+  if (measurement === 'steps') return followActivity(before, { at, ...hour, kind: 'steps', count: value });
+  if (measurement === 'motion') return followActivity(before, { at, ...hour, kind: 'motion', on: value > 0 });
+  return followActivity(before, { at, ...hour, kind: 'bed', occupied: value > 0 });
 }
+
+const timeGoesOn = ({ at, local }: When): ActivityEvent => (local === undefined ? { at, kind: 'time' } : { at, hour: local.hour, kind: 'time' });
 
 function locationAfter(location: LocationState, measurement: string, value: number, at: Millis, { room, outer, changed }: Place): LocationState {
   if (measurement === 'motion') return followLocation(location, { at, kind: 'motion', room, on: value > 0 });
@@ -123,6 +144,7 @@ class SubjectFacts implements Facts {
   readonly #when: When;
   readonly #derived: Derived | undefined;
   readonly #youngerThan: Millis | undefined;
+  #activity: Activity | undefined;
 
   constructor(state: SubjectState, when: When, derived: Derived | undefined, youngerThan: Millis | undefined) {
     this.#state = state;
@@ -132,9 +154,7 @@ class SubjectFacts implements Facts {
   }
 
   get activity(): Activity {
-    const { at, local } = this.#when;
-    const { activity } = this.#state;
-    return activity === undefined ? 'unknown' : followActivity(activity, { at, ...(local === undefined ? {} : { hour: local.hour }), kind: 'time' }).activity;
+    return (this.#activity ??= this.#state.activity === undefined ? 'unknown' : followActivity(this.#state.activity, timeGoesOn(this.#when)).activity);
   }
 
   get room(): string | undefined {

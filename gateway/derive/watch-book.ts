@@ -18,26 +18,40 @@ const LOOK_EVERY = Minutes(1);
 /** What moves in a room tells where its only inhabitant is. */
 const TELLS_OF_PEOPLE: ReadonlySet<string> = new Set(['motion', 'door', 'usage']);
 
-type Entry = { subject: Subject; state: WatchState; due: Millis | undefined };
+type Entry = {
+  readonly name: string;
+  readonly subject: Subject;
+  state: WatchState;
+  due: Millis | undefined;
+  /** As of the orders in force; undefined: not looked up yet. */
+  rules: RuleSet | undefined;
+  person: Person | undefined;
+  /** Since it was given out. */
+  changed: boolean;
+};
+
+type Question = (state: WatchState, rules: RuleSet, person: Person) => Watched;
 
 /** Everybody who is watched, and by which rules. */
 export class WatchBook {
-  readonly #entries: Map<string, Entry>;
+  /** By kind and id: a name put together for every value would cost as much as a rule. */
+  readonly #entries: Readonly<Record<Subject['kind'], Map<string, Entry>>> = { patient: new Map(), room: new Map() };
+  /** All of them in the order of {@link #byName}, while nobody is new. */
+  #sorted: readonly Entry[] | undefined;
   #orders: Orders;
   #ruleSets = new Map<string, RuleSet>();
   #people = new Map<string, Person>();
   #patients = new Map<string, PatientRecord>();
   /** Who lives alone in a room, by the room's name. */
   #residents = new Map<string, Subject[]>();
-  #changed = new Set<string>();
   /** No rule changes by itself before this. */
   #nextDue: Millis | undefined;
 
   constructor(states: ReadonlyMap<string, WatchState>, orders: Orders) {
-    this.#entries = new Map([...states].map(([name, state]) => [name, { subject: subjectOf(name), state, due: undefined }]));
+    for (const [name, state] of states) this.#add(subjectOf(name), state);
     this.#orders = orders;
     this.#readOrders();
-    for (const [name, entry] of this.#entries) this.#plan(entry, this.#rulesFor(name));
+    for (const entry of this.#byName()) this.#plan(entry, this.#rulesOf(entry));
   }
 
   /** Others are in force. Returns which raised rules are gone with their packs, by subject. */
@@ -45,10 +59,11 @@ export class WatchBook {
     this.#orders = orders;
     this.#readOrders();
     this.#nextDue = undefined;
-    return this.#byName().flatMap(([name, entry]) => {
-      const rules = this.#rulesFor(name);
+    return this.#byName().flatMap((entry) => {
+      entry.rules = entry.person = undefined;
+      const rules = this.#rulesOf(entry);
       const { state, withdrawn } = dropRules(entry.state, rules);
-      if (state !== entry.state) this.#keep(name, entry, state);
+      if (state !== entry.state) keep(entry, state);
       this.#plan(entry, rules);
       return withdrawn.length === 0 ? [] : [{ subject: entry.subject, keys: withdrawn }];
     });
@@ -72,13 +87,12 @@ export class WatchBook {
     return { kind: 'patient', spo2Scale, rooms: Object.fromEntries(alone ? rooms.map(({ room, kind }) => [room, kind]) : []) };
   }
 
-  #person(name: string, { kind }: Subject): Person {
-    let person = this.#people.get(name);
-    if (person === undefined) {
-      person = { kind, spo2Scale: 1, rooms: {} };
-      this.#people.set(name, person);
-    }
-    return person;
+  #personIn(entry: Entry): Person {
+    return (entry.person ??= this.#people.get(entry.name) ?? { kind: entry.subject.kind, spo2Scale: 1, rooms: {} });
+  }
+
+  #rulesOf(entry: Entry): RuleSet {
+    return (entry.rules ??= this.#rulesFor(entry.name));
   }
 
   #rulesFor(name: string): RuleSet {
@@ -101,11 +115,11 @@ export class WatchBook {
     const local = wall === undefined ? undefined : this.#localAt(measuredAt);
     const observed: Observed = { reading, device, frame: sequence, at: Millis(now - age), local };
     const instant = { now, local: this.#localAt(wall) };
-    const found = this.#ask(nameOf(subject), subject, (state, rules, person) => takeReading(state, rules, person, observed, instant));
+    const found = this.#ask(subject, (state, rules, person) => takeReading(state, rules, person, observed, instant));
     if (subject.kind === 'patient' || !TELLS_OF_PEOPLE.has(reading.measurement)) return found;
     const residents = this.#residents.get(nameOf(subject)) ?? [];
     const inRoom: Observed = { ...observed, room: subject.id };
-    return [...found, ...residents.flatMap((patient) => this.#ask(nameOf(patient), patient, (state, rules, person) => takeReading(state, rules, person, inRoom, instant)))];
+    return [...found, ...residents.flatMap((patient) => this.#ask(patient, (state, rules, person) => takeReading(state, rules, person, inRoom, instant)))];
   }
 
   /**
@@ -117,29 +131,32 @@ export class WatchBook {
     if (!everybody && (this.#nextDue === undefined || now < this.#nextDue)) return [];
     this.#nextDue = undefined;
     const instant = { now, local: this.#localAt(wall) };
-    return this.#byName().flatMap(([name, entry]) => {
-      if (everybody || (entry.due !== undefined && entry.due <= now)) return this.#ask(name, entry.subject, (state, rules, person) => look(state, rules, person, instant));
-      this.#nextDue = earlier(this.#nextDue, entry.due);
-      return [];
-    });
-  }
-
-  #ask(name: string, subject: Subject, question: (state: WatchState, rules: RuleSet, person: Person) => Watched): readonly SubjectFinding[] {
-    let entry = this.#entries.get(name);
-    if (entry === undefined) {
-      entry = { subject, state: UNWATCHED, due: undefined };
-      this.#entries.set(name, entry);
+    const found: SubjectFinding[] = [];
+    for (const entry of this.#byName()) {
+      if (everybody || (entry.due !== undefined && entry.due <= now)) found.push(...this.#askAbout(entry, (state, rules, person) => look(state, rules, person, instant)));
+      else this.#nextDue = earlier(this.#nextDue, entry.due);
     }
-    const rules = this.#rulesFor(name);
-    const { state, findings } = question(entry.state, rules, this.#person(name, subject));
-    if (state !== entry.state) this.#keep(name, entry, state);
-    this.#plan(entry, rules);
-    return findings.map((finding) => ({ subject, finding }));
+    return found;
   }
 
-  #keep(name: string, entry: Entry, state: WatchState): void {
-    entry.state = state;
-    this.#changed.add(name);
+  #ask(subject: Subject, question: Question): readonly SubjectFinding[] {
+    return this.#askAbout(this.#entries[subject.kind].get(subject.id) ?? this.#add(subject, UNWATCHED), question);
+  }
+
+  #askAbout(entry: Entry, question: Question): readonly SubjectFinding[] {
+    const rules = this.#rulesOf(entry);
+    const { state, findings } = question(entry.state, rules, this.#personIn(entry));
+    if (state !== entry.state) keep(entry, state);
+    this.#plan(entry, rules);
+    return findings.length === 0 ? NOTHING_FOUND : findings.map((finding) => ({ subject: entry.subject, finding }));
+  }
+
+  #add({ kind, id }: Subject, state: WatchState): Entry {
+    const subject: Subject = { kind, id };
+    const entry: Entry = { name: nameOf(subject), subject, state, due: undefined, rules: undefined, person: undefined, changed: false };
+    this.#entries[kind].set(id, entry);
+    this.#sorted = undefined;
+    return entry;
   }
 
   #plan(entry: Entry, rules: RuleSet): void {
@@ -148,27 +165,35 @@ export class WatchBook {
   }
 
   /** An order that does not depend on who was heard first since the last start. */
-  #byName(): [string, Entry][] {
-    return [...this.#entries].sort(([a], [b]) => (a < b ? -1 : 1));
+  #byName(): readonly Entry[] {
+    return (this.#sorted ??= [...this.#entries.patient.values(), ...this.#entries.room.values()].sort((a, b) => (a.name < b.name ? -1 : 1)));
   }
 
   /** When {@link look} is due at the latest; undefined: nobody is watched by anything. */
   nextLook(now: Millis): Millis | undefined {
-    if (this.#entries.size === 0 || this.#orders.contracts.length === 0) return undefined;
+    if (this.#byName().length === 0 || this.#orders.contracts.length === 0) return undefined;
     return earlier(this.#nextDue, Millis((Math.floor(now / LOOK_EVERY) + 1) * LOOK_EVERY));
   }
 
   /** What is remembered of somebody, by their name. */
   stateOf(name: string): WatchState | undefined {
-    return this.#entries.get(name)?.state;
+    const { kind, id } = subjectOf(name);
+    return this.#entries[kind].get(id)?.state;
   }
 
   /** The states that changed since the last call. */
   takeChanges(): ReadonlyMap<string, WatchState> {
-    const changed = new Map([...this.#changed].sort().map((name) => [name, (this.#entries.get(name) as Entry).state]));
-    this.#changed = new Set();
-    return changed;
+    const changed = this.#byName().filter((entry) => entry.changed);
+    for (const entry of changed) entry.changed = false;
+    return new Map(changed.map(({ name, state }) => [name, state]));
   }
+}
+
+const NOTHING_FOUND: readonly SubjectFinding[] = [];
+
+function keep(entry: Entry, state: WatchState): void {
+  entry.state = state;
+  entry.changed = true;
 }
 
 function subjectOf(name: string): Subject {

@@ -8,25 +8,36 @@ import type { Facts } from '../../gateway/context/facts.ts';
 const library = new Environment({ unlistedVariablesAreDyn: false })
   .registerVariable('spo2', 'double').registerVariable('heart_rate', 'double').registerVariable('news2', 'double')
   .registerVariable('news2_red', 'bool').registerVariable('activity', 'string').registerVariable('room_kind', 'string')
-  .registerOperator('double == int', (left: number, right: bigint) => left === Number(right));
+  .registerOperator('double == int', (left: number, right: bigint) => left === Number(right))
+  .registerFunction('mean(string, string): double', () => looked(current.mean))
+  .registerFunction('usual(string): double', () => looked(current.usual));
 
-type Known = Readonly<{ spo2?: number; heart_rate?: number; news2?: number; news2_red?: boolean; activity: 'walk' | 'rest'; room_kind?: string }>;
+/** What the functions of the twin answer from. */
+let current: Known = { activity: 'rest' };
+function looked(value: number | undefined): number {
+  if (value === undefined) throw Object.assign(new Error('not known'), { code: 'not_known' });
+  return value;
+}
+
+type Known = Readonly<{ spo2?: number; heart_rate?: number; news2?: number; news2_red?: boolean; activity: 'walk' | 'rest'; room_kind?: string; mean?: number; usual?: number }>;
 
 function twin(text: string, known: Known): boolean | undefined {
+  current = known;
   try {
-    return library.parse(text)({ ...known }) as boolean;
+    const { mean: _, usual: __, ...named } = known;
+    return library.parse(text)(named) as boolean;
   } catch (error) {
     if (typeof (error as { code?: unknown }).code === 'string') return undefined;
     throw error;
   }
 }
 
-function factsOf({ activity, ...known }: Known): Facts {
+function factsOf({ activity, mean, usual, ...known }: Known): Facts {
   const all = known as Readonly<Record<string, number | boolean | string | undefined>>;
   const nothing = (): undefined => undefined;
   const facts: Facts = {
     value: (name) => all[name] as number | undefined, derived: (name) => all[name], activity, room: undefined, hour: undefined,
-    mean: nothing, lowest: nothing, highest: nothing, slope: nothing, usual: nothing, deviation: nothing, minutesSince: nothing, within: () => facts,
+    mean: () => mean, lowest: nothing, highest: nothing, slope: nothing, usual: () => usual, deviation: nothing, minutesSince: nothing, within: () => facts,
   };
   return facts;
 }
@@ -37,7 +48,8 @@ const comparison = fc.oneof(
   fc.tuple(fc.constantFrom('90', '100.0'), fc.constantFrom('<', '<=', '>', '>='), fc.constantFrom('spo2', 'heart_rate')).map((parts) => parts.join(' ')),
   fc.tuple(fc.constant('news2'), operator, fc.constantFrom('5', '7.0')).map((parts) => parts.join(' ')),
   fc.constantFrom('news2_red', 'news2_red == false', 'activity == "walk"', '"rest" != activity', 'room_kind == "bathroom"', 'activity in ["rest", "sleep"]', 'heart_rate - spo2 > 5.0',
-    '(heart_rate + spo2) * 2.0 > 390.0', 'spo2 in [90.0, 95.5]', '(news2_red ? spo2 : heart_rate) > 95.0'),
+    '(heart_rate + spo2) * 2.0 > 390.0', 'spo2 in [90.0, 95.5]', '(news2_red ? spo2 : heart_rate) > 95.0', 'mean("spo2", "5min") >= usual("spo2") + 5.0',
+    'heart_rate * 1.5 < 2.0 * mean("heart_rate", "30s") - -1.0', '95.0 <= usual("spo2")', 'usual("spo2") in [90.0, 95.5]', 'true == news2_red', 'activity + room_kind == "restbathroom"', 'spo2 / 2.0 < 47.0'),
 );
 const condition = fc.letrec<{ all: string }>((tie) => ({
   all: fc.oneof({ depthSize: 'small', withCrossShrink: true }, comparison,
@@ -47,7 +59,7 @@ const condition = fc.letrec<{ all: string }>((tie) => ({
 })).all;
 const number = fc.constantFrom(89, 90, 95.5, 100, 101);
 const known: fc.Arbitrary<Known> = fc.record({
-  spo2: number, heart_rate: number, news2: fc.constantFrom(4, 5, 7), news2_red: fc.boolean(), activity: fc.constantFrom('walk' as const, 'rest' as const), room_kind: fc.constantFrom('bathroom', 'hall'),
+  spo2: number, heart_rate: number, news2: fc.constantFrom(4, 5, 7), news2_red: fc.boolean(), activity: fc.constantFrom('walk' as const, 'rest' as const), room_kind: fc.constantFrom('bathroom', 'hall'), mean: number, usual: number,
 }, { requiredKeys: ['activity'] });
 
 describe('asking a condition', () => {

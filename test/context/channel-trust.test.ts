@@ -123,7 +123,7 @@ describe('trust', () => {
         now += Math.max(0, passed);
         return [now + Math.min(0, passed), measurement, value, now, `w${device}`];
       }), now + 1e5);
-      expect(Object.keys(state.channels).length).toBeLessThanOrEqual(64);
+      expect(state.channels.length).toBeLessThanOrEqual(64);
       const open = new Set<string>();
       for (const each of happened) {
         const [key, phase] = [each.slice(each.indexOf(' ') + 1, each.lastIndexOf(' ')), each.slice(each.lastIndexOf(' ') + 1)];
