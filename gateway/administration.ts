@@ -7,6 +7,7 @@ import type { DeriveStore, Totals } from './derive/derive-store.ts';
 import type { Desk } from './desk.ts';
 import { discovery, listDevices, type Discovery, type ListedDevice } from './device-views.ts';
 import { UsageError, type StoreError } from './errors.ts';
+import type { Erased, Erasure, ErasureOrder } from './erasure.ts';
 import type { Clock } from './ingest/clock.ts';
 import type { DeviceCa } from './ingest/device-ca.ts';
 import { generatePassword, makeCredential, type Credential, type CredentialStore } from './ingest/devices.ts';
@@ -28,6 +29,8 @@ import type { RefusedLogins } from './refused-logins.ts';
 import { traceMessage, type Trace } from './trace.ts';
 import type { RelayStatus } from './uplink/relay.ts';
 import type { Uplink } from './uplink/uplink.ts';
+import type { Keyring } from './vault/keyring.ts';
+import { openPayload } from './vault/payload.ts';
 import type { ContractInForce } from './web/care-desk.ts';
 
 /** A device to be registered. Without a subject its binding stays as it is; without a password, or a certificate request (PEM), one is made. */
@@ -75,6 +78,7 @@ export type Period = Readonly<{ from?: UnixMillis; until?: UnixMillis }>;
 export type Reloaded = Readonly<{ activated: readonly LiveSection[]; needRestart: readonly string[] }>;
 
 export type AdministrationOptions = Readonly<{
+  erasure: Erasure;
   reload: () => Promise<Reloaded>;
   journal: Journal;
   deriveStore: DeriveStore;
@@ -93,7 +97,7 @@ export type AdministrationOptions = Readonly<{
   reach: () => Readonly<{ urls: readonly string[]; tls: boolean }>;
   chain: Uint8Array;
   parameters: GenesisParameters;
-  subjectKey: Uint8Array;
+  keyring: Keyring;
   random: (size: number) => Uint8Array;
   clock: Clock;
   refusedLogins: RefusedLogins;
@@ -250,6 +254,11 @@ export class Administration {
    * Reads the configuration file again and puts its live sections (activation.ts) in force. Throws ConfigError, and changes nothing, when
    * there is a mistake in it; {@link UsageError} when there is no file.
    */
+  /** See Erasure.run. */
+  async erase(order: Omit<ErasureOrder, 'by'>): Promise<Erased> {
+    return await this.#options.erasure.run({ ...order, by: { id: 'command line', role: 'administrator' } });
+  }
+
   async reload(): Promise<Reloaded> {
     return await this.#options.reload();
   }
@@ -289,13 +298,14 @@ export class Administration {
   }
 
   async #lastEvent(): Promise<string | null> {
-    const { blocks, chain, pending } = this.#options;
+    const { blocks, chain, keyring, pending } = this.#options;
     const id = { chain, lane: 'alarm' } as const;
     const head = await blocks.head(id);
     const bytes = head === undefined ? undefined : await blocks.block(id, head.height);
     const entry = bytes === undefined ? undefined : openBlock(bytes).entries.at(-1);
-    const secret = entry === undefined ? undefined : await pending.payload(decodeEntry(entry).sequence);
-    return secret === undefined ? null : inWords(decode(secret.payload, { floats: true }) as CborMap);
+    const sealed = entry === undefined ? undefined : await pending.sealedPayload(decodeEntry(entry).sequence);
+    const open = entry === undefined || sealed === undefined ? undefined : openPayload(keyring, entry, sealed);
+    return open === undefined ? null : inWords(decode(open.payload, { floats: true }) as CborMap);
   }
 }
 

@@ -6,8 +6,10 @@ import { openBlock } from './ledger/block.ts';
 import { decode, type CborValue } from './ledger/cbor.ts';
 import { decodeEntry, type Entry } from './ledger/entry.ts';
 import type { Subject } from './reading.ts';
+import type { Keyring } from './vault/keyring.ts';
+import { openPayload } from './vault/payload.ts';
 
-export type AlarmHistoryOptions = Readonly<{ blocks: BlockStore; pending: PendingEntries; chain: Uint8Array }>;
+export type AlarmHistoryOptions = Readonly<{ blocks: BlockStore; pending: PendingEntries; chain: Uint8Array; keyring: Keyring }>;
 
 const PENDING_AT_A_TIME = 256;
 
@@ -26,9 +28,9 @@ export class AlarmHistory implements StepHistory {
 
   async read(first: number, last: number): Promise<readonly StepView[]> {
     // Entries go from waiting to sealed, so that looking in this order misses none.
-    const entries = new Map<number, Entry>();
+    const entries = new Map<number, Uint8Array>();
     for (const entry of [...(await this.#waiting()), ...(await this.#sealed(first, last))]) {
-      const step = stepOf(entry);
+      const step = stepOf(decodeEntry(entry));
       if (step !== undefined && step >= first && step <= last) entries.set(step, entry);
     }
     const steps: StepView[] = [];
@@ -36,22 +38,22 @@ export class AlarmHistory implements StepHistory {
     return steps;
   }
 
-  async #waiting(): Promise<readonly Entry[]> {
-    const entries: Entry[] = [];
+  async #waiting(): Promise<readonly Uint8Array[]> {
+    const entries: Uint8Array[] = [];
     for (let after = 0; ; ) {
       const page = await this.#options.pending.pending('alarm', after, PENDING_AT_A_TIME);
-      entries.push(...page.map(({ bytes }) => decodeEntry(bytes)));
+      entries.push(...page.map(({ bytes }) => bytes));
       after = page.at(-1)?.sequence ?? after;
       if (page.length < PENDING_AT_A_TIME) return entries;
     }
   }
 
-  async #sealed(first: number, last: number): Promise<readonly Entry[]> {
-    const entries: Entry[] = [];
+  async #sealed(first: number, last: number): Promise<readonly Uint8Array[]> {
+    const entries: Uint8Array[] = [];
     for await (const bytes of this.#options.blocks.blocks(this.#lane, await this.#heightBefore(first))) {
-      const inBlock = openBlock(bytes).entries.map(decodeEntry);
+      const inBlock = openBlock(bytes).entries;
       entries.push(...inBlock);
-      if (inBlock.some((entry) => (stepOf(entry) ?? 0) >= last)) break;
+      if (inBlock.some((entry) => (stepOf(decodeEntry(entry)) ?? 0) >= last)) break;
     }
     return entries;
   }
@@ -80,10 +82,11 @@ export class AlarmHistory implements StepHistory {
     return undefined;
   }
 
-  async #view(step: number, entry: Entry | undefined): Promise<StepView> {
-    const secret = entry === undefined ? undefined : await this.#options.pending.payload(entry.sequence);
-    if (entry === undefined || secret === undefined) throw new StoreError('VG_STORE_CORRUPT', `step ${step} of alarms is not in the alarm lane with its payload`);
-    return viewOf(entry, plain(decode(secret.payload, { floats: true })) as Payload);
+  async #view(step: number, entry: Uint8Array | undefined): Promise<StepView> {
+    const sealed = entry === undefined ? undefined : await this.#options.pending.sealedPayload(decodeEntry(entry).sequence);
+    if (entry === undefined || sealed === undefined) throw new StoreError('VG_STORE_CORRUPT', `step ${step} of alarms is not in the alarm lane with its payload`);
+    const open = openPayload(this.#options.keyring, entry, sealed);
+    return viewOf(decodeEntry(entry), open === undefined ? ERASED : (plain(decode(open.payload, { floats: true })) as Payload));
   }
 }
 
@@ -94,6 +97,9 @@ function stepOf({ fields }: Entry): number | undefined {
 
 /** What stays beside the chain (derive/); what is not there is null or absent. */
 type Payload = Readonly<{ subject?: string | null }> & Partial<Omit<StepView, 'subject' | 'step' | 'time' | 'revision'>>;
+
+/** Whom it was about is erased, and what it said. */
+const ERASED: Payload = { message: 'erased' };
 
 function viewOf({ fields, time }: Entry, payload: Payload): StepView {
   const number = (name: string): number => Number(fields.get(name) ?? 0);

@@ -11,15 +11,19 @@ import { CLOCK_TRUSTS, FRAME_SOURCES, Sequence, type AcceptedFrame, type DeviceI
  *     10  8  uptime            IEEE 754 binary64, milliseconds since the process started
  *     18  1  device length d
  *     19  2  topic length t
- *     21  d  device            UTF-8
+ *     21 16  salt              unpredictable: nobody who knows the hash of these bytes can guess them
+ *     37  d  device            UTF-8
  *      …  t  topic             UTF-8
  *      …     payload           the rest
  */
-const HEADER_LENGTH = 21;
+const SALT_AT = 21;
+export const FRAME_SALT_BYTES = 16;
+const HEADER_LENGTH = SALT_AT + FRAME_SALT_BYTES;
 const DUP = 0b100;
 const RETAINED = 0b10_0000;
 
-export function encodeFrame(frame: Frame): Buffer {
+/** `salt`: 16 random bytes, new for every frame. */
+export function encodeFrame(frame: Frame, salt: Uint8Array): Buffer {
   const deviceLength = Buffer.byteLength(frame.device);
   const topicLength = Buffer.byteLength(frame.topic);
   if (deviceLength > 0xff || topicLength > 0xffff) throw new InternalError('a device or topic name was not limited at the edge');
@@ -30,11 +34,15 @@ export function encodeFrame(frame: Frame): Buffer {
   bytes.writeDoubleBE(frame.uptime, 10);
   bytes[18] = deviceLength;
   bytes.writeUInt16BE(topicLength, 19);
+  bytes.set(salt, SALT_AT);
   bytes.write(frame.device, HEADER_LENGTH, 'utf8');
   bytes.write(frame.topic, HEADER_LENGTH + deviceLength, 'utf8');
   bytes.set(frame.payload, HEADER_LENGTH + deviceLength + topicLength);
   return bytes;
 }
+
+/** The salt in a frame's bytes. */
+export const saltOf = (frame: Uint8Array): Uint8Array => frame.subarray(SALT_AT, HEADER_LENGTH);
 
 /** The inverse of {@link encodeFrame}; `payload` is a view into `bytes`. Throws {@link InternalError} for bytes it did not write. */
 export function decodeFrame(bytes: Buffer): Frame {
@@ -89,10 +97,28 @@ export function unpackFrames(packed: Buffer, offset = 0): Buffer[] {
   return frames;
 }
 
-/** The frames of a run, read. */
+/** The frames of a run, read. Those that were erased are left out. */
 export function framesOf(run: FrameRun): AcceptedFrame[] {
-  return run.frames.map((bytes, i) => {
+  return run.frames.flatMap((bytes, i) => {
+    if (bytes.length === 0) return [];
     const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    return { sequence: Sequence(run.first + i), frame: decodeFrame(view), bytes };
+    return [{ sequence: Sequence(run.first + i), frame: decodeFrame(view), bytes }];
   });
+}
+
+/**
+ * What evidence hashes for one frame, so that a single frame can be shown later without showing its neighbours:
+ *
+ *     00 ‖ sequence (8, big endian) ‖ frame bytes, with their salt
+ *
+ * It is one leaf of a window's RFC 9162 tree.
+ */
+export function evidenceLeaf(sequence: number, frame: Uint8Array): Buffer {
+  const leaf = Buffer.allocUnsafe(1 + 8 + frame.length);
+  leaf[0] = 0;
+  // The upper half by division: a sequence is below 2^53.
+  leaf.writeUInt32BE(Math.floor(sequence / 2 ** 32), 1);
+  leaf.writeUInt32BE(sequence % 2 ** 32, 5);
+  leaf.set(frame, 9);
+  return leaf;
 }

@@ -14,12 +14,14 @@ import type { GatewayConfig } from './config/schema.ts';
 import { encodeOperatorAction } from './decode/operator.ts';
 import type { DeriveStore } from './derive/derive-store.ts';
 import { Desk } from './desk.ts';
+import { Erasure, type ErasureStore } from './erasure.ts';
+import { KeyEpochs } from './key-epochs.ts';
 import { addressesOf, reachOf, startDeviceBroker, type MqttAddresses, type Served } from './device-broker.ts';
 import { ConfigError, UsageError, type StoreError } from './errors.ts';
 import { systemClock, type Clock } from './ingest/clock.ts';
 import { DeviceCa } from './ingest/device-ca.ts';
 import type { CredentialStore } from './ingest/devices.ts';
-import type { Journal } from './ingest/journal.ts';
+import type { ErasableJournal } from './ingest/journal.ts';
 import { followBroker, type Bridge, type BridgeObserver, type BridgeOptions } from './ingest/mqtt-bridge.ts';
 import type { MqttBroker } from './ingest/mqtt-broker.ts';
 import { followSerialLine, type SerialLineOptions, type SerialObserver } from './ingest/serial-port.ts';
@@ -47,16 +49,19 @@ import { systemTime } from './uplink/retry.ts';
 import { startUplink, type Uplink } from './uplink/uplink.ts';
 import { isLoopback } from './web/api-access.ts';
 import { startControl } from './web/control.ts';
+import type { Keyring } from './vault/keyring.ts';
 import { startWeb } from './web/server.ts';
 
 /** Every store of a gateway, over one engine. */
 export type GatewayStores = Readonly<{
-  journal: Journal;
+  journal: ErasableJournal;
   deriveStore: DeriveStore;
   blocks: BlockStore;
   pending: PendingEntries;
   credentials: CredentialStore;
   tokens: TokenStore;
+  keyring: Keyring;
+  erasures: ErasureStore;
   cursors: RelayCursors;
   close: () => Promise<void>;
 }>;
@@ -117,7 +122,7 @@ class Opened {
   }
 }
 
-type Identity = Readonly<{ key: SigningKey; subjectKey: Uint8Array }>;
+type Identity = Readonly<{ key: SigningKey }>;
 type Chain = Readonly<{ chain: Uint8Array; parameters: GenesisParameters }>;
 
 async function open({ config, openStores, log, serve, rereadConfig }: GatewayOptions, opened: Opened): Promise<Gateway> {
@@ -135,8 +140,13 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
   reached.progress = progress;
   const storeLost = Promise.withResolvers<StoreError>();
   const observe = observerOf({ metrics, progress, log, uplink, reached, storeLost: storeLost.resolve });
-  const pipeline = await Pipeline.start({ ...stores, ...identity, chain: chain.chain, clock, seal: config.seal, observe });
+  const pipeline = await Pipeline.start({ ...stores, ...identity, chain: chain.chain, clock, random, seal: config.seal, observe });
   opened.add(() => pipeline.stop());
+  const erasure = new Erasure({ ...stores, pipeline, log });
+  await erasure.resume();
+  const epochs = new KeyEpochs({ pipeline, keyring: stores.keyring, clock, began: chain.parameters.created, length: config.keys.epoch, onFault: (error) => log.error({ error }, 'beginning an epoch of keys') });
+  opened.add(async () => epochs.stop());
+  if (serve) await epochs.start();
   await activate(pipeline, config);
   const alarms = new AlarmFeed({
     alarms: pipeline.derived.alarms,
@@ -165,7 +175,7 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
   const serving: Served = { broker: undefined };
   const refusedLogins = new RefusedLogins();
   const unusedPorts = (): readonly UsbPort[] => usbPorts().filter((port) => !config.serial.some((line) => means(serialLineOf(line).port, port)));
-  const administration = new Administration({ reload, ...stores, ...identity, ...chain, ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
+  const administration = new Administration({ reload, erasure, ...stores, ...identity, ...chain, ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
   const gateway = { administration, chain: chain.chain, storeLost: storeLost.promise, stop: () => opened.close() };
   if (!serve) return { ...gateway, addresses: {} };
   return { ...gateway, addresses: await startServing({ config, desk, people, stores, ca, serving, refusedLogins, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };
@@ -174,12 +184,9 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
 function openIdentity(data: string, log: Logger): Identity {
   const folder = openDataFolder(data);
   const gatewayKey = secretIn(data, 'gateway.key', () => generateSecret(random));
-  const subjectKey = secretIn(data, 'subject.key', () => random(32));
   if (folder.created) log.info({ folder: data }, 'created the data folder');
-  for (const { created, path } of [gatewayKey, subjectKey]) {
-    if (created) log.info({ file: path }, 'made a key; without this file the chain cannot be continued: keep a copy in a safe place');
-  }
-  return { key: signingKeyFrom(gatewayKey.secret), subjectKey: subjectKey.secret };
+  if (gatewayKey.created) log.info({ file: gatewayKey.path }, 'made a key; without this file the chain cannot be continued: keep a copy in a safe place');
+  return { key: signingKeyFrom(gatewayKey.secret) };
 }
 
 async function openChain(config: GatewayConfig, key: SigningKey, blocks: BlockStore, clock: Clock, log: Logger): Promise<Chain> {

@@ -2,6 +2,7 @@
  * `vitalgate <command>`: the table of commands, and the only place that chooses a store.
  */
 
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +17,13 @@ import { StoredDerivation } from './store/derive-store.ts';
 import { openJournal } from './store/journal-store.ts';
 import type { KeyValueStore } from './store/key-value.ts';
 import { openRocksStore } from './store/rocks-store.ts';
+import { StoredErasures } from './store/erasure-store.ts';
+import { SealedStore } from './store/sealed-store.ts';
 import { StoredTokens } from './store/token-store.ts';
+import { KeyringFile } from './vault/keyring-file.ts';
+import { Keyring, NoShelf } from './vault/keyring.ts';
+import { FolderFiles } from './operations/data-folder.ts';
+import { rootKeyIn } from './vault/root-key.ts';
 
 /** Loaded when called: a gateway that runs for months does not keep the simulator in memory. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
@@ -27,6 +34,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   quarantine: async () => (await import('./commands/quarantine.ts')).quarantineCommand,
   contract: async () => (await import('./commands/contract.ts')).contractCommand,
   reload: async () => (await import('./commands/reload.ts')).reloadCommand,
+  erase: async () => (await import('./commands/erase.ts')).eraseCommand,
   trace: async () => (await import('./commands/trace.ts')).traceCommand,
   status: async () => (await import('./commands/status.ts')).statusCommand,
   verify: async () => (await import('./commands/verify.ts')).verifyCommand,
@@ -37,41 +45,48 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   demo: async () => (await import('./commands/demo.ts')).demoCommand,
 };
 
+const random = (size: number): Uint8Array => randomBytes(size);
+
+const keyringIn = (folder: string, { readOnly }: Readonly<{ readOnly: boolean }>): Keyring => new Keyring(new KeyringFile({ folder, root: rootKeyIn(new FolderFiles(folder)), random, readOnly }), random);
+
 /** The journal has an engine of its own (store/README.md says why). */
 async function openGatewayStores(folder: string, bootId: Uint8Array): Promise<GatewayStores> {
   await using opening = new AsyncDisposableStack();
   const open = async (name: string): Promise<KeyValueStore> => opening.adopt(await openRocksStore(join(folder, name)), (store) => store.close());
-  const records = recordsIn(await open(STORE_FOLDER));
-  const journal = await openJournal(await open(JOURNAL_FOLDER), { bootId });
+  const keyring = keyringIn(folder, { readOnly: false });
+  const records = recordsIn(new SealedStore(await open(STORE_FOLDER), { keyring, random }));
+  const journal = await openJournal(await open(JOURNAL_FOLDER), { bootId, keys: keyring, random });
   const opened = opening.move();
-  return { ...records, journal, close: () => opened.disposeAsync() };
+  return { ...records, journal, keyring, close: () => opened.disposeAsync() };
 }
 
-function recordsIn(store: KeyValueStore): Omit<GatewayStores, 'journal' | 'close'> {
+function recordsIn(store: SealedStore): Omit<GatewayStores, 'journal' | 'keyring' | 'close'> {
   return {
     deriveStore: new StoredDerivation(store),
     blocks: new StoredBlocks(store, { removePending: true }),
     pending: new StoredPendingEntries(store),
     credentials: new StoredCredentials(store),
     tokens: new StoredTokens(store),
+    erasures: new StoredErasures(store),
     cursors: new StoredCursors(store),
   };
 }
 
-async function openForReading(folder: string): Promise<Pick<GatewayStores, 'journal' | 'blocks' | 'close'>> {
+async function openForReading(folder: string): Promise<Pick<GatewayStores, 'journal' | 'blocks' | 'keyring' | 'close'>> {
   await using opening = new AsyncDisposableStack();
   const open = async (name: string): Promise<KeyValueStore> => opening.adopt(await openRocksStore(join(folder, name), { readOnly: true }), (store) => store.close());
   const blocks = new StoredBlocks(await open(STORE_FOLDER), { removePending: false });
-  const journal = await openJournal(await open(JOURNAL_FOLDER), { bootId: new Uint8Array(16) });
+  const keyring = keyringIn(folder, { readOnly: true });
+  const journal = await openJournal(await open(JOURNAL_FOLDER), { bootId: new Uint8Array(16), keys: keyring, random });
   const opened = opening.move();
-  return { blocks, journal, close: () => opened.disposeAsync() };
+  return { blocks, journal, keyring, close: () => opened.disposeAsync() };
 }
 
 async function countJournal(folder: string): Promise<number> {
   if (!existsSync(join(folder, JOURNAL_FOLDER))) return 0;
   const frames = await openRocksStore(join(folder, JOURNAL_FOLDER), { readOnly: true });
   try {
-    return (await openJournal(frames, { bootId: new Uint8Array(16) })).next - 1;
+    return (await openJournal(frames, { bootId: new Uint8Array(16), keys: new Keyring(new NoShelf(), random), random })).next - 1;
   } finally {
     await frames.close();
   }

@@ -15,7 +15,9 @@ import { DeriveLoop } from './derive/derive-loop.ts';
 import { DeriveThread } from './derive/derive-thread.ts';
 import type { Checkpoint, DeriveStore, Resumption, Totals } from './derive/derive-store.ts';
 import { DerivationOverview } from './derive/overview.ts';
-import { StoreError } from './errors.ts';
+import { decodeOperatorAction, subjectIn, type OperatorAction } from './decode/operator.ts';
+import { DecodeError, StoreError } from './errors.ts';
+import { decodeFrame } from './frame-codec.ts';
 import { Acceptor } from './ingest/accept.ts';
 import type { Clock } from './ingest/clock.ts';
 import type { Journal } from './ingest/journal.ts';
@@ -25,6 +27,7 @@ import { SealLoop } from './ledger/seal-loop.ts';
 import type { SealPolicy } from './ledger/seal-policy.ts';
 import type { VerifiedBlock } from './ledger/verify.ts';
 import { Millis } from './quantity.ts';
+import { JOURNAL_OWNER, SAID_OF, type Keyring } from './vault/keyring.ts';
 import { LANES, nameOf, type Frame, type FrameRun, type Lane, type Sequence, type Subject } from './reading.ts';
 
 export type PipelineOptions = Readonly<{
@@ -34,8 +37,9 @@ export type PipelineOptions = Readonly<{
   pending: PendingEntries;
   chain: Uint8Array;
   key: SigningKey;
-  /** 32 bytes from which salts and pseudonyms are derived; private to the gateway. */
-  subjectKey: Uint8Array;
+  /** Under which everything personal lies (vault/). */
+  keyring: Keyring;
+  random: (size: number) => Uint8Array;
   clock: Clock;
   /** `age` is shared between the window of derivation and the block: together they keep it. */
   seal: SealPolicy;
@@ -79,13 +83,13 @@ export class Pipeline {
     const { state, committed } = resumption;
     const { observe, clock } = options;
     this.derived = new DerivationOverview(state);
-    this.#deriver = new DeriveThread({ subjectKey: options.subjectKey, resumption });
+    this.#deriver = new DeriveThread({ keys: options.keyring.all(), resumption });
     this.#clock = clock;
     const halfAge = Millis(options.seal.age / 2);
     this.#sealLoops = new Map(LANES.map((lane) => [lane, sealLoopFor(lane, { ...options, seal: { ...options.seal, age: halfAge } }, this.derived)]));
     this.#deriveLoop = new DeriveLoop({
       journal: options.journal,
-      store: options.deriveStore,
+      store: keepingKeys(options.deriveStore, options.keyring),
       deriver: this.#deriver,
       cursor: state.cursor,
       windowAge: halfAge,
@@ -104,6 +108,8 @@ export class Pipeline {
     });
     this.#acceptor = new Acceptor({
       journal: options.journal,
+      random: options.random,
+      keyOf: keyChooser(options.keyring),
       onAccepted: (run, messages) => {
         observe.accepted(run, messages);
         this.#deriveLoop.offer(run);
@@ -220,6 +226,51 @@ function sealLoopFor(lane: Lane, options: PipelineOptions, derived: DerivationOv
     onFault: (fault) => observe.loopFault(lane, fault),
   });
 }
+
+/**
+ * Whose key a frame lies under: what came from a device is the device's, what people say of one subject is the subject's, everything
+ * else the gateway's. A device that changes hands gets another key with the decision, so that each tells of one subject.
+ */
+function keyChooser(keyring: Keyring): (frame: Frame) => string {
+  return ({ source, device, payload }) => {
+    if (device !== '') return keyring.current(`device/${device}`).id;
+    if (source !== 'operator') return keyring.current(JOURNAL_OWNER).id;
+    const action = actionIn(payload);
+    if (action?.type === 'bind') {
+      // What it measured before may be hers, too, when the binding says so.
+      if (action.from !== undefined) keyring.alsoAbout(`device/${action.device}`, [nameOf(action.subject)]);
+      keyring.turn(`device/${action.device}`, [nameOf(action.subject)]);
+    }
+    if (action?.type === 'unbind' || action?.type === 'revoke') keyring.turn(`device/${action.device}`, []);
+    if (action?.type === 'epoch') keyring.enter(action.epoch);
+    if (action?.type === 'retry') return keyring.current(ownerOfRetried(action.frame)).id;
+    const subject = action === undefined ? undefined : subjectIn(action);
+    return keyring.current(subject === undefined ? JOURNAL_OWNER : SAID_OF + nameOf(subject)).id;
+  };
+}
+
+/** Undefined for what derivation will refuse, too. */
+function actionIn(payload: Uint8Array): OperatorAction | undefined {
+  try {
+    return decodeOperatorAction(payload);
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined;
+    throw error;
+  }
+}
+
+function ownerOfRetried(bytes: Uint8Array): string {
+  const { device } = decodeFrame(Buffer.from(bytes));
+  return device === '' ? JOURNAL_OWNER : `device/${device}`;
+}
+
+/** Keys that derivation made are durable before the entries under them. */
+const keepingKeys = (store: DeriveStore, keyring: Keyring): Pick<DeriveStore, 'commit'> => ({
+  commit: async (checkpoints) => {
+    keyring.adopt(checkpoints.flatMap(({ keys }) => keys));
+    await store.commit(checkpoints);
+  },
+});
 
 const lanesOf = (checkpoints: readonly Checkpoint[]): ReadonlySet<Lane> =>
   new Set(checkpoints.flatMap((checkpoint) => checkpoint.entries.map((entry) => entry.lane)));

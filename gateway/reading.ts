@@ -62,7 +62,13 @@ export type Frame = Readonly<{
 export type AcceptedFrame = Readonly<{ sequence: Sequence; frame: Frame; bytes: Uint8Array }>;
 
 /** Neighbouring frames of the journal as their bytes (frame-codec.ts); the first has sequence `first`. */
-export type FrameRun = Readonly<{ first: Sequence; frames: readonly Uint8Array[] }>;
+export type FrameRun = Readonly<{
+  first: Sequence;
+  /** Empty for one that was erased. */
+  frames: readonly Uint8Array[];
+  /** Of erased frames, by sequence, what evidence had hashed of them: SHA-256 of evidenceLeaf (frame-codec.ts). Absent: none was. */
+  erased?: ReadonlyMap<number, Uint8Array>;
+}>;
 
 /** A patient or room id: 1 to 64 characters without control characters or `/`. */
 export function isSubjectId(id: string): boolean {

@@ -9,22 +9,24 @@ import { decodeOperatorAction, encodeOperatorAction } from './decode/operator.ts
 import { NOTHING_DERIVED, type Checkpoint } from './derive/derive-store.ts';
 import { Derivation } from './derive/derivation.ts';
 import { LocalDeriver } from './derive/deriver.ts';
-import { SubjectSecrets } from './derive/secrets.ts';
-import { DecodeError } from './errors.ts';
-import { encodeFrame, framesOf } from './frame-codec.ts';
+import { randomKeys, SubjectKeys } from './derive/subject-keys.ts';
+import { DecodeError, UsageError } from './errors.ts';
+import { encodeFrame, framesOf, saltOf } from './frame-codec.ts';
 import type { Journal } from './ingest/journal.ts';
 import type { BlockStore } from './ledger/block-store.ts';
 import { openBlock } from './ledger/block.ts';
 import { equalBytes, sha256 } from './ledger/bytes.ts';
 import { decodeEntry } from './ledger/entry.ts';
 import { MiB, type UnixMillis } from './quantity.ts';
+import type { VaultKey } from './vault/keyring.ts';
 import { LANES, Sequence, nameOf, type AcceptedFrame, type FrameRun } from './reading.ts';
 
 export type ReplaySources = Readonly<{
   journal: Pick<Journal, 'next' | 'read'>;
   blocks: BlockStore;
-  /** 32 bytes, as the gateway had it when the chain was made. */
-  subjectKey: Uint8Array;
+  /** All that the gateway has. */
+  keys: readonly VaultKey[];
+  random: (size: number) => Uint8Array;
 }>;
 
 export type ReplayOptions = Readonly<{
@@ -45,10 +47,11 @@ const PIECE = MiB(1);
 const MOST_DIFFERENCES = 20;
 
 /** Compares every entry that the frames give with the chain. Entries at the end that are not sealed yet are no difference. */
-export async function verifyByReplay({ journal, blocks, subjectKey }: ReplaySources, options: ReplayOptions): Promise<Verification> {
+export async function verifyByReplay(sources: ReplaySources, options: ReplayOptions): Promise<Verification> {
+  const { journal, blocks } = sources;
   const chain = await sealedIn(blocks);
   const found = new Findings(chain);
-  for await (const checkpoint of derived(journal, subjectKey, options)) found.compare(checkpoint, options);
+  for await (const checkpoint of derived(sources, options)) found.compare(checkpoint, options);
   return { frames: journal.next - 1, ...found.end(options) };
 }
 
@@ -109,17 +112,25 @@ class Findings {
   }
 }
 
-async function* derived(journal: ReplaySources['journal'], subjectKey: Uint8Array, { onProgress, signal }: ReplayOptions, change = (run: FrameRun): FrameRun => run): AsyncGenerator<Checkpoint> {
-  const deriver = new LocalDeriver(new Derivation(new SubjectSecrets(subjectKey), NOTHING_DERIVED));
+async function* derived({ journal, keys, random }: Omit<ReplaySources, 'blocks'>, { onProgress, signal }: ReplayOptions, change = (run: FrameRun): FrameRun => run): AsyncGenerator<Checkpoint> {
+  const deriver = new LocalDeriver(new Derivation(new SubjectKeys(keys, randomKeys(random)), NOTHING_DERIVED));
   const last = journal.next - 1;
   for (let next = 1; next <= last; ) {
     signal.throwIfAborted();
     const run = await journal.read(Sequence(next), PIECE);
     if (run === undefined) return;
+    refuseErased(run);
     yield* deriver.deriveNow(change(run)).checkpoints;
     next = run.first + run.frames.length;
     onProgress(next - 1, last);
   }
+}
+
+/** What was erased cannot be derived again, and nothing that came after it. */
+function refuseErased({ erased }: FrameRun): void {
+  const [first] = erased?.keys() ?? [];
+  if (first === undefined) return;
+  throw new UsageError(`frame ${first} of the journal was erased, and more may be: what they said is gone for good, so the journal cannot be derived again from its beginning. "vitalgate verify chain" still audits every block`);
 }
 
 /** One alarm that was raised. */
@@ -132,10 +143,10 @@ export type Comparison = Readonly<{ frames: number; before: readonly RaisedAlarm
  * Derives the frames twice: as they are, and with `packs` in force whenever any were. Answers of people are left out of the second, for
  * they were given to other alarms.
  */
-export async function tryPacks({ journal, subjectKey }: Omit<ReplaySources, 'blocks'>, packs: readonly Contract[], options: ReplayOptions): Promise<Comparison> {
-  const before = await alarmsIn(derived(journal, subjectKey, halfOf(options, 0)), options);
-  const after = await alarmsIn(derived(journal, subjectKey, halfOf(options, 1), (run) => withPacks(run, packs)), options);
-  return { frames: journal.next - 1, before, after };
+export async function tryPacks(sources: Omit<ReplaySources, 'blocks'>, packs: readonly Contract[], options: ReplayOptions): Promise<Comparison> {
+  const before = await alarmsIn(derived(sources, halfOf(options, 0)), options);
+  const after = await alarmsIn(derived(sources, halfOf(options, 1), (run) => withPacks(run, packs)), options);
+  return { frames: sources.journal.next - 1, before, after };
 }
 
 /** Progress over both passes. */
@@ -165,8 +176,8 @@ function withPacks(run: FrameRun, packs: readonly Contract[]): FrameRun {
 function decidedOtherwise({ frame, bytes }: AcceptedFrame, packs: readonly Contract[]): Uint8Array {
   try {
     const action = decodeOperatorAction(frame.payload);
-    if (action.type === 'contracts') return encodeFrame({ ...frame, payload: encodeOperatorAction({ type: 'contracts', packs, by: action.by }) });
-    if (action.type === 'acknowledge' || action.type === 'snooze') return encodeFrame({ ...frame, source: 'timer', payload: new Uint8Array() });
+    if (action.type === 'contracts') return encodeFrame({ ...frame, payload: encodeOperatorAction({ type: 'contracts', packs, by: action.by }) }, saltOf(bytes));
+    if (action.type === 'acknowledge' || action.type === 'snooze') return encodeFrame({ ...frame, source: 'timer', payload: new Uint8Array() }, saltOf(bytes));
     return bytes;
   } catch (error) {
     if (error instanceof DecodeError) return bytes;

@@ -1,13 +1,11 @@
-import { evidenceLeaf } from './derive/window.ts';
-import { SubjectSecrets } from './derive/secrets.ts';
 import type { DeriveStore, EvidenceSpan } from './derive/derive-store.ts';
 import type { DerivationOverview } from './derive/overview.ts';
 import { UsageError } from './errors.ts';
-import { framesOf } from './frame-codec.ts';
+import { evidenceLeaf, framesOf } from './frame-codec.ts';
 import type { Journal } from './ingest/journal.ts';
 import type { BlockStore, LaneId } from './ledger/block-store.ts';
 import { openBlock } from './ledger/block.ts';
-import { toHex } from './ledger/bytes.ts';
+import { sha256, toHex } from './ledger/bytes.ts';
 import { decodeEntry } from './ledger/entry.ts';
 import { EMPTY_TREE, append, leafHash, rootOf } from './ledger/merkle.ts';
 import { inclusionProof, verifyInclusion } from './ledger/merkle-proof.ts';
@@ -36,7 +34,7 @@ export type Trace = Readonly<{
     height: number;
     block: string;
     entry: number;
-    evidence: Readonly<{ first: number; last: number; root: string; salt: string; leaf: string; index: number; size: number; proof: readonly string[] }>;
+    evidence: Readonly<{ first: number; last: number; root: string; frame: string; leaf: string; index: number; size: number; proof: readonly string[] }>;
     inclusion: Readonly<{ leaf: string; index: number; size: number; root: string; proof: readonly string[] }>;
   }>;
   receipts: readonly Readonly<{ hospital: string; height: number; time: string }>[];
@@ -50,7 +48,6 @@ export type TraceSources = Readonly<{
   blocks: BlockStore;
   chain: Uint8Array;
   parameters: GenesisParameters;
-  subjectKey: Uint8Array;
 }>;
 
 /** How far back from the end of the journal the last message of a device is looked for, before the derived windows are asked. */
@@ -170,8 +167,7 @@ async function proveFrame(
   span: EvidenceSpan,
   root: Uint8Array,
 ): Promise<NonNullable<Trace['sealed']>['evidence']> {
-  const secrets = new SubjectSecrets(sources.subjectKey);
-  const { leaves, salts } = await evidenceOf(sources, secrets, span);
+  const leaves = await evidenceOf(sources, span);
   const index = accepted.sequence - span.first;
   const { tree, nodes } = append(EMPTY_TREE, leaves);
   const byPlace = new Map(nodes.map(({ level, index: place, hash }) => [`${level}/${place}`, hash]));
@@ -181,7 +177,7 @@ async function proveFrame(
     first: span.first,
     last: span.last,
     root: toHex(rootOf(tree)),
-    salt: toHex(salts[index] as Uint8Array),
+    frame: toHex(accepted.bytes),
     leaf: toHex(leaves[index] as Uint8Array),
     index,
     size: leaves.length,
@@ -191,22 +187,18 @@ async function proveFrame(
 
 async function evidenceOf(
   { journal }: TraceSources,
-  secrets: SubjectSecrets,
   { first, last }: EvidenceSpan,
-): Promise<{ leaves: Uint8Array[]; salts: Uint8Array[] }> {
+): Promise<Uint8Array[]> {
   const leaves: Uint8Array[] = [];
-  const salts: Uint8Array[] = [];
   while (first + leaves.length <= last) {
     const run = await journal.read(Sequence(first + leaves.length), READ_SIZE);
     if (run === undefined) throw new UsageError(`the journal does not hold the frames ${first} to ${last} any more`);
-    for (const accepted of framesOf(run)) {
-      if (accepted.sequence > last) break;
-      const salt = secrets.frameSalt(accepted.frame.device, accepted.sequence);
-      salts.push(salt);
-      leaves.push(leafHash(evidenceLeaf(salt, accepted)));
+    for (const [i, frame] of run.frames.slice(0, last - run.first + 1).entries()) {
+      const sequence = run.first + i;
+      leaves.push(run.erased?.get(sequence) ?? sha256(evidenceLeaf(sequence, frame)));
     }
   }
-  return { leaves, salts };
+  return leaves;
 }
 
 /** The hospitals that countersigned the block or one above it, each with its receipt nearest to the block. */

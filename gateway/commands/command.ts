@@ -12,7 +12,7 @@ export type Environment = Readonly<{
   openGatewayStores: (folder: string, bootId: Uint8Array) => Promise<GatewayStores>;
   openBlocks: (folder: string, options: Readonly<{ readOnly: boolean }>) => Promise<OpenBlocks>;
   /** Journal and blocks of a data folder whose gateway may run; nothing is written. */
-  openForReading: (folder: string) => Promise<Pick<GatewayStores, 'journal' | 'blocks' | 'close'>>;
+  openForReading: (folder: string) => Promise<Pick<GatewayStores, 'journal' | 'blocks' | 'keyring' | 'close'>>;
   /** Frames in the journal of a data folder whose gateway may run. */
   countJournal: (folder: string) => Promise<number>;
   /** Writes a line on standard output. */

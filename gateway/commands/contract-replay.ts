@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { packsNamed } from '../activation.ts';
 import { ConfigError, UsageError } from '../errors.ts';
@@ -23,17 +24,11 @@ export async function replay(args: Arguments, environment: Environment): Promise
   if (!existsSync(join(data, JOURNAL_FOLDER))) throw new ConfigError(`${data} holds no journal; name the data folder with --data or --config`);
   const stores = await environment.openForReading(data);
   try {
-    const sources = { ...stores, subjectKey: subjectKeyIn(data) };
+    const sources = { ...stores, keys: stores.keyring.all(), random: (size: number): Uint8Array => randomBytes(size) };
     return contracts === undefined ? await verify(sources, options, environment) : await compare(await tryPacks(sources, contracts, options), environment);
   } finally {
     await stores.close();
   }
-}
-
-function subjectKeyIn(data: string): Uint8Array {
-  const path = join(data, 'subject.key');
-  if (!existsSync(path)) throw new ConfigError(`${path} is not there; without it entries cannot be derived again`);
-  return Buffer.from(readFileSync(path, 'utf8').trim(), 'hex');
 }
 
 function instantOf(args: Arguments, name: 'from' | 'to'): UnixMillis | undefined {

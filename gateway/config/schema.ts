@@ -262,6 +262,13 @@ const relaySection = z
   .prefault({})
   .describe('How blocks are sent to hospitals.');
 
+const keysSection = z
+  .strictObject({
+    epoch: setting(duration(Minutes(24 * 60), Minutes(3660 * 24 * 60)), '30d', 'How long what is said of somebody lies under the same key, a duration: the smallest part of the past that can be given or erased by itself.'),
+  })
+  .prefault({})
+  .describe('Keys under which everything personal lies on the disk.');
+
 const hospitals = z
   .array(hospital, { error: 'expected a list of hospitals' })
   .max(MOST_HOSPITALS, { error: `expected at most ${MOST_HOSPITALS} hospitals` })
@@ -325,6 +332,7 @@ const gatewaySection = z
     alarms: alarmSection,
     profiles,
     relay: relaySection,
+    keys: keysSection,
     log: logSection,
   })
   .superRefine(checkHospitals, ALWAYS)

@@ -32,8 +32,21 @@ export type OperatorAction =
   | Readonly<{ type: 'alarms'; policy: unknown }>
   | Readonly<{ type: 'acknowledge'; alarm: number; revision: number; by: Actor }>
   | Readonly<{ type: 'snooze'; alarm: number; revision: number; time: Millis; by: Actor }>
+  /** From now on what is said of subjects lies under keys of this epoch (vault/). */
+  | Readonly<{ type: 'epoch'; epoch: number }>
+  /** Forgets a subject; with `through`, only what was said in epochs up to that one. */
+  | Readonly<{ type: 'erase'; subject: Subject; through?: number; by: Actor }>
   /** Local clocks are so many minutes ahead of UTC from now on, and it is an hour that shall be quiet or none. */
   | Readonly<{ type: 'local'; offset: number; quiet: boolean }>;
+
+/** Of whom an action tells; undefined when it tells of nobody, or of several. */
+export function subjectIn(action: OperatorAction): Subject | undefined {
+  switch (action.type) {
+    case 'bind': case 'erase': return action.subject;
+    case 'prescribe': case 'observe': case 'waveform': return { kind: 'patient', id: action.patient };
+    default: return undefined;
+  }
+}
 
 /** Who did something, as whoever let them in has checked it. */
 export type Actor = Readonly<{ id: string; role: string }>;
@@ -88,6 +101,10 @@ export function decodeOperatorAction(payload: Uint8Array): OperatorAction {
     case 'local':
       if (typeof action['quiet'] !== 'boolean') throw new DecodeError('wrong_shape', '"quiet" must be true or false');
       return { type: 'local', offset: offsetIn(action), quiet: action['quiet'] };
+    case 'epoch':
+      return { type: 'epoch', epoch: wholeIn(action, 'epoch', 1) };
+    case 'erase':
+      return { type: 'erase', subject: subjectOf(action['subject']), ...(action['through'] === undefined ? {} : { through: wholeIn(action, 'through', 1) }), by: actorOf(action['by']) };
     default:
       throw new DecodeError('wrong_shape', `unknown operator action ${JSON.stringify(action['type'])}`);
   }

@@ -52,6 +52,17 @@ export class AlarmBook {
     return meant.map(({ rule }) => rule);
   }
 
+  /** Conditions of a subject that persist. */
+  about(subject: Subject): readonly string[] {
+    return this.#state.alarms.filter((alarm) => persists(alarm) && sameSubject(alarm.subject, subject)).map(({ rule }) => rule);
+  }
+
+  /** Forgets all alarms of a subject, of which none persists any more. */
+  forget(subject: Subject): void {
+    this.#state = { ...this.#state, alarms: this.#state.alarms.filter((alarm) => !sameSubject(alarm.subject, subject)) };
+    this.#changed = true;
+  }
+
   /** The state, if it changed since the last call. */
   takeChange(): AlarmState | undefined {
     if (!this.#changed) return undefined;

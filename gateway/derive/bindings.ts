@@ -1,5 +1,5 @@
 import { Millis, Minutes, type UnixMillis } from '../quantity.ts';
-import type { Subject } from '../reading.ts';
+import { nameOf, type Subject } from '../reading.ts';
 
 /**
  * Whom a device measures, from when (included) to when (excluded), in steady time (steady-time.ts): a wall clock that is
@@ -39,6 +39,9 @@ function beginning(bindings: Bindings, at: Millis): Millis {
 export function unbound(bindings: Bindings, at: Millis): Bindings {
   return bindings.filter(({ from }) => from < at).map((each) => (each.until === undefined || each.until > at ? { ...each, until: at } : each));
 }
+
+/** What is left when nobody is to know any more that the device measured `subject`. */
+export const forgotten = (bindings: Bindings, subject: Subject): Bindings => bindings.filter((each) => nameOf(each.subject) !== nameOf(subject));
 
 /** Whom a value belongs to that was measured `at`, or undefined. */
 export function subjectAt(bindings: Bindings | undefined, at: Millis): Subject | undefined {

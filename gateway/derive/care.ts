@@ -232,11 +232,23 @@ export class Care {
     return changes;
   }
 
+  /** Forgets a subject: what is raised is withdrawn, and nothing is remembered. */
+  erase(subject: Subject, occasion: Occasion): void {
+    for (const rule of this.#alarms.about(subject)) this.#input({ type: 'cleared', key: { subject, rule }, withdrawn: true }, occasion);
+    this.#alarms.forget(subject);
+    this.#watches.forget(subject);
+    if (subject.kind !== 'patient') return;
+    const { [subject.id]: _, ...prescriptions } = this.#orders.prescriptions;
+    const patients = this.#orders.patients.filter(({ id }) => id !== subject.id);
+    const waveforms = (this.#orders.waveforms ?? []).filter(({ patient }) => patient !== subject.id);
+    this.#order({ ...this.#orders, patients, prescriptions, ...(this.#orders.waveforms === undefined ? {} : { waveforms }) }, occasion);
+  }
+
   watchOf(name: string): WatchState | undefined {
     return this.#watches.stateOf(name);
   }
 
-  takeWatches(): ReadonlyMap<string, WatchState> {
+  takeWatches(): ReadonlyMap<string, WatchState | undefined> {
     return this.#watches.takeChanges();
   }
 }

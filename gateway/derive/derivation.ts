@@ -10,14 +10,14 @@ import { sha256 } from '../ledger/bytes.ts';
 import { Millis, Seconds, type UnixMillis } from '../quantity.ts';
 import { nameOf, type AcceptedFrame, type DeviceId, type Frame, type Subject } from '../reading.ts';
 import { Care, type CareAction, type Occasion } from './care.ts';
-import { bound, subjectAt, unbound, type Bindings } from './bindings.ts';
+import { bound, forgotten, subjectAt, unbound, type Bindings } from './bindings.ts';
 import type { Checkpoint, DerivedState, Quarantined, Resync, Totals } from './derive-store.ts';
 import { DeviceBook, type DeviceChange } from './device-book.ts';
 import { aheadOf, type DeviceClock } from './device-clock.ts';
 import { Drafts } from './drafts.ts';
 import { DuplicateWindows, identityOf, repeatable } from './duplicates.ts';
 import { memoryName, understand, type Attributed, type Meaning } from './meaning.ts';
-import type { SubjectSecrets } from './secrets.ts';
+import type { SubjectKeys } from './subject-keys.ts';
 import { Sightings } from './sightings.ts';
 import { SteadyTime } from './steady-time.ts';
 import { SummaryBook } from './summary-book.ts';
@@ -47,7 +47,7 @@ type RunningTotals = { -readonly [K in keyof Totals]: Totals[K] };
  * must not wait (an event, a person's action); then one evidence entry covers all of its frames.
  */
 export class Derivation {
-  readonly #secrets: SubjectSecrets;
+  readonly #keys: SubjectKeys;
   readonly #drafts: Drafts;
   readonly #steady: SteadyTime;
   readonly #bindings: Map<DeviceId, Bindings>;
@@ -76,9 +76,10 @@ export class Derivation {
   #changedMemories = new Map<string, unknown>();
   #resyncs = new Map<string, Resync>();
 
-  constructor(secrets: SubjectSecrets, state: DerivedState, options: Partial<DerivationOptions> = {}) {
-    this.#secrets = secrets;
-    this.#drafts = new Drafts(secrets, state.entrySequence);
+  constructor(keys: SubjectKeys, state: DerivedState, options: Partial<DerivationOptions> = {}) {
+    this.#keys = keys;
+    keys.enter(state.epoch);
+    this.#drafts = new Drafts(keys, state.entrySequence);
     this.#steady = new SteadyTime(state.steady);
     this.#bindings = new Map(state.bindings);
     this.#care = new Care(this.#drafts, state);
@@ -121,7 +122,7 @@ export class Derivation {
     const occasion = occasionOf(frame, now);
     this.#care.passTime(before, occasion);
     this.#summaries.passTime(before, now, occasion.time);
-    this.#window.addFrame(accepted, this.#secrets.frameSalt(frame.device, accepted.sequence));
+    this.#window.addFrame(accepted);
     if (frame.source === 'operator') this.#takeOperatorFrame(accepted, occasion);
     else if (frame.source !== 'timer') this.#takeDeviceFrame(accepted, frame.device as DeviceId, occasion);
     return frame.source === 'timer' || this.#urgent || this.#care.newSteps > 0 || this.#window.isFull ? this.#closeWindow(occasion) : undefined;
@@ -244,6 +245,10 @@ export class Derivation {
       case 'enrol':
       case 'revoke':
         return this.#takeCredential(action, occasion);
+      case 'epoch':
+        return this.#enterEpoch(action.epoch, time);
+      case 'erase':
+        return this.#erase(action, occasion);
       default:
         return this.#takeCareAction(action, accepted, occasion);
     }
@@ -251,6 +256,33 @@ export class Derivation {
 
   #takeCareAction(action: CareAction, accepted: AcceptedFrame, occasion: Occasion): void {
     for (const attributed of this.#care.carryOut(action, accepted, occasion)) this.#takeReading(accepted, '', attributed, occasion);
+  }
+
+  #enterEpoch(epoch: number, time: UnixMillis): void {
+    if (epoch <= this.#keys.epoch) return;
+    this.#keys.enter(epoch);
+    this.#drafts.add({ lane: 'record', kind: 'order', time, fields: { action: 'epoch', epoch } });
+  }
+
+  /**
+   * Forgets a subject, and says which keys are to be destroyed: whoever asked for it destroys them once this is committed. The state is
+   * written whole with it, for what came before cannot be derived again.
+   */
+  #erase({ subject, through, by }: Extract<OperatorAction, { type: 'erase' }>, occasion: Occasion): void {
+    if (through !== undefined && through >= this.#keys.epoch) throw new DecodeError('wrong_shape', `epoch ${this.#keys.epoch} goes on; "through" must be before it`);
+    if (through === undefined) this.#forget(subject, occasion);
+    const keys = this.#keys.forget(nameOf(subject), through).map((id) => Buffer.from(id, 'hex'));
+    this.#drafts.add({ lane: 'record', kind: 'erasure', time: occasion.time, fields: { keys, ...(through === undefined ? {} : { through }) }, payload: { by: by.id, role: by.role } });
+    this.#framesSince = MOST_FRAMES_AGAIN;
+  }
+
+  #forget(subject: Subject, occasion: Occasion): void {
+    for (const [device, bindings] of this.#bindings) {
+      const after = forgotten(bindings, subject);
+      if (after.length !== bindings.length) this.#setBindings(device, after, occasion);
+    }
+    this.#care.erase(subject, occasion);
+    this.#summaries.forget(nameOf(subject));
   }
 
   #applyProfiles(profiles: readonly unknown[], time: UnixMillis): void {
@@ -353,6 +385,8 @@ export class Derivation {
     const checkpoint: Checkpoint = {
       cursor: last,
       entrySequence: this.#drafts.sequence,
+      epoch: this.#keys.epoch,
+      keys: this.#keys.takeMade(),
       profiles: this.#changedProfiles,
       memories: this.#changedMemories,
       totals: { ...this.#totals },

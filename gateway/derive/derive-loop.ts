@@ -8,7 +8,7 @@ import type { Deriver } from './deriver.ts';
 
 export type DeriveLoopOptions = Readonly<{
   journal: Pick<Journal, 'next' | 'read'>;
-  store: DeriveStore;
+  store: Pick<DeriveStore, 'commit'>;
   deriver: Deriver;
   /** The last frame that was derived before. */
   cursor: number;

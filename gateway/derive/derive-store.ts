@@ -10,14 +10,16 @@ import { NO_ORDERS, type Orders } from './orders.ts';
 import type { OpenSummaries } from './summary.ts';
 import type { Sighting } from './sightings.ts';
 import type { SteadyState } from './steady-time.ts';
+import type { VaultKey } from '../vault/keyring.ts';
 
-/** An entry with what stays beside the chain: its payload in clear and the salt of its commitment. */
+/** An entry with what stays beside the chain: its payload and the salt of its commitment, sealed. */
 export type DerivedEntry = Readonly<{
   lane: Lane;
   sequence: number;
   /** ledger/entry.ts, encoded. */
   bytes: Uint8Array;
-  secret?: Readonly<{ salt: Uint8Array; payload: Uint8Array }>;
+  /** vault/payload.ts. */
+  sealed?: Uint8Array;
 }>;
 
 /** Which journal frames one evidence entry covers. */
@@ -68,6 +70,8 @@ export type DerivedState = Readonly<{
   cursor: number;
   /** The last entry that was made; 0 at the beginning. */
   entrySequence: number;
+  /** Of the keys under which what is said of subjects lies; from 1. */
+  epoch: number;
   /** What people decided about watching. */
   orders: Orders;
   alarms: AlarmState;
@@ -92,6 +96,7 @@ export type DerivedState = Readonly<{
 export const NOTHING_DERIVED: DerivedState = {
   cursor: 0,
   entrySequence: 0,
+  epoch: 1,
   orders: NO_ORDERS,
   alarms: NO_ALARMS,
   profiles: [],
@@ -117,6 +122,9 @@ export type Resumption = Readonly<{
 export type Checkpoint = Readonly<{
   cursor: Sequence;
   entrySequence: number;
+  epoch: number;
+  /** Keys that were made for these entries: they MUST be durable before the checkpoint. */
+  keys: readonly VaultKey[];
   totals: Totals;
   entries: readonly DerivedEntry[];
   evidence: EvidenceSpan;
@@ -145,7 +153,7 @@ export type Checkpoint = Readonly<{
    * What is remembered of everybody, as far as it changed since this was there before; undefined in most checkpoints: it is too much to
    * write each time. A restart begins where it was written last.
    */
-  remembered: Readonly<{ watches: ReadonlyMap<string, WatchState>; /** Undefined for what has nothing open. */ summaries: ReadonlyMap<string, OpenSummaries | undefined> }> | undefined;
+  remembered: Readonly<{ /** Undefined for what was forgotten. */ watches: ReadonlyMap<string, WatchState | undefined>; /** Undefined for what has nothing open. */ summaries: ReadonlyMap<string, OpenSummaries | undefined> }> | undefined;
   /** One for each topic; not kept: what nobody answers, the next message says again. */
   resyncs: readonly Resync[];
 }>;
@@ -160,6 +168,9 @@ export interface DeriveStore {
    * synced: what a power cut takes is derived again from the journal, to the same bytes.
    */
   commit(checkpoints: readonly Checkpoint[]): Promise<void>;
+
+  /** Takes frames out of quarantine that are gone from the journal. */
+  forgetQuarantined(sequences: readonly Sequence[]): Promise<void>;
 
   /** What is in quarantine from `from` on, in order, at most `limit`. */
   quarantine(from: Sequence, limit: number): Promise<readonly Quarantined[]>;

@@ -1,12 +1,13 @@
 /** The other end of derive-thread.ts. */
 
+import { randomBytes } from 'node:crypto';
 import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { unpackFrames } from '../frame-codec.ts';
 import { Derivation } from './derivation.ts';
 import type { DeriveRequest, DeriveWorkerData, WatchAnswer, WatchRequest } from './derive-thread.ts';
 import { LocalDeriver } from './deriver.ts';
-import { SubjectSecrets } from './secrets.ts';
+import { randomKeys, SubjectKeys } from './subject-keys.ts';
 
 /**
  * A little behind the accepting thread in the queue for a core: when there are more frames than both can do, devices are
@@ -18,8 +19,8 @@ const NICENESS = 5;
 // Linux counts niceness by thread, and 0 is the thread that asks; elsewhere it would be the whole process.
 if (process.platform === 'linux') setPriority(0, NICENESS);
 
-const { subjectKey, resumption: { state, committed } } = workerData as DeriveWorkerData;
-const derivation = new Derivation(new SubjectSecrets(subjectKey), state, { committed });
+const { keys, resumption: { state, committed } } = workerData as DeriveWorkerData;
+const derivation = new Derivation(new SubjectKeys(keys, randomKeys(randomBytes)), state, { committed });
 const deriver = new LocalDeriver(derivation);
 
 parentPort?.on('message', (request: DeriveRequest | WatchRequest) => {

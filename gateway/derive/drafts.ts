@@ -3,7 +3,8 @@ import { commitment, encodeEntry, type EntryKind, type FieldValue } from '../led
 import type { UnixMillis } from '../quantity.ts';
 import type { Lane, Subject } from '../reading.ts';
 import type { DerivedEntry } from './derive-store.ts';
-import type { SubjectSecrets } from './secrets.ts';
+import { ownerOf, type SubjectKeys } from './subject-keys.ts';
+import { sealPayload } from '../vault/payload.ts';
 
 export type EntryDraft = Readonly<{
   lane: Lane;
@@ -12,18 +13,18 @@ export type EntryDraft = Readonly<{
   /** In clear in the block: nothing about a person. */
   fields: Readonly<Record<string, FieldValue>>;
   subject?: Subject;
-  /** Beside the block, behind a commitment. CBOR, or what becomes a CBOR map. */
+  /** Beside the block, sealed, behind a commitment. CBOR, or what becomes a CBOR map. */
   payload?: Readonly<Record<string, CborValue>> | Uint8Array;
 }>;
 
 /** Makes entries of what derivation has to say, numbered in order. */
 export class Drafts {
-  readonly #secrets: SubjectSecrets;
+  readonly #keys: SubjectKeys;
   #sequence: number;
   #entries: DerivedEntry[] = [];
 
-  constructor(secrets: SubjectSecrets, sequence: number) {
-    this.#secrets = secrets;
+  constructor(keys: SubjectKeys, sequence: number) {
+    this.#keys = keys;
     this.#sequence = sequence;
   }
 
@@ -41,16 +42,19 @@ export class Drafts {
   add(draft: EntryDraft): number {
     const sequence = ++this.#sequence;
     const payload = draft.payload instanceof Uint8Array || draft.payload === undefined ? draft.payload : encode(new Map(Object.entries(draft.payload)), { floats: true });
-    const secret = payload === undefined ? undefined : { salt: this.#secrets.entrySalt(draft.subject, sequence), payload };
+    const key = this.#keys.current(ownerOf(draft.subject));
+    const secret = payload === undefined ? undefined : { salt: this.#keys.salt(key, sequence), payload };
+    const commit = secret === undefined ? undefined : commitment(secret.salt, secret.payload);
     const bytes = encodeEntry({
       kind: draft.kind,
       sequence,
       time: draft.time,
       fields: new Map(Object.entries(draft.fields)),
-      ...(draft.subject === undefined ? {} : { subject: this.#secrets.pseudonym(draft.subject) }),
-      ...(secret === undefined ? {} : { commit: commitment(secret.salt, secret.payload) }),
+      ...(draft.subject === undefined ? {} : { subject: this.#keys.tag(key, sequence) }),
+      ...(commit === undefined ? {} : { commit }),
     });
-    this.#entries.push({ lane: draft.lane, sequence, bytes, ...(secret === undefined ? {} : { secret }) });
+    const sealed = secret === undefined || commit === undefined ? {} : { sealed: sealPayload(key, draft.kind, { entry: bytes, commit }, secret) };
+    this.#entries.push({ lane: draft.lane, sequence, bytes, ...sealed });
     return sequence;
   }
 

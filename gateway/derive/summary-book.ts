@@ -96,8 +96,15 @@ export class SummaryBook {
     return changed;
   }
 
+  /** Forgets what is open of a subject, unsaid. */
+  forget(name: string): void {
+    this.#open.delete(name);
+    this.#changed.add(name);
+  }
+
   #stateOf(name: string): OpenSummaries | undefined {
-    const open = this.#open.get(name) as Open;
+    const open = this.#open.get(name) ?? ({} as Partial<Open>);
+    if (open.subject === undefined) return undefined;
     const states = SUMMARY_PARTS.flatMap((part) => {
       const state = open[part]?.state;
       return state === undefined ? [] : [[part, state] as const];

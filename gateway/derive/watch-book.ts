@@ -39,6 +39,7 @@ export class WatchBook {
   /** All of them in the order of {@link #byName}, while nobody is new. */
   #sorted: readonly Entry[] | undefined;
   #orders: Orders;
+  #forgotten = new Set<string>();
   #ruleSets = new Map<string, RuleSet>();
   #people = new Map<string, Person>();
   #patients = new Map<string, PatientRecord>();
@@ -175,17 +176,28 @@ export class WatchBook {
     return earlier(this.#nextDue, Millis((Math.floor(now / LOOK_EVERY) + 1) * LOOK_EVERY));
   }
 
+  /** Forgets what is remembered of a subject. */
+  forget(subject: Subject): void {
+    const entry = this.#entries[subject.kind].get(subject.id);
+    if (entry === undefined) return;
+    this.#entries[subject.kind].delete(subject.id);
+    this.#sorted = undefined;
+    this.#forgotten.add(entry.name);
+  }
+
   /** What is remembered of somebody, by their name. */
   stateOf(name: string): WatchState | undefined {
     const { kind, id } = subjectOf(name);
     return this.#entries[kind].get(id)?.state;
   }
 
-  /** The states that changed since the last call. */
-  takeChanges(): ReadonlyMap<string, WatchState> {
+  /** The states that changed since the last call; undefined for those that were forgotten. */
+  takeChanges(): ReadonlyMap<string, WatchState | undefined> {
     const changed = this.#byName().filter((entry) => entry.changed);
     for (const entry of changed) entry.changed = false;
-    return new Map(changed.map(({ name, state }) => [name, state]));
+    const gone = [...this.#forgotten].toSorted().map((name) => [name, undefined] as const);
+    this.#forgotten = new Set();
+    return new Map([...gone, ...changed.map(({ name, state }) => [name, state] as const)]);
   }
 }
 

@@ -1,5 +1,5 @@
 import { StoreError, messageOf } from '../errors.ts';
-import { encodeFrame } from '../frame-codec.ts';
+import { encodeFrame, FRAME_SALT_BYTES } from '../frame-codec.ts';
 import { MiB, Seconds, type Bytes, type Millis } from '../quantity.ts';
 import { Sequence, type Frame, type FrameRun } from '../reading.ts';
 import type { Journal } from './journal.ts';
@@ -16,6 +16,10 @@ export type AcceptorOptions = Readonly<{
    * nothing is tried after that), and when it takes writes again (with undefined).
    */
   onFault: (fault: StoreError | undefined) => void;
+  /** Unpredictable bytes, for the salts of frames. */
+  random: (size: number) => Uint8Array;
+  /** The id of the key that a frame is to lie under, asked when it comes. */
+  keyOf: (frame: Frame) => string;
   /** At most this many bytes in one journal record. Default 4 MiB. */
   maxGroup?: Bytes;
   /** At most this many bytes waiting; beyond it best-effort frames are dropped. Default 16 MiB. */
@@ -27,12 +31,15 @@ export type AcceptorOptions = Readonly<{
 /** Frames that came together: written in one record, answered at once. */
 type Waiting = Readonly<{
   frames: readonly Buffer[];
+  keys: readonly string[];
   size: number;
   /** How many of them came from a device. */
   messages: number;
   resolve: (first: Sequence) => void;
   reject: (error: StoreError) => void;
 }>;
+
+const SALTS_AT_ONCE = 256;
 
 /**
  * Group commit: all frames that wait at the moment the disk becomes free are written as one record behind one fsync,
@@ -49,6 +56,10 @@ export class Acceptor {
   readonly #maxGroup: Bytes;
   readonly #maxWaiting: Bytes;
   readonly #probeEvery: Millis;
+  readonly #random: AcceptorOptions['random'];
+  readonly #keyOf: AcceptorOptions['keyOf'];
+  #salts: Uint8Array = new Uint8Array();
+  #saltAt = 0;
   #waiting: Waiting[] = [];
   #waitingFrames = 0;
   #waitingBytes = 0;
@@ -61,6 +72,8 @@ export class Acceptor {
     this.#journal = options.journal;
     this.#onAccepted = options.onAccepted;
     this.#onFault = options.onFault;
+    this.#random = options.random;
+    this.#keyOf = options.keyOf;
     this.#maxGroup = options.maxGroup ?? MiB(4);
     this.#maxWaiting = options.maxWaiting ?? MiB(16);
     this.#probeEvery = options.probeEvery ?? Seconds(1);
@@ -89,10 +102,11 @@ export class Acceptor {
     const refusal = this.#refusal();
     if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
-      const encoded = frames.map(encodeFrame);
+      const encoded = frames.map((frame) => encodeFrame(frame, this.#salt()));
+      const keys = frames.map(this.#keyOf);
       const size = encoded.reduce((sum, bytes) => sum + bytes.length, 0);
       const messages = frames.filter(({ device }) => device !== '').length;
-      this.#waiting.push({ frames: encoded, size, messages, resolve, reject });
+      this.#waiting.push({ frames: encoded, keys, size, messages, resolve, reject });
       this.#waitingFrames += encoded.length;
       this.#waitingBytes += size;
       this.#committing ??= this.#commitWaiting();
@@ -112,6 +126,16 @@ export class Acceptor {
     this.#closed = true;
     clearTimeout(this.#probeTimer);
     await this.#committing;
+  }
+
+  /** Asked for many at once: a call of the generator costs more than a frame. */
+  #salt(): Uint8Array {
+    if (this.#saltAt >= this.#salts.length) {
+      this.#salts = this.#random(SALTS_AT_ONCE * FRAME_SALT_BYTES);
+      this.#saltAt = 0;
+    }
+    this.#saltAt += FRAME_SALT_BYTES;
+    return this.#salts.subarray(this.#saltAt - FRAME_SALT_BYTES, this.#saltAt);
   }
 
   #refusal(): StoreError | undefined {
@@ -143,7 +167,7 @@ export class Acceptor {
     const frames = group.flatMap((waiting) => waiting.frames);
     let first: Sequence;
     try {
-      first = await this.#journal.append(frames);
+      first = await this.#journal.append(frames, group.flatMap(({ keys }) => keys));
     } catch (cause) {
       this.#fail(cause, group);
       return;

@@ -11,12 +11,13 @@ export interface Journal {
   readonly next: Sequence;
 
   /**
-   * Appends encoded frames (frame-codec.ts) as one record with one fsync, and returns the sequence of the first.
+   * Appends encoded frames (frame-codec.ts) as one record with one fsync, and returns the sequence of the first. `keys`, one for each
+   * frame: the id of the key (vault/keyring.ts) it is to lie under.
    * MUST NOT resolve before all of them would survive a power cut. Rejects with {@link StoreError} if that cannot be
    * promised; `next` is then unchanged and the frames count as never accepted. `VG_STORE_CLOSED` means that this journal
    * never takes a frame again and must be opened anew. Calls MUST NOT overlap.
    */
-  append(frames: readonly Uint8Array[]): Promise<Sequence>;
+  append(frames: readonly Uint8Array[], keys: readonly string[]): Promise<Sequence>;
 
   /**
    * The frames from `from` on, in order, whole records at a time until `limit` bytes are passed; undefined when `from`
@@ -27,3 +28,13 @@ export interface Journal {
   /** Resolves when a synced write succeeded, rejects with {@link StoreError} as {@link Journal.append} otherwise. Changes nothing. */
   probe(): Promise<void>;
 }
+
+/** A journal whose frames can be destroyed. */
+export interface ErasableJournal extends Journal {
+  /**
+   * Takes what lies under these keys out of all records before `end`, for good; what evidence hashed of the frames stays. To be done again
+   * when it was interrupted, and before the keys are destroyed. `onProgress` hears up to which frame. Returns how many frames there were.
+   */
+  erase(keys: ReadonlySet<string>, end: Sequence, onProgress: (sequence: number) => void): Promise<number>;
+}
+

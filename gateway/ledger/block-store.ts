@@ -66,6 +66,6 @@ export type PendingEntry = Readonly<{ sequence: number; bytes: Uint8Array }>;
 export interface PendingEntries {
   /** At most `limit` waiting entries of a lane, in order, after entry `after`. */
   pending(lane: Lane, after: number, limit: number): Promise<readonly PendingEntry[]>;
-  /** Payload and salt of an entry; undefined when it has none. */
-  payload(entry: number): Promise<Readonly<{ salt: Uint8Array; payload: Uint8Array }> | undefined>;
+  /** What lies beside the chain for an entry, sealed (vault/payload.ts); undefined when it has nothing. */
+  sealedPayload(entry: number): Promise<Uint8Array | undefined>;
 }

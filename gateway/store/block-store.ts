@@ -11,7 +11,7 @@ import type {
 import { openBlock } from '../ledger/block.ts';
 import { toHex } from '../ledger/bytes.ts';
 import { decode, encode, type CborValue } from '../ledger/cbor.ts';
-import { decodeEntry, SALT_BYTES } from '../ledger/entry.ts';
+import { decodeEntry } from '../ledger/entry.ts';
 import { decodeState, encodeState, type ChainState } from '../ledger/state.ts';
 import { LANES, type Lane } from '../reading.ts';
 import { Turns } from '../turns.ts';
@@ -139,8 +139,7 @@ export class StoredPendingEntries implements PendingEntries {
     return entries;
   }
 
-  async payload(entry: number): Promise<Readonly<{ salt: Uint8Array; payload: Uint8Array }> | undefined> {
-    const value = await this.#store.get(payloadKey(entry));
-    return value === undefined ? undefined : { salt: value.subarray(0, SALT_BYTES), payload: value.subarray(SALT_BYTES) };
+  async sealedPayload(entry: number): Promise<Uint8Array | undefined> {
+    return await this.#store.get(payloadKey(entry));
   }
 }

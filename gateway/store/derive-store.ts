@@ -26,7 +26,7 @@ import {
 type Bindings = NonNullable<ReturnType<DerivedState['bindings']['get']>>;
 
 /** The record under `D`: where the state stands. Small records of derivation are JSON: read by people when something is wrong. */
-type Root = Readonly<{ cursor: number; entrySequence: number; totals: Totals; steady?: NonNullable<DerivedState['steady']> }>;
+type Root = Readonly<{ cursor: number; entrySequence: number; epoch: number; totals: Totals; steady?: NonNullable<DerivedState['steady']> }>;
 
 /** The record under `O`: how far entries are committed, which is at or ahead of where the state stands. */
 type Committed = Resumption['committed'];
@@ -45,7 +45,7 @@ export class StoredDerivation implements DeriveStore {
   }
 
   async load(): Promise<Resumption> {
-    let root: Root = { cursor: 0, entrySequence: 0, totals: NOTHING_DERIVED.totals };
+    let root: Root = { cursor: 0, entrySequence: 0, epoch: 1, totals: NOTHING_DERIVED.totals };
     const bindings = new Map<DeviceId, Bindings>();
     for await (const [key, value] of this.#store.range(allOf('D'))) {
       if (key.length === derivationKey().length) root = fromJson(value) as Root;
@@ -110,6 +110,10 @@ export class StoredDerivation implements DeriveStore {
     this.#committed = Math.max(committed, cursor);
   }
 
+  async forgetQuarantined(sequences: readonly Sequence[]): Promise<void> {
+    await this.#store.write(sequences.map((sequence) => ({ key: quarantineKey(sequence) })), { sync: true });
+  }
+
   async quarantine(from: Sequence, limit: number): Promise<readonly Quarantined[]> {
     const quarantined: Quarantined[] = [];
     for await (const [key, value] of this.#store.range({ ...allOf('Q'), gte: quarantineKey(from), limit })) {
@@ -139,15 +143,13 @@ function statesAfter(before: ReadonlyMap<string, Change>, checkpoints: readonly 
   return { unwritten, written };
 }
 
-const rootOf = ({ cursor, entrySequence, totals, steady }: Checkpoint): Root => ({ cursor, entrySequence, totals, ...(steady === undefined ? {} : { steady }) });
+const rootOf = ({ cursor, entrySequence, epoch, totals, steady }: Checkpoint): Root => ({ cursor, entrySequence, epoch, totals, ...(steady === undefined ? {} : { steady }) });
 
 /** What a window gave for others to read. */
 function recordsOf({ entries, evidence, quarantined, released }: Checkpoint): Change[] {
   return [
     ...entries.map((entry) => ({ key: pendingKey(entry.lane, entry.sequence), value: entry.bytes })),
-    ...entries.flatMap(({ sequence, secret }) =>
-      secret === undefined ? [] : [{ key: payloadKey(sequence), value: Buffer.concat([secret.salt, secret.payload]) }],
-    ),
+    ...entries.flatMap(({ sequence, sealed }) => (sealed === undefined ? [] : [{ key: payloadKey(sequence), value: sealed }])),
     { key: evidenceKey(evidence.last), value: toJson(evidence) },
     ...quarantined.map(({ sequence, ...rest }) => ({ key: quarantineKey(sequence), value: toJson(rest) })),
     ...released.map((sequence) => ({ key: quarantineKey(sequence) })),
@@ -169,6 +171,6 @@ function stateOf({ cursor, profiles, memories, bindings, devices, sightings, see
 }
 
 const rememberedOf = ({ watches, summaries }: NonNullable<Checkpoint['remembered']>): Change[] => [
-  ...[...watches].map(([name, watch]) => ({ key: watchKey(name), value: toJson(watch) })),
+  ...[...watches].map(([name, watch]) => ({ key: watchKey(name), ...(watch === undefined ? {} : { value: toJson(watch) }) })),
   ...[...summaries].map(([name, open]) => ({ key: summariesKey(name), ...(open === undefined ? {} : { value: toJson(open) }) })),
 ];

@@ -1,35 +1,64 @@
-import { StoreError } from '../errors.ts';
-import { packFrames, unpackFrames } from '../frame-codec.ts';
-import type { Journal } from '../ingest/journal.ts';
+import { InternalError, StoreError } from '../errors.ts';
+import { evidenceLeaf, packFrames, unpackFrames } from '../frame-codec.ts';
+import type { ErasableJournal } from '../ingest/journal.ts';
+import { HASH_BYTES, sha256 } from '../ledger/bytes.ts';
 import type { Bytes } from '../quantity.ts';
 import { Sequence, type FrameRun } from '../reading.ts';
-import type { KeyValueStore } from './key-value.ts';
+import { NONCE_BYTES, openBytes, sealBytes } from '../vault/aead.ts';
+import { deriveSecret } from '../vault/kdf.ts';
+import { KEY_ID_BYTES, type VaultKey } from '../vault/keyring.ts';
+import type { Change, KeyValueStore } from './key-value.ts';
 import { allOf, journalKey, numberAt, probeKey } from './keys.ts';
 
 /**
- * One journal record, written by one group commit:
+ * One journal record, written by one group commit. Its frames lie in sections, one for each key they are sealed under:
  *
- *      0  1  version           1
+ *      0  1  version           2
  *      1 16  boot id           of the process whose monotonic clock the frames' uptime counts
  *     17  4  frame count
- *     21     frames            packed (frame-codec.ts)
+ *     21 12  nonce             random
+ *     33  4  section count s
+ *     37     sections          each: state (1), key id (8), frame count (4), length of its body (4)
+ *      …     places            for each frame the number of its section, in 0, 1, 2 or 4 bytes: as few as s needs
+ *      …     bodies            sealed: AES-256-GCM(frames, packed as in frame-codec.ts) ‖ tag, bound to bytes 0 to 32, the record's
+ *                              sequence (8) and the section's number (4)
+ *                              erased: SHA-256 of every frame's evidence leaf, so that its neighbours can still be proven
  */
-const VERSION = 1;
-const HEADER_LENGTH = 21;
+const VERSION = 2;
+const NONCE_AT = 21;
+const SECTIONS_AT = NONCE_AT + NONCE_BYTES;
+const HEADER_LENGTH = SECTIONS_AT + 4;
+const SECTION_LENGTH = 1 + KEY_ID_BYTES + 4 + 4;
+const SEALED = 0;
+const ERASED = 1;
+/** Records rewritten in one batch while erasing. */
+const BATCH = 64;
+
+/** What the journal needs of a keyring (vault/keyring.ts). */
+export type JournalKeys = Readonly<{
+  byId: (id: string) => VaultKey | undefined;
+  /** Keys MUST be durable before what lies under them. */
+  save: () => void;
+}>;
 
 export type JournalOptions = Readonly<{
   /** 16 random bytes, new for every start of the process. */
   bootId: Uint8Array;
+  keys: JournalKeys;
+  random: (size: number) => Uint8Array;
 }>;
 
 /** Finds the end of the journal (one record is read, whatever the backlog) and opens it for appending. */
-export async function openJournal(store: KeyValueStore, options: JournalOptions): Promise<Journal> {
+export async function openJournal(store: KeyValueStore, options: JournalOptions): Promise<ErasableJournal> {
   let next = Sequence(1);
   for await (const [key, record] of store.range({ ...allOf('J'), reverse: true, limit: 1 })) {
     next = Sequence(numberAt(key, 1) + frameCount(record));
   }
-  return new StoredJournal(store, options.bootId, next);
+  return new StoredJournal(store, options, next);
 }
+
+type Section = Readonly<{ state: number; key: string; frames: number; body: Buffer }>;
+type Record = Readonly<{ header: Buffer; sections: readonly Section[]; places: readonly number[] }>;
 
 const viewOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
@@ -38,22 +67,69 @@ function frameCount(record: Uint8Array): number {
   return viewOf(record).readUInt32BE(17);
 }
 
-function encodeRecord(bootId: Uint8Array, frames: readonly Uint8Array[]): Buffer {
-  const record = packFrames(frames, HEADER_LENGTH);
-  record[0] = VERSION;
-  record.set(bootId, 1);
-  record.writeUInt32BE(frames.length, 17);
-  return record;
+const placeLength = (sections: number): number => (sections <= 1 ? 0 : sections <= 0x100 ? 1 : sections <= 0x1_0000 ? 2 : 4);
+
+function encodeRecord({ header, sections, places }: Record): Buffer {
+  const width = placeLength(sections.length);
+  const table = Buffer.alloc(4 + sections.length * SECTION_LENGTH + places.length * width);
+  table.writeUInt32BE(sections.length);
+  let offset = 4;
+  for (const { state, key, frames, body } of sections) {
+    table[offset] = state;
+    table.write(key, offset + 1, 'hex');
+    table.writeUInt32BE(frames, offset + 1 + KEY_ID_BYTES);
+    table.writeUInt32BE(body.length, offset + 5 + KEY_ID_BYTES);
+    offset += SECTION_LENGTH;
+  }
+  if (width > 0) {
+    for (const place of places) {
+      table.writeUIntBE(place, offset, width);
+      offset += width;
+    }
+  }
+  return Buffer.concat([header, table, ...sections.map(({ body }) => body)]);
 }
 
-class StoredJournal implements Journal {
+function decodeRecord(bytes: Uint8Array): Record {
+  const record = viewOf(bytes);
+  const count = frameCount(record);
+  const sectionCount = record.readUInt32BE(SECTIONS_AT);
+  const width = placeLength(sectionCount);
+  const placesAt = HEADER_LENGTH + sectionCount * SECTION_LENGTH;
+  let body = placesAt + count * width;
+  const sections = Array.from({ length: sectionCount }, (_, i): Section => {
+    const at = HEADER_LENGTH + i * SECTION_LENGTH;
+    const length = record.readUInt32BE(at + 5 + KEY_ID_BYTES);
+    body += length;
+    return {
+      state: record[at] as number,
+      key: record.toString('hex', at + 1, at + 1 + KEY_ID_BYTES),
+      frames: record.readUInt32BE(at + 1 + KEY_ID_BYTES),
+      body: record.subarray(body - length, body),
+    };
+  });
+  const places = Array.from({ length: count }, (_, i) => (width === 0 ? 0 : record.readUIntBE(placesAt + i * width, width)));
+  return { header: record.subarray(0, SECTIONS_AT), sections, places };
+}
+
+/** What the section's body is bound to. */
+function boundOf(header: Uint8Array, first: number, section: number): Buffer {
+  const bound = Buffer.alloc(SECTIONS_AT + 12);
+  bound.set(header);
+  bound.writeBigUInt64BE(BigInt(first), SECTIONS_AT);
+  bound.writeUInt32BE(section, SECTIONS_AT + 8);
+  return bound;
+}
+
+class StoredJournal implements ErasableJournal {
   readonly #store: KeyValueStore;
-  readonly #bootId: Uint8Array;
+  readonly #options: JournalOptions;
+  readonly #frameKeys = new Map<string, Buffer>();
   #next: Sequence;
 
-  constructor(store: KeyValueStore, bootId: Uint8Array, next: Sequence) {
+  constructor(store: KeyValueStore, options: JournalOptions, next: Sequence) {
     this.#store = store;
-    this.#bootId = bootId;
+    this.#options = options;
     this.#next = next;
   }
 
@@ -61,30 +137,132 @@ class StoredJournal implements Journal {
     return this.#next;
   }
 
-  async append(frames: readonly Uint8Array[]): Promise<Sequence> {
+  async append(frames: readonly Uint8Array[], keys: readonly string[]): Promise<Sequence> {
     const first = this.#next;
-    const record = encodeRecord(this.#bootId, frames);
+    const record = this.#recordOf(frames, keys, first);
+    this.#options.keys.save();
     // A record left behind by a failed append of this sequence is overwritten: its frames were never acknowledged.
     await this.#store.write([{ key: journalKey(first), value: record }], { sync: true });
     this.#next = Sequence(first + frames.length);
     return first;
   }
 
+  #recordOf(frames: readonly Uint8Array[], keys: readonly string[], first: number): Buffer {
+    const { bootId, random } = this.#options;
+    const header = Buffer.alloc(SECTIONS_AT);
+    header[0] = VERSION;
+    header.set(bootId, 1);
+    header.writeUInt32BE(frames.length, 17);
+    header.set(random(NONCE_BYTES), NONCE_AT);
+    const groups = new Map<string, { key: VaultKey; place: number; frames: Uint8Array[] }>();
+    const places = frames.map((frame, i) => {
+      const id = keys[i] ?? '';
+      let group = groups.get(id);
+      if (group === undefined) {
+        const key = this.#options.keys.byId(id);
+        if (key === undefined) throw new InternalError('a frame was to lie under a key that is not there');
+        group = { key, place: groups.size, frames: [] };
+        groups.set(id, group);
+      }
+      group.frames.push(frame);
+      return group.place;
+    });
+    const nonce = header.subarray(NONCE_AT);
+    const sections = [...groups.values()].map(({ key, place, frames: own }): Section => {
+      const body = sealBytes(this.#keyOf(key), nonce, packFrames(own), boundOf(header, first, place));
+      return { state: SEALED, key: key.id, frames: own.length, body };
+    });
+    return encodeRecord({ header, sections, places });
+  }
+
+  #keyOf(vault: VaultKey): Buffer {
+    let key = this.#frameKeys.get(vault.id);
+    if (key === undefined) {
+      key = deriveSecret(vault.secret, 'frames');
+      this.#frameKeys.set(vault.id, key);
+    }
+    return key;
+  }
+
   async read(from: Sequence, limit: Bytes): Promise<FrameRun | undefined> {
     if (from >= this.#next) return undefined;
     const start = await this.#recordHolding(from);
     const frames: Uint8Array[] = [];
+    const erased = new Map<number, Uint8Array>();
     let size = 0;
     for await (const [key, record] of this.#store.range({ gte: journalKey(start), lt: journalKey(this.#next) })) {
-      const expected = start + frames.length;
-      if (numberAt(key, 1) !== expected) {
-        throw new StoreError('VG_STORE_CORRUPT', `the journal has a gap: frame ${expected - 1} is followed by ${numberAt(key, 1)}`);
+      const first = start + frames.length;
+      if (numberAt(key, 1) !== first) {
+        throw new StoreError('VG_STORE_CORRUPT', `the journal has a gap: frame ${first - 1} is followed by ${numberAt(key, 1)}`);
       }
-      frames.push(...unpackFrames(viewOf(record), HEADER_LENGTH));
+      this.#readRecord(decodeRecord(record), first, (frame, hash) => {
+        if (hash !== undefined) erased.set(start + frames.length, hash);
+        frames.push(frame);
+      });
       size += record.length;
       if (size >= limit) break;
     }
-    return { first: from, frames: frames.slice(from - start) };
+    return { first: from, frames: frames.slice(from - start), ...(erased.size === 0 ? {} : { erased }) };
+  }
+
+  /** Gives the frames in order. One that is gone is empty, with the hash of its leaf as far as it is known. */
+  #readRecord({ header, sections, places }: Record, first: number, take: (frame: Uint8Array, erased?: Uint8Array) => void): void {
+    const opened = sections.map((section, i) => this.#open(section, header, first, i));
+    const next = sections.map(() => 0);
+    for (const place of places) {
+      const section = opened[place];
+      const at = next[place] ?? 0;
+      next[place] = at + 1;
+      if (section === undefined) throw new StoreError('VG_STORE_CORRUPT', `journal record ${first}: there is no section ${place}`);
+      const frame = section.frames?.[at];
+      if (frame === undefined) take(NOTHING, section.hashes?.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES) ?? NOTHING);
+      else take(frame);
+    }
+  }
+
+  #open({ state, key, body }: Section, header: Buffer, first: number, index: number): Readonly<{ frames?: readonly Uint8Array[]; hashes?: Buffer }> {
+    if (state === ERASED) return { hashes: body };
+    const vault = this.#options.keys.byId(key);
+    // Destroyed before all of it was taken out, by a hand that is not ours.
+    if (vault === undefined) return {};
+    const plain = openBytes(this.#keyOf(vault), header.subarray(NONCE_AT), body, boundOf(header, first, index));
+    if (plain === undefined) throw new StoreError('VG_STORE_CORRUPT', `section ${index} of journal record ${first} does not open: it was changed`);
+    return { frames: unpackFrames(plain) };
+  }
+
+  async erase(keys: ReadonlySet<string>, end: Sequence, onProgress: (sequence: number) => void): Promise<number> {
+    let [erased, batch]: [number, Change[]] = [0, []];
+    for await (const [key, bytes] of this.#store.range({ gte: journalKey(1), lt: journalKey(end) })) {
+      const first = numberAt(key, 1);
+      const record = decodeRecord(bytes);
+      if (record.sections.some((section) => section.state === SEALED && keys.has(section.key))) {
+        const [after, count] = this.#without(record, keys, first);
+        batch.push({ key: journalKey(first), value: encodeRecord(after) });
+        erased += count;
+      }
+      onProgress(first + record.places.length - 1);
+      if (batch.length < BATCH) continue;
+      await this.#store.write(batch, { sync: false });
+      batch = [];
+    }
+    await this.#store.write(batch, { sync: true });
+    for (const key of keys) this.#frameKeys.delete(key);
+    if (erased > 0) await this.#store.compact({ gte: journalKey(1), lt: journalKey(end) });
+    return erased;
+  }
+
+  #without(record: Record, keys: ReadonlySet<string>, first: number): readonly [Record, erased: number] {
+    const sequences = record.sections.map((): number[] => []);
+    for (const [i, place] of record.places.entries()) sequences[place]?.push(first + i);
+    let erased = 0;
+    const sections = record.sections.map((section, i): Section => {
+      if (section.state === ERASED || !keys.has(section.key)) return section;
+      const { frames = [] } = this.#open(section, record.header, first, i);
+      erased += frames.length;
+      const hashes = frames.map((frame, at) => sha256(evidenceLeaf((sequences[i] as number[])[at] as number, frame)));
+      return { ...section, state: ERASED, body: Buffer.concat(hashes) };
+    });
+    return [{ ...record, sections }, erased];
   }
 
   /** The key of the record that holds `sequence`: the last one that begins at or before it. */
@@ -98,6 +276,8 @@ class StoredJournal implements Journal {
   }
 
   async probe(): Promise<void> {
-    await this.#store.write([{ key: probeKey(), value: this.#bootId }], { sync: true });
+    await this.#store.write([{ key: probeKey(), value: this.#options.bootId }], { sync: true });
   }
 }
+
+const NOTHING = new Uint8Array();

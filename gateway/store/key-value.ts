@@ -37,6 +37,9 @@ export interface KeyValueStore {
   /** Records in key order as of the moment iteration begins. Holds no more than a page of them in memory. */
   range(bounds: RangeBounds): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
 
+  /** Merges what was deleted or replaced between two keys out of the files, as far as that is possible while it runs. */
+  compact(bounds: Pick<RangeBounds, 'gte' | 'lt'>): Promise<void>;
+
   /** Waits for writes under way, then releases files and locks. Later calls, and iterations that go on, throw `VG_STORE_CLOSED`. */
   close(): Promise<void>;
 }

@@ -22,7 +22,7 @@
  *     Q  sequence(8)                          quarantine: why this frame (or part of it) was not understood
  *     V  last sequence(8)                     evidence: which entry covers the frames up to here
  *     E  lane(1) entry(8)                     entry waiting for its block
- *     P  entry(8)                             payload and salt of an entry; never leaves with the block
+ *     P  entry(8)                             payload and salt of an entry, sealed under its subject's key (vault/payload.ts)
  *     H  chain(16) lane(1)                    state of a chain at its head
  *     B  chain(16) lane(1) height(8)          block
  *     N  chain(16) lane(1) level(1) index(8)  complete node of the chain's Merkle tree
@@ -30,6 +30,7 @@
  *     F  chain(16) lane(1) height(8) hash(32) fork evidence: another block signed for a height that was taken
  *     C  key(16) lane(1)                      relay cursor of a hospital
  *     U  device(n)                            credential of a device
+ *     K                                       who is being erased
  *     A  digest(32)                           access token of a person, or session of a browser, under its SHA-256
  */
 
@@ -75,6 +76,7 @@ export const forkKey = (chain: Uint8Array, lane: Lane, height: number, hash: Uin
 export const cursorKey = (fingerprint: Uint8Array, lane: Lane): Buffer => key('C', fingerprint, laneByte(lane));
 export const credentialKey = (device: string): Buffer => key('U', text(device));
 export const tokenKey = (digest: Uint8Array): Buffer => key('A', digest);
+export const erasureKey = (): Buffer => key('K');
 export const probeKey = (): Buffer => key('Z');
 
 /** The range of all keys that begin with `prefix`. */
@@ -90,8 +92,13 @@ export function startingWith(prefix: Buffer): { gte: Buffer; lt: Buffer } {
   return { gte: prefix, lt: Buffer.alloc(64, 0xff) };
 }
 
+/** Records that hold or name what is of people: sealed-store.ts keeps them encrypted. */
+export const SEALED_LETTERS: ReadonlySet<string> = new Set(['D', 'K', 'L', 'T', 'I', 'S', 'W', 'X', 'Y', 'G', 'M', 'Q', 'U', 'A']);
+/** Those of them whose keys end with a name. */
+export const NAMED_LETTERS: ReadonlySet<string> = new Set(['D', 'I', 'S', 'W', 'X', 'Y', 'M', 'U']);
+
 /** The prefix of every key that begins with this letter. */
-export const allOf = (letter: 'J' | 'M' | 'D' | 'I' | 'S' | 'W' | 'X' | 'Y' | 'Q' | 'V' | 'H' | 'U' | 'F' | 'A'): { gte: Buffer; lt: Buffer } => startingWith(text(letter));
+export const allOf = (letter: string): { gte: Buffer; lt: Buffer } => startingWith(text(letter));
 
 /** The 8-byte number at `offset` of a key. */
 export const numberAt = (bytes: Uint8Array, offset: number): number =>

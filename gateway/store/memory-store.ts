@@ -58,6 +58,11 @@ class MemoryStore implements KeyValueStore {
     }
   }
 
+  /** What is replaced here is gone at once. */
+  async compact(): Promise<void> {
+    this.#assertOpen();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
   }

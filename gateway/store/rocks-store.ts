@@ -145,6 +145,11 @@ class RocksStore implements KeyValueStore {
     }
   }
 
+  async compact({ gte, lt }: Pick<RangeBounds, 'gte' | 'lt'>): Promise<void> {
+    this.#assertOpen();
+    await promisify(this.#db.compactRange.bind(this.#db))(asBuffer(gte), asBuffer(lt));
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

@@ -33,6 +33,7 @@ declare module 'rocksdb' {
       highWaterMark?: number;
       fillCache?: boolean;
     }): Iterator;
+    compactRange(start: Buffer, end: Buffer, callback: Callback): void;
     getProperty(property: string): string;
   }
 

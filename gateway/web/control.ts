@@ -9,6 +9,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import type { AddedDevice, Administration, ContractOrder, DeviceOrder, Period, Reloaded, Status } from '../administration.ts';
 import type { Discovery, ListedDevice } from '../device-views.ts';
 import { ConfigError, PeerError, QUARANTINE_REASONS, UsageError, VitalgateError, messageOf } from '../errors.ts';
+import type { Erased, ErasureOrder } from '../erasure.ts';
 import type { QuarantineFilter, QuarantinePage, QuarantinedFrame, RetryPage } from '../quarantine.ts';
 import type { ListedToken, MadeToken } from '../people/people.ts';
 import { Millis, type UnixMillis } from '../quantity.ts';
@@ -33,6 +34,7 @@ export type AdministrationApi = Readonly<{
   trace: (device: DeviceId, sequence?: Sequence) => Promise<Trace>;
   contracts: () => Promise<readonly ContractInForce[]>;
   activateContracts: (order: ContractOrder) => Promise<readonly ContractInForce[]>;
+  erase: (order: Omit<ErasureOrder, 'by'>) => Promise<Erased>;
   reload: () => Promise<Reloaded>;
   status: () => Promise<Status>;
 }>;
@@ -62,6 +64,8 @@ type DeviceParams = Readonly<{ device: string }>;
 function addRoutes(app: FastifyInstance, administration: Administration): void {
   app.get('/status', () => administration.status());
   app.post('/reload', () => administration.reload());
+  app.post<{ Body: Readonly<{ subject?: Partial<Subject>; through?: unknown }> }>('/erase', ({ body: { subject, through } }) =>
+    administration.erase({ subject: subjectIn(subject), ...(through === undefined ? {} : { through: epochIn(through) }) }));
   app.get('/devices', () => administration.devices());
   app.post<{ Body: DeviceBody }>('/devices', ({ body }) => administration.addDevice(orderIn(body)));
   app.put<{ Params: DeviceParams; Body: Pick<DeviceBody, 'subject'> & Partial<Record<'from' | 'until', unknown>> }>('/devices/:device/subject', async ({ params, body }) => {
@@ -157,6 +161,11 @@ function subjectIn(subject: Partial<Subject> | undefined): Subject {
   throw new UsageError('"subject" must be {"kind": "patient" or "room", "id": 1 to 64 characters without "/"}');
 }
 
+function epochIn(value: unknown): number {
+  if (!Number.isSafeInteger(value) || (value as number) < 1) throw new UsageError('"through" must be an epoch: a whole number from 1');
+  return value as number;
+}
+
 function sequenceIn(text: string): Sequence {
   const sequence = Number(text);
   if (!Number.isSafeInteger(sequence) || sequence < 1) throw new UsageError(`"${text}" is no journal sequence: a whole number from 1`);
@@ -188,6 +197,7 @@ export function controlClient(path: string): AdministrationApi {
       (await call(path, 'GET', `/devices/${device}/trace${sequence === undefined ? '' : `?sequence=${sequence}`}`)) as Trace,
     contracts: async () => (await call(path, 'GET', '/contracts')) as readonly ContractInForce[],
     activateContracts: async (order) => (await call(path, 'POST', '/contracts', order)) as readonly ContractInForce[],
+    erase: async (order) => (await call(path, 'POST', '/erase', order)) as Erased,
     reload: async () => (await call(path, 'POST', '/reload')) as Reloaded,
     status: async () => (await call(path, 'GET', '/status')) as Status,
   };

@@ -18,6 +18,7 @@ import { StoredBlocks, StoredPendingEntries } from '../../gateway/store/block-st
 import { StoredDerivation } from '../../gateway/store/derive-store.ts';
 import { openJournal } from '../../gateway/store/journal-store.ts';
 import { openRocksStore } from '../../gateway/store/rocks-store.ts';
+import { keyringIn, random } from '../vault/folder-keys.ts';
 import type { Bench, BenchContext, Case } from './bench.ts';
 import { targetFor } from './bench.ts';
 import { median, percentile } from './figures.ts';
@@ -130,7 +131,8 @@ const DEVICES = 50;
 async function followEvents({ options, folder, progress, signal }: BenchContext): Promise<Case> {
   await using stack = new AsyncDisposableStack();
   const store = stack.adopt(await openRocksStore(join(folder, 'store')), (each) => each.close());
-  const journal = await openJournal(stack.adopt(await openRocksStore(join(folder, 'journal')), (each) => each.close()), { bootId: randomBytes(16) });
+  const keyring = keyringIn(folder, { readOnly: false });
+  const journal = await openJournal(stack.adopt(await openRocksStore(join(folder, 'journal')), (each) => each.close()), { bootId: randomBytes(16), keys: keyring, random });
   const blocks = new StoredBlocks(store, { removePending: true });
   const started = performance.now();
   const clock = { now: () => UnixMillis(Date.now()), uptime: () => Millis(performance.now() - started), trust: () => 'synchronised' as const };
@@ -141,7 +143,7 @@ async function followEvents({ options, folder, progress, signal }: BenchContext)
   const nothing = (): void => undefined;
   const pipeline = stack.adopt(
     await Pipeline.start({
-      journal, deriveStore: new StoredDerivation(store), blocks, pending: new StoredPendingEntries(store), chain, key, subjectKey: randomBytes(32), clock,
+      journal, deriveStore: new StoredDerivation(store), blocks, pending: new StoredPendingEntries(store), chain, key, keyring, random, clock,
       seal: { entries: 1000, bytes: KiB(64), age: Seconds(5) },
       observe: {
         accepted: nothing, sealed: nothing, storeFault: nothing,

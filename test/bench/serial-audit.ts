@@ -2,9 +2,9 @@
 
 import { join } from 'node:path';
 import { openBlock } from '../../gateway/ledger/block.ts';
-import { decodeEntry } from '../../gateway/ledger/entry.ts';
 import { StoredPendingEntries } from '../../gateway/store/block-store.ts';
-import { blocksIn, framesIn, inStore, openSummaries, secretsIn, summariesOf, type Summarised } from '../faults/audit.ts';
+import { blocksIn, framesIn, inStore, openSummaries, summariesOf, type Summarised } from '../faults/audit.ts';
+import { keyringIn } from '../vault/folder-keys.ts';
 import type { SerialDevice } from './serial-devices.ts';
 
 export type LineAudit = Readonly<{
@@ -27,9 +27,10 @@ export type SerialAudit = Readonly<{
 /** `data`: the folder of a gateway that has ended. */
 export async function auditSerial(data: string, devices: readonly SerialDevice[]): Promise<SerialAudit> {
   const readers = new Map(devices.map((device) => [device.name as string, new LineReader(device)]));
+  const keys = keyringIn(data, { readOnly: true });
   let mqtt = 0;
   await inStore(join(data, 'journal'), async (store) => {
-    for await (const { frame } of framesIn(store)) {
+    for await (const { frame } of framesIn(store, keys)) {
       if (frame.source === 'mqtt') mqtt += 1;
       else if (frame.source === 'serial') readers.get(frame.device)?.take(frame.payload);
     }
@@ -66,16 +67,17 @@ class LineReader {
 async function derivedIn(data: string, devices: readonly SerialDevice[]): Promise<ReadonlyMap<string, number>> {
   const counted = new Map(devices.map(({ name, counted: measurement }) => [`patient/${name} ${measurement}`, name]));
   const derived = new Map<string, number>();
+  const keys = keyringIn(data, { readOnly: true });
   const count = async (summarised: AsyncIterable<Summarised>): Promise<void> => {
     for await (const { subject, measurement, count: values } of summarised) {
       const name = counted.get(`${subject} ${measurement}`);
       if (name !== undefined) derived.set(name, (derived.get(name) ?? 0) + values);
     }
   };
-  const frames = await inStore(join(data, 'journal'), (store) => Array.fromAsync(framesIn(store)));
+  const frames = await inStore(join(data, 'journal'), (store) => Array.fromAsync(framesIn(store, keys)));
   await inStore(join(data, 'store'), async (store) => {
-    for (const block of await blocksIn(store)) await count(summariesOf(openBlock(block).entries.map(decodeEntry), new StoredPendingEntries(store)));
-    await count(openSummaries(store, frames, secretsIn(data)));
+    for (const block of await blocksIn(store)) await count(summariesOf(openBlock(block).entries, new StoredPendingEntries(store), keys));
+    await count(openSummaries(store, frames, keys));
   });
   return derived;
 }

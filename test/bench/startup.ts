@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { encodeFrame } from '../../gateway/frame-codec.ts';
 import { Millis, UnixMillis } from '../../gateway/quantity.ts';
 import { isDeviceId, type DeviceId } from '../../gateway/reading.ts';
+import { keyringIn, random } from '../vault/folder-keys.ts';
+import { FRAME_SALT } from '../vault/known-keys.ts';
 import { openJournal } from '../../gateway/store/journal-store.ts';
 import { openRocksStore } from '../../gateway/store/rocks-store.ts';
 import { targetFor, type Bench, type BenchContext, type Case, type Findings } from './bench.ts';
@@ -46,12 +48,13 @@ async function prepared(folder: string, { progress, signal }: BenchContext): Pro
 async function queueFrames(data: string, count: number, { progress, signal }: BenchContext): Promise<void> {
   const store = await openRocksStore(join(data, 'journal'));
   try {
-    const journal = await openJournal(store, { bootId: randomBytes(16) });
+    const keyring = keyringIn(data, { readOnly: false });
+    const journal = await openJournal(store, { bootId: randomBytes(16), keys: keyring, random });
     const devices = deviceIds(DEVICES).filter(isDeviceId);
     for (let done = 0; done < count; done += GROUP) {
       signal.throwIfAborted();
       const group = Array.from({ length: Math.min(GROUP, count - done) }, (_, i) => frameOf(devices[(done + i) % DEVICES] as DeviceId, done + i));
-      await journal.append(group);
+      await journal.append(group, group.map((_, i) => keyring.current(`device/${devices[(done + i) % DEVICES]}`).id));
       if (done % (GROUP * 50) === 0) progress(`queued ${done.toLocaleString('en')} of ${count.toLocaleString('en')} frames`);
     }
   } finally {
@@ -63,7 +66,7 @@ function frameOf(device: DeviceId, index: number): Buffer {
   const receivedAt = UnixMillis(Date.now());
   const payload = Buffer.from(readingOf(FIRST_SEQUENCE + index, receivedAt));
   const uptime = Millis(performance.now());
-  return encodeFrame({ source: 'mqtt', device, topic: `devices/${device}/readings`, qos: 1, dup: false, payload, receivedAt, uptime, clockTrust: 'unverified' });
+  return encodeFrame({ source: 'mqtt', device, topic: `devices/${device}/readings`, qos: 1, dup: false, payload, receivedAt, uptime, clockTrust: 'unverified' }, FRAME_SALT);
 }
 
 type Folders = Readonly<{ empty: GatewayFolder; full: GatewayFolder }>;

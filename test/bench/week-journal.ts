@@ -13,7 +13,7 @@ import { encodeOperatorAction, type OperatorAction } from '../../gateway/decode/
 import { Derivation, type DerivationOptions } from '../../gateway/derive/derivation.ts';
 import { NOTHING_DERIVED, type Checkpoint, type DerivedState } from '../../gateway/derive/derive-store.ts';
 import { LocalDeriver, type Derived } from '../../gateway/derive/deriver.ts';
-import { SubjectSecrets } from '../../gateway/derive/secrets.ts';
+import { FRAME_SALT, openKnown, knownSubjectKeys } from '../vault/known-keys.ts';
 import { encodeFrame } from '../../gateway/frame-codec.ts';
 import { decode, type CborMap } from '../../gateway/ledger/cbor.ts';
 import { decodeEntry } from '../../gateway/ledger/entry.ts';
@@ -34,7 +34,7 @@ const NURSE = { id: 'nora', role: 'nurse' };
 const CLINICIAN = { id: 'carl', role: 'clinician' };
 
 export const weekDeriver = (state: DerivedState = NOTHING_DERIVED, options: Partial<DerivationOptions> = {}): LocalDeriver =>
-  new LocalDeriver(new Derivation(new SubjectSecrets(new Uint8Array(32).fill(7)), state, options));
+  new LocalDeriver(new Derivation(knownSubjectKeys(), state, options));
 
 const subjectOf = (name: string): Subject => ({ kind: name.startsWith('patient/') ? 'patient' : 'room', id: name.slice(name.indexOf('/') + 1) });
 
@@ -97,7 +97,7 @@ export async function keepJournal(options: JournalOptions): Promise<number> {
     // Clocks of gateways count whole milliseconds.
     now = Math.max(now, Math.ceil(at));
     const uptime = Millis(now + SET_UP_BEFORE);
-    const bytes = encodeFrame({ ...part, qos: part.source === 'mqtt' ? 1 : 0, receivedAt: UnixMillis(EPOCH + now), uptime, clockTrust: 'synchronised' });
+    const bytes = encodeFrame({ ...part, qos: part.source === 'mqtt' ? 1 : 0, receivedAt: UnixMillis(EPOCH + now), uptime, clockTrust: 'synchronised' }, FRAME_SALT);
     onFrame(bytes);
     frames += 1;
     follow(deriver.deriveNow({ first: Sequence(frames), frames: [bytes] }));
@@ -166,9 +166,10 @@ class Answering {
 
 /** The alarms that a checkpoint's entries say were raised. */
 export function raisedIn({ entries }: Pick<Checkpoint, 'entries'>): readonly RaisedAlarm[] {
-  return entries.filter(({ lane }) => lane === 'alarm').flatMap(({ bytes, secret }): RaisedAlarm[] => {
-    const { kind, time } = decodeEntry(bytes);
-    const said = secret === undefined || kind !== 'event' ? undefined : (decode(secret.payload, { floats: true }) as CborMap);
+  return entries.filter(({ lane }) => lane === 'alarm').flatMap((entry): RaisedAlarm[] => {
+    const { kind, time } = decodeEntry(entry.bytes);
+    const open = kind === 'event' ? openKnown(entry) : undefined;
+    const said = open === undefined ? undefined : (decode(open.payload, { floats: true }) as CborMap);
     const text = (name: string): string => {
       const value = said?.get(name);
       return typeof value === 'string' ? value : '';

@@ -9,7 +9,7 @@ import { StoredBlocks } from '../../gateway/store/block-store.ts';
 import { headKey, nodeKey } from '../../gateway/store/keys.ts';
 import type { KeyValueStore } from '../../gateway/store/key-value.ts';
 import { ChainWriter, keyOf, parametersOf } from '../upstream/gateway-chain.ts';
-import { ENGINES } from './engines.ts';
+import { STORES } from './engines.ts';
 import { FaultyStore } from './faulty-store.ts';
 
 const storeOver = (store: KeyValueStore): BlockStore => new StoredBlocks(store, { removePending: false });
@@ -36,7 +36,7 @@ async function collect(blocks: BlockStore, writer: ChainWriter, from: number): P
 
 const bytesOf = (writer: ChainWriter): Buffer[] => writer.blocks.map(({ bytes }) => Buffer.from(bytes));
 
-describe.each(ENGINES)('a block store, $name', ({ open }) => {
+describe.each(STORES)('a block store, $name', ({ open }) => {
   it('knows nothing of a chain before its first block', async () => {
     await using engine = await open();
     const blocks = storeOver(engine.store);

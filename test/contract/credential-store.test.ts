@@ -4,7 +4,7 @@ import type { Credential, CredentialStore } from '../../gateway/ingest/devices.t
 import type { DeviceId } from '../../gateway/reading.ts';
 import { StoredCredentials } from '../../gateway/store/credential-store.ts';
 import { credentialKey } from '../../gateway/store/keys.ts';
-import { ENGINES } from './engines.ts';
+import { STORES } from './engines.ts';
 import { FaultyStore } from './faulty-store.ts';
 
 const idOf = (text: string): DeviceId => text as DeviceId;
@@ -13,7 +13,7 @@ const credentialOf = (device: string, fill = 1): Credential => ({
 });
 const found = async (store: CredentialStore, device: string): Promise<Credential | undefined> => await store.find(idOf(device));
 
-describe.each(ENGINES)('a credential store, $name', ({ open }) => {
+describe.each(STORES)('a credential store, $name', ({ open }) => {
   it('finds what was put, after it was opened again, and nothing else', async () => {
     await using engine = await open();
     const before = new StoredCredentials(engine.store);

@@ -8,6 +8,8 @@ import rocksdb from 'rocksdb';
 import type { KeyValueStore } from '../../gateway/store/key-value.ts';
 import { openMemoryStore } from '../../gateway/store/memory-store.ts';
 import { openRocksStore } from '../../gateway/store/rocks-store.ts';
+import { SealedStore } from '../../gateway/store/sealed-store.ts';
+import { countingBytes, memoryKeyring } from '../vault/known-keys.ts';
 
 /** One engine at work. Disposing of it closes the store and removes its files. */
 export interface OpenEngine extends AsyncDisposable {
@@ -96,7 +98,29 @@ function withLastByteTurned(record: Buffer): Buffer {
   return altered;
 }
 
+/** Over a memory engine, what is about people sealed. */
+class SealedEngine implements OpenEngine {
+  readonly #inner = openMemoryStore();
+  readonly store = new SealedStore(this.#inner, { keyring: memoryKeyring(), random: countingBytes() });
+
+  async reopen(): Promise<KeyValueStore> {
+    return this.store;
+  }
+
+  async alter(key: Uint8Array): Promise<void> {
+    const value = await this.#inner.get(this.store.placeOf(key));
+    value?.set(withLastByteTurned(Buffer.from(value)));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.store.close();
+  }
+}
+
 export const ENGINES: readonly Engine[] = [
   { name: 'memory', open: async () => new MemoryEngine() },
   { name: 'rocks', open: () => RocksEngine.open() },
 ];
+
+/** And what is written over them. It does not take any key, but every key of store/keys.ts. */
+export const STORES: readonly Engine[] = [...ENGINES, { name: 'sealed', open: async () => new SealedEngine() }];

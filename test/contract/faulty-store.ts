@@ -32,6 +32,10 @@ export class FaultyStore implements KeyValueStore {
     yield* this.#store.range(bounds);
   }
 
+  compact(bounds: Pick<RangeBounds, 'gte' | 'lt'>): Promise<void> {
+    return this.#store.compact(bounds);
+  }
+
   close(): Promise<void> {
     return this.#store.close();
   }

@@ -2,13 +2,13 @@ import { describe, expect, it } from 'vitest';
 import type { KeptToken } from '../../gateway/people/tokens.ts';
 import { UnixMillis } from '../../gateway/quantity.ts';
 import { StoredTokens } from '../../gateway/store/token-store.ts';
-import { ENGINES } from './engines.ts';
+import { STORES } from './engines.ts';
 import { FaultyStore } from './faulty-store.ts';
 
 const tokenOf = (fill: number, given: Partial<KeptToken> = {}): KeptToken =>
   ({ digest: new Uint8Array(32).fill(fill), kind: 'token', person: 'Ånn', made: UnixMillis(1), expires: null, ...given });
 
-describe.each(ENGINES)('a token store, $name', ({ open }) => {
+describe.each(STORES)('a token store, $name', ({ open }) => {
   it('lists what was put, after it was opened again', async () => {
     await using engine = await open();
     const [token, session] = [tokenOf(255), tokenOf(0, { kind: 'session', parent: 'ffffffffffff', expires: UnixMillis(9) })];

@@ -21,7 +21,10 @@ import { StoredDerivation } from '../../gateway/store/derive-store.ts';
 import { openJournal } from '../../gateway/store/journal-store.ts';
 import type { KeyValueStore } from '../../gateway/store/key-value.ts';
 import { traceMessage, type Trace } from '../../gateway/trace.ts';
-import { START, SUBJECT_KEY } from '../derive/story.ts';
+import { START } from '../derive/story.ts';
+import { Keyring } from '../../gateway/vault/keyring.ts';
+import { random } from '../vault/folder-keys.ts';
+import { MemoryShelf } from '../vault/known-keys.ts';
 import { GATEWAY, keyOf, parametersOf } from '../upstream/gateway-chain.ts';
 
 const HOSPITALS = ['north', 'south'] as const;
@@ -37,6 +40,7 @@ type Parts = Readonly<{
   pending: PendingEntries;
   chain: Uint8Array;
   parameters: GenesisParameters;
+  keyring: Keyring;
 }>;
 
 export class House implements AsyncDisposable {
@@ -52,16 +56,17 @@ export class House implements AsyncDisposable {
     this.parts = parts;
   }
 
-  /** Opens everything over the store, a chain of two hospitals with it, and starts. */
-  static async open(store: KeyValueStore, sealAge = Millis(20)): Promise<House> {
+  /** Opens everything over the store, a chain of two hospitals with it, and starts. `shelf`: of the store's keys, where it is not new. */
+  static async open(store: KeyValueStore, sealAge = Millis(20), shelf = new MemoryShelf()): Promise<House> {
     const blocks = new StoredBlocks(store, { removePending: true });
     const { chain, parameters } = await beginChain({ blocks, key: GATEWAY, now: CLOCK.now, propose: () => parametersOf(HOSPITALS) });
-    const journal = await openJournal(store, { bootId: new Uint8Array(16) });
+    const keyring = new Keyring(shelf, random);
+    const journal = await openJournal(store, { bootId: new Uint8Array(16), keys: keyring, random });
     const house = new House(
-      { journal, deriveStore: new StoredDerivation(store), blocks, pending: new StoredPendingEntries(store), chain, parameters }
+      { journal, deriveStore: new StoredDerivation(store), blocks, pending: new StoredPendingEntries(store), chain, parameters, keyring }
     );
     house.#pipeline = await Pipeline.start({
-      ...house.parts, key: GATEWAY, subjectKey: SUBJECT_KEY, clock: CLOCK, seal: { entries: 50, bytes: KiB(16), age: sealAge },
+      ...house.parts, key: GATEWAY, random, clock: CLOCK, seal: { entries: 50, bytes: KiB(16), age: sealAge },
       observe: {
         accepted: (_run, messages) => house.#note(() => (house.accepted += messages)),
         derived: (checkpoints) => house.#note(() => house.checkpoints.push(...checkpoints)),
@@ -113,7 +118,7 @@ export class House implements AsyncDisposable {
   }
 
   trace(device: string, sequence?: number): Promise<Trace> {
-    const sources = { ...this.parts, derived: this.pipeline.derived, subjectKey: SUBJECT_KEY };
+    const sources = { ...this.parts, derived: this.pipeline.derived };
     return traceMessage(sources, device as DeviceId, sequence as Parameters<typeof traceMessage>[2]);
   }
 

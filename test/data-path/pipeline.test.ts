@@ -3,6 +3,7 @@ import { Millis, UnixMillis } from '../../gateway/quantity.ts';
 import { ENGINES } from '../contract/engines.ts';
 import { FaultyStore } from '../contract/faulty-store.ts';
 import { bind, HIGH_PULSE, message, pulse, rules, START } from '../derive/story.ts';
+import { MemoryShelf } from '../vault/known-keys.ts';
 import { House } from './house.ts';
 
 const MESSAGES = Array.from({ length: 300 }, (_, i) => message('w', pulse(60 + (i % 40), { seq: i, time: START + i })));
@@ -48,13 +49,14 @@ describe.each(ENGINES)('the data path, $name', ({ open }) => {
 
   it('goes on after a stop where it was: nothing lost, nothing twice, bindings and rules kept', async () => {
     await using engine = await open();
+    const shelf = new MemoryShelf();
     {
-      await using house = await House.open(engine.store);
+      await using house = await House.open(engine.store, undefined, shelf);
       await house.pipeline.decide(rulesAction);
       await house.pipeline.decide(bindAction);
       await Promise.all(MESSAGES.slice(0, 100).map((frame) => house.pipeline.accept(frame)));
     }
-    await using house = await House.open(await engine.reopen());
+    await using house = await House.open(await engine.reopen(), undefined, shelf);
     // The first 50 again, as devices do that heard no acknowledgement.
     await house.seal(...MESSAGES.slice(50), message('w', pulse(140)));
     expect(house.pipeline.derived.totals).toMatchObject({ readings: 301, duplicates: 50, events: 1 });

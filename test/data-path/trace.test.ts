@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { leafHash } from '../../gateway/ledger/merkle.ts';
+import { sha256 } from '../../gateway/ledger/bytes.ts';
 import { verifyInclusion } from '../../gateway/ledger/merkle-proof.ts';
 import { Bytes, Millis } from '../../gateway/quantity.ts';
 import type { Trace } from '../../gateway/trace.ts';
-import { evidenceLeaf } from '../../gateway/derive/window.ts';
-import { framesOf } from '../../gateway/frame-codec.ts';
-import { Sequence } from '../../gateway/reading.ts';
+import { evidenceLeaf, framesOf } from '../../gateway/frame-codec.ts';
+import { Sequence, type AcceptedFrame } from '../../gateway/reading.ts';
 import { ENGINES } from '../contract/engines.ts';
 import { bind, message, pulse, START, tick } from '../derive/story.ts';
 import { keyOf } from '../upstream/gateway-chain.ts';
+import { MemoryShelf } from '../vault/known-keys.ts';
 import { House } from './house.ts';
 
 const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'hex'));
@@ -17,7 +17,8 @@ const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'hex
 async function assertProven(house: House, trace: Trace): Promise<void> {
   const { evidence, inclusion } = trace.sealed as NonNullable<Trace['sealed']>;
   const [accepted] = framesOf(await house.parts.journal.read(Sequence(trace.accepted.sequence), Bytes(1)) as never);
-  const leaf = leafHash(evidenceLeaf(hex(evidence.salt), accepted as never));
+  expect(evidence.frame).toBe(Buffer.from((accepted as AcceptedFrame).bytes).toString('hex'));
+  const leaf = sha256(evidenceLeaf(trace.accepted.sequence, hex(evidence.frame)));
   expect(Buffer.from(leaf).toString('hex')).toBe(evidence.leaf);
   expect(evidence.first + evidence.index).toBe(trace.accepted.sequence);
   expect(evidence.size).toBe(evidence.last - evidence.first + 1);
@@ -89,8 +90,9 @@ describe.each(ENGINES)('a trace, $name', ({ open }) => {
 
   it('finds the last message of a device that spoke just now, long ago, or never', async () => {
     await using engine = await open();
+    const shelf = new MemoryShelf();
     {
-      await using house = await House.open(engine.store, Millis(200));
+      await using house = await House.open(engine.store, Millis(200), shelf);
       await house.seal(
         message('idle', pulse(60, { seq: 1 })), message('old', 'garbage'), message('idle', pulse(61, { seq: 2 })),
         message('busy', pulse(62)),
@@ -102,7 +104,7 @@ describe.each(ENGINES)('a trace, $name', ({ open }) => {
       );
       expect((await house.trace('idle')).accepted).toMatchObject({ sequence: 3 });
     }
-    await using house = await House.open(await engine.reopen());
+    await using house = await House.open(await engine.reopen(), Millis(20), shelf);
     expect((await house.trace('idle')).accepted).toMatchObject({ sequence: 3 });
     const old = await house.trace('old');
     expect(old.accepted).toMatchObject({ sequence: 2, payload: 'garbage' });

@@ -10,6 +10,7 @@ import { signingKeyFrom } from '../../gateway/ledger/es256k.ts';
 import { Millis, Seconds, UnixMillis } from '../../gateway/quantity.ts';
 import type { Frame, Subject } from '../../gateway/reading.ts';
 import { BEN, bind, derive, deriverFrom, fold, HIGH_PULSE, message, operator, pulse, rules, runOf, START, tick, unbind } from './story.ts';
+import { payloadOf } from '../vault/known-keys.ts';
 
 const LEE: Actor = { id: 'lee', role: 'clinician' };
 const at = (seconds: number, frame: Frame): Frame => ({ ...frame, receivedAt: UnixMillis(START + seconds * 1000), uptime: Millis(seconds * 1000) });
@@ -23,7 +24,7 @@ const stepsOf = (checkpoints: readonly Checkpoint[]): string[] =>
 const reasonsOf = (checkpoints: readonly Checkpoint[]): string[] => checkpoints.flatMap(({ quarantined }) => quarantined.flatMap(({ rejections }) => rejections.map((each) => each.message)));
 const entriesOf = (checkpoints: readonly Checkpoint[], ...kinds: readonly string[]): Record<string, unknown>[] =>
   checkpoints.flatMap(({ entries }) => entries).filter(({ bytes }) => kinds.includes(decodeEntry(bytes).kind))
-    .map(({ secret }) => Object.fromEntries(decode((secret as { payload: Uint8Array }).payload, { floats: true }) as CborMap));
+    .map((entry) => Object.fromEntries(decode(payloadOf(entry), { floats: true }) as CborMap));
 
 const SLOW: ContractRule = { ...HIGH_PULSE, id: 'slow', when: 'heart_rate < 50', clear: 'heart_rate >= 55', for: Seconds(40), message: 'pulse {heart_rate} for {for}, {activity}, {room}' };
 

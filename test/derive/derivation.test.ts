@@ -11,6 +11,7 @@ import {
   ANNA, BEN, bind, derive, deriveAndClose, deriverFrom, EMPTY_STATE, fold, HIGH_PULSE, message, operator, pulse, rules, runOf, START, tick,
   enrol, revoke, unbind,
 } from './story.ts';
+import { payloadOf } from '../vault/known-keys.ts';
 
 const kindsOf = (checkpoints: readonly Checkpoint[]): string[] => entriesOf(checkpoints).map(({ kind }) => kind);
 const entriesOf = (checkpoints: readonly Checkpoint[]): Entry[] => checkpoints.flatMap(
@@ -19,7 +20,7 @@ const entriesOf = (checkpoints: readonly Checkpoint[]): Entry[] => checkpoints.f
 const totalsOf = (checkpoints: readonly Checkpoint[]): Checkpoint['totals'] => checkpoints.at(-1)?.totals ?? EMPTY_STATE.totals;
 const eventsOf = (checkpoints: readonly Checkpoint[]): Record<string, unknown>[] =>
   checkpoints.flatMap(({ entries }) => entries).filter(({ lane }) => lane === 'alarm')
-    .map(({ secret }) => Object.fromEntries(decode((secret as { payload: Uint8Array }).payload, { floats: true }) as CborMap));
+    .map((entry) => Object.fromEntries(decode(payloadOf(entry), { floats: true }) as CborMap));
 const reasonsOf = (checkpoints: readonly Checkpoint[]): string[] =>
   checkpoints.flatMap(({ quarantined }) => quarantined.flatMap(({ rejections }) => rejections.map(({ reason }) => reason)));
 
@@ -215,7 +216,7 @@ describe('a binding', () => {
     const checkpoints = deriveAndClose(bind('w', ANNA), unbind('w'), unbind('w'));
     const bindings = checkpoints.flatMap(({ entries }) => entries).filter(({ bytes }) => decodeEntry(bytes).kind === 'binding');
     expect(bindings.map(({ bytes }) => decodeEntry(bytes).fields.get('action'))).toEqual(['bind', 'unbind', 'unbind']);
-    expect(bindings.map(({ secret }) => Object.fromEntries(decode((secret as { payload: Uint8Array }).payload) as CborMap))).toEqual([
+    expect(bindings.map((entry) => Object.fromEntries(decode(payloadOf(entry)) as CborMap))).toEqual([
       { device: 'w', subject: 'patient/anna' }, { device: 'w', subject: 'patient/anna' }, { device: 'w', subject: null },
     ]);
   });
@@ -237,9 +238,9 @@ describe('a credential', () => {
   const told = (...frames: readonly Frame[]): unknown[] =>
     deriveAndClose(...frames)
       .flatMap(({ entries }) => entries)
-      .map(({ bytes, lane, secret }) => ({ ...decodeEntry(bytes), lane, secret }))
+      .map((entry) => ({ ...decodeEntry(entry.bytes), lane: entry.lane, entry }))
       .filter(({ kind }) => kind === 'device' || kind === 'binding')
-      .map(({ kind, lane, fields, secret }) => [kind, lane, Object.fromEntries(fields), Object.fromEntries(decode((secret as { payload: Uint8Array }).payload) as CborMap)]);
+      .map(({ kind, lane, fields, entry }) => [kind, lane, Object.fromEntries(fields), Object.fromEntries(decode(payloadOf(entry)) as CborMap)]);
 
   it('is told when a device gets one, with the fingerprint of a certificate in the payload', () => {
     const fingerprint = '5a'.repeat(32);

@@ -9,6 +9,7 @@ import { StoredDerivation } from '../../gateway/store/derive-store.ts';
 import { openMemoryStore } from '../../gateway/store/memory-store.ts';
 import { FaultyStore } from '../contract/faulty-store.ts';
 import { bind, derive, deriverFrom, journal as anyJournal, message, plain, plainState, pulse, tick } from './story.ts';
+import { FRAME_SALT } from '../vault/known-keys.ts';
 
 /** A journal in an array that counts how often it is read. */
 class ArrayJournal {
@@ -22,7 +23,7 @@ class ArrayJournal {
   }
 
   append(frames: readonly Frame[]): FrameRun {
-    const run = { first: this.next, frames: frames.map(encodeFrame) };
+    const run = { first: this.next, frames: frames.map((each) => encodeFrame(each, FRAME_SALT)) };
     this.frames.push(...run.frames);
     return run;
   }

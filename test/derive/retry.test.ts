@@ -7,12 +7,13 @@ import { decodeEntry } from '../../gateway/ledger/entry.ts';
 import { Millis, UnixMillis } from '../../gateway/quantity.ts';
 import { Sequence, type Frame } from '../../gateway/reading.ts';
 import { ANNA, bind, derive, fold, HIGH_PULSE, message, operator, profiles, pulse, rules, START, tick } from './story.ts';
+import { FRAME_SALT, payloadOf } from '../vault/known-keys.ts';
 
 const OTTO = { kind: 'patient', id: 'otto' } as const;
 const BAD = [{ measurement: 'heart_rate', value: 150, unit: '/min' }, { measurement: 'heart_rate', value: 150, unit: 'bpm' }];
 
 const retry = (sequence: number, frame: Frame, taken: readonly string[] = []): Frame =>
-  operator(encodeOperatorAction({ type: 'retry', sequence: Sequence(sequence), frame: encodeFrame(frame), taken }));
+  operator(encodeOperatorAction({ type: 'retry', sequence: Sequence(sequence), frame: encodeFrame(frame, FRAME_SALT), taken }));
 const quarantineOf = (checkpoints: readonly Checkpoint[]): number[] => {
   const kept = new Set<number>();
   for (const { quarantined, released } of checkpoints) {
@@ -23,7 +24,7 @@ const quarantineOf = (checkpoints: readonly Checkpoint[]): number[] => {
 };
 const summaries = (checkpoints: readonly Checkpoint[]): Record<string, unknown>[] =>
   checkpoints.flatMap(({ entries }) => entries).filter(({ bytes }) => decodeEntry(bytes).kind === 'summary')
-    .map(({ secret }) => Object.fromEntries(decode((secret as { payload: Uint8Array }).payload, { floats: true }) as CborMap));
+    .map((entry) => Object.fromEntries(decode(payloadOf(entry), { floats: true }) as CborMap));
 const events = (checkpoints: readonly Checkpoint[]): number => checkpoints.at(-1)?.totals.events ?? 0;
 
 describe('a message in quarantine that is tried again', () => {

@@ -5,17 +5,17 @@ import { loadPack } from '../../gateway/config/pack.ts';
 import { pathOfPack } from '../../gateway/config/ready-packs.ts';
 import { DEFAULT_POLICY } from '../../gateway/alarm/policy.ts';
 import { mistakesIn, type ContractRule } from '../../gateway/context/contract.ts';
+import type { WatchState } from '../../gateway/context/watch.ts';
 import { encodeOperatorAction, type Actor, type OperatorAction } from '../../gateway/decode/operator.ts';
 import { Derivation, type DerivationOptions } from '../../gateway/derive/derivation.ts';
 import { NOTHING_DERIVED, type Checkpoint, type DerivedState, type SeenChunk } from '../../gateway/derive/derive-store.ts';
 import { LocalDeriver } from '../../gateway/derive/deriver.ts';
 import type { OpenSummaries } from '../../gateway/derive/summary.ts';
-import { SubjectSecrets } from '../../gateway/derive/secrets.ts';
 import { encodeFrame } from '../../gateway/frame-codec.ts';
 import { Millis, UnixMillis } from '../../gateway/quantity.ts';
 import { CLOCK_TRUSTS, Sequence, type DeviceId, type Frame, type FrameRun, type Subject } from '../../gateway/reading.ts';
+import { FRAME_SALT, knownSubjectKeys } from '../vault/known-keys.ts';
 
-export const SUBJECT_KEY = new Uint8Array(32).fill(11);
 export const START = UnixMillis(1_790_000_000_000);
 export const ANNA: Subject = { kind: 'patient', id: 'anna' };
 
@@ -57,11 +57,11 @@ const contracts = (...packs: readonly unknown[]): Frame => operator(encodeOperat
 /** A pack of these rules; without any, none is in force. */
 export const rules = (...all: readonly unknown[]): Frame => contracts(...(all.length === 0 ? [] : [{ pack: 'test', version: 1, rules: all }]));
 
-export const runOf = (frames: readonly Frame[], first = 1): FrameRun => ({ first: Sequence(first), frames: frames.map(encodeFrame) });
+export const runOf = (frames: readonly Frame[], first = 1): FrameRun => ({ first: Sequence(first), frames: frames.map((frame) => encodeFrame(frame, FRAME_SALT)) });
 
 /** Whose checkpoints each bring everything that is remembered, unless said otherwise. */
 export const deriverFrom = (state: DerivedState = EMPTY_STATE, options: Partial<DerivationOptions> = { rememberEvery: Millis(0) }): LocalDeriver => new LocalDeriver(
-  new Derivation(new SubjectSecrets(SUBJECT_KEY), state, options)
+  new Derivation(knownSubjectKeys(), state, options)
 );
 
 /** Derives frames that follow `state` in one piece. */
@@ -74,7 +74,7 @@ export const deriveAndClose = (...frames: readonly Frame[]): Checkpoint[] => der
 
 /** The state after checkpoints, worked out in memory, naively: what a store must load. */
 export function fold(checkpoints: readonly Checkpoint[], from: DerivedState = EMPTY_STATE): DerivedState {
-  return checkpoints.reduce((state, { cursor, entrySequence, totals, profiles: profilePack, orders, alarms, remembered, ...changed }): DerivedState => {
+  return checkpoints.reduce((state, { cursor, entrySequence, epoch, totals, profiles: profilePack, orders, alarms, remembered, ...changed }): DerivedState => {
     const sightings = new Map(state.sightings);
     for (const [name, sighting] of changed.sightings) {
       if (sighting === undefined) sightings.delete(name);
@@ -86,9 +86,9 @@ export function fold(checkpoints: readonly Checkpoint[], from: DerivedState = EM
       device, (seen.get(device) ?? []).filter((chunk) => chunk.window !== window),
     );
     return {
-      cursor, entrySequence, totals, orders: orders ?? state.orders, alarms: alarms ?? state.alarms, steady: changed.steady, seen, sightings,
+      cursor, entrySequence, epoch, totals, orders: orders ?? state.orders, alarms: alarms ?? state.alarms, steady: changed.steady, seen, sightings,
       bindings: new Map([...state.bindings, ...changed.bindings]), devices: new Map([...state.devices, ...changed.devices]),
-      watches: new Map([...state.watches, ...(remembered?.watches ?? [])]),
+      watches: new Map([...new Map([...state.watches, ...(remembered?.watches ?? [])])].filter((each): each is [string, WatchState] => each[1] !== undefined)),
       summaries: new Map([...new Map([...state.summaries, ...(remembered?.summaries ?? [])])].filter((each): each is [string, OpenSummaries] => each[1] !== undefined)),
       profiles: profilePack ?? state.profiles, memories: new Map([...state.memories, ...changed.memories]),
     };
@@ -270,7 +270,7 @@ function play(scenes: readonly Scene[]): Frame[] {
       if (again?.source === 'mqtt') told({ ...again, dup: each.dup });
     } else if (each.is === 'retry') {
       const again = frames.at(-1 - each.back);
-      if (again !== undefined) told(operator(encodeOperatorAction({ type: 'retry', sequence: Sequence(1), frame: encodeFrame(again), taken: each.taken })));
+      if (again !== undefined) told(operator(encodeOperatorAction({ type: 'retry', sequence: Sequence(1), frame: encodeFrame(again, FRAME_SALT), taken: each.taken })));
     } else {
       uptime += each.passed;
       const part = { qos: each.qos, clockTrust: each.trust, receivedAt: UnixMillis(START + each.at + each.passed) };

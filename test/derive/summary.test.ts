@@ -6,6 +6,7 @@ import { decodeEntry } from '../../gateway/ledger/entry.ts';
 import { Millis, UnixMillis } from '../../gateway/quantity.ts';
 import type { Frame, Reading } from '../../gateway/reading.ts';
 import { ANNA, bind, derive, deriverFrom, message, pulse, runOf, START, tick } from './story.ts';
+import { payloadOf } from '../vault/known-keys.ts';
 
 const value = fc.double({ min: -1000, max: 1000, noNaN: true });
 const reading: fc.Arbitrary<Reading> = fc.record({
@@ -73,9 +74,9 @@ describe('the summaries of a day', () => {
   const co2 = { measurement: 'co2', value: 800, unit: '[ppm]' };
   const at = (seconds: number, frame: Frame): Frame => ({ ...frame, receivedAt: UnixMillis(START + seconds * 1000), uptime: Millis(seconds * 1000) });
   const summariesOf = (...frames: readonly Frame[]): unknown[] =>
-    derive(frames).flatMap(({ entries }) => entries).filter(({ bytes }) => decodeEntry(bytes).kind === 'summary').map(({ bytes, secret }) => {
-      const { subject, measurements } = asObject(decode((secret as { payload: Uint8Array }).payload, { floats: true }) as CborMap) as { subject: string; measurements: object };
-      return [Object.fromEntries(decodeEntry(bytes).fields), subject, measurements];
+    derive(frames).flatMap(({ entries }) => entries).filter(({ bytes }) => decodeEntry(bytes).kind === 'summary').map((entry) => {
+      const { subject, measurements } = asObject(decode(payloadOf(entry), { floats: true }) as CborMap) as { subject: string; measurements: object };
+      return [Object.fromEntries(decodeEntry(entry.bytes).fields), subject, measurements];
     });
 
   it('are made per minute and per quarter of an hour of everybody who was measured in it, by name', () => {

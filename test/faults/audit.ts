@@ -1,18 +1,16 @@
 /** The auditor: opens what a gateway and its hospital left on disk, believing neither, and says what is there. */
 
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Derivation } from '../../gateway/derive/derivation.ts';
 import { LocalDeriver } from '../../gateway/derive/deriver.ts';
-import { SubjectSecrets } from '../../gateway/derive/secrets.ts';
-import { evidenceLeaf } from '../../gateway/derive/window.ts';
-import { encodeFrame, framesOf } from '../../gateway/frame-codec.ts';
+import { randomKeys, SubjectKeys } from '../../gateway/derive/subject-keys.ts';
+import { encodeFrame, evidenceLeaf, framesOf, FRAME_SALT_BYTES } from '../../gateway/frame-codec.ts';
 import { openBlock } from '../../gateway/ledger/block.ts';
-import { toHex } from '../../gateway/ledger/bytes.ts';
+import { sha256, toHex } from '../../gateway/ledger/bytes.ts';
 import { decode, type CborMap } from '../../gateway/ledger/cbor.ts';
 import { decodeEntry, matchesCommitment, type Entry } from '../../gateway/ledger/entry.ts';
 import { verifyWithNodeCrypto } from '../../gateway/ledger/es256k.ts';
-import { append, EMPTY_TREE, leafHash, rootOf } from '../../gateway/ledger/merkle.ts';
+import { append, EMPTY_TREE, rootOf } from '../../gateway/ledger/merkle.ts';
 import { verifyChain } from '../../gateway/ledger/verify-chain.ts';
 import { MiB, Millis } from '../../gateway/quantity.ts';
 import { LANES, Sequence, type AcceptedFrame, type Frame } from '../../gateway/reading.ts';
@@ -21,7 +19,11 @@ import { StoredDerivation } from '../../gateway/store/derive-store.ts';
 import { openJournal } from '../../gateway/store/journal-store.ts';
 import type { KeyValueStore } from '../../gateway/store/key-value.ts';
 import { openRocksStore } from '../../gateway/store/rocks-store.ts';
+import { SealedStore } from '../../gateway/store/sealed-store.ts';
+import type { Keyring } from '../../gateway/vault/keyring.ts';
+import { openPayload, type OpenPayload } from '../../gateway/vault/payload.ts';
 import type { Site } from '../path/site.ts';
+import { keyringIn, random } from '../vault/folder-keys.ts';
 
 /** An evidence entry, whose root was computed again from the journal. */
 export type Evidence = Readonly<{ first: number; last: number; messages: number; readings: number; duplicates: number }>;
@@ -49,14 +51,15 @@ export type Audit = Readonly<{
 /** Both nodes MUST have ended. Throws when a root or a commitment is not what the journal and the payloads give. */
 export async function auditOf(site: Site): Promise<Audit> {
   const hospitalBlocks = await inStore(join(site.hospitalData, 'store'), blocksIn);
-  const frames = await inStore(join(site.gatewayData, 'journal'), (store) => Array.fromAsync(framesIn(store)));
+  const keys = keyringIn(site.gatewayData, { readOnly: true });
+  const frames = await inStore(join(site.gatewayData, 'journal'), (store) => Array.fromAsync(framesIn(store, keys)));
   return await inStore(join(site.gatewayData, 'store'), async (store) => {
     const blocks = await blocksIn(store);
     const entries = blocks.flatMap((bytes) => openBlock(bytes).entries.map(decodeEntry));
     return {
       ...journalOf(frames),
-      evidence: entries.filter(({ kind }) => kind === 'evidence').map(evidenceAgainst(frames, secretsOf(site))),
-      summarised: await summarisedBy(summariesOf(entries, new StoredPendingEntries(store)), openSummaries(store, frames, secretsOf(site))),
+      evidence: entries.filter(({ kind }) => kind === 'evidence').map(evidenceAgainst(frames)),
+      summarised: await summarisedBy(summariesOf(blocks.flatMap((bytes) => openBlock(bytes).entries), new StoredPendingEntries(store), keys), openSummaries(store, frames, keys)),
       entrySequences: entries.map(({ sequence }) => sequence),
       verdict: await verdictOn(blocks),
       gatewayBlocks: blocks.map(toHex),
@@ -76,8 +79,8 @@ export async function inStore<T>(folder: string, read: (store: KeyValueStore) =>
 }
 
 /** Every frame of a journal, in order. */
-export async function* framesIn(store: KeyValueStore): AsyncGenerator<AcceptedFrame> {
-  const journal = await openJournal(store, { bootId: new Uint8Array(16) });
+export async function* framesIn(store: KeyValueStore, keys: Keyring): AsyncGenerator<AcceptedFrame> {
+  const journal = await openJournal(store, { bootId: new Uint8Array(16), keys, random });
   let last = 0;
   while (last + 1 < journal.next) {
     const run = await journal.read(Sequence(last + 1), MiB(1));
@@ -108,16 +111,10 @@ function journalOf(frames: readonly AcceptedFrame[]): Pick<Audit, 'journal' | 'l
   return { journal, lastFrame: frames.length, deviceFrames };
 }
 
-const secretsOf = ({ gatewayData }: Site): SubjectSecrets => secretsIn(gatewayData);
-
-export function secretsIn(data: string): SubjectSecrets {
-  return new SubjectSecrets(Buffer.from(readFileSync(join(data, 'subject.key'), 'utf8').trim(), 'hex'));
-}
-
-function evidenceAgainst(frames: readonly AcceptedFrame[], secrets: SubjectSecrets): (entry: Entry) => Evidence {
+function evidenceAgainst(frames: readonly AcceptedFrame[]): (entry: Entry) => Evidence {
   return ({ sequence, fields }) => {
     const [first, last, messages, readings, duplicates] = ['first', 'last', 'messages', 'readings', 'duplicates'].map((name) => fields.get(name) as number) as [number, number, number, number, number];
-    const leaves = frames.slice(first - 1, last).map((accepted) => leafHash(evidenceLeaf(secrets.frameSalt(accepted.frame.device, accepted.sequence), accepted)));
+    const leaves = frames.slice(first - 1, last).map((accepted) => sha256(evidenceLeaf(accepted.sequence, accepted.bytes)));
     if (toHex(rootOf(append(EMPTY_TREE, leaves).tree)) !== toHex(fields.get('root') as Uint8Array)) throw new Error(`entry ${sequence}: the root is not that of frames ${first} to ${last}`);
     return { first, last, messages, readings, duplicates };
   };
@@ -145,24 +142,28 @@ function* readSummary(payload: Uint8Array): Generator<Summarised> {
  * What the minute that was open when the gateway ended would have said: as a restart would know it, by deriving again what came after the
  * state that was written last, and letting a minute pass.
  */
-export async function* openSummaries(store: KeyValueStore, frames: readonly AcceptedFrame[], secrets: SubjectSecrets): AsyncGenerator<Summarised> {
-  const { state, committed } = await new StoredDerivation(store).load();
+export async function* openSummaries(store: KeyValueStore, frames: readonly AcceptedFrame[], keyring: Keyring): AsyncGenerator<Summarised> {
+  const { state, committed } = await new StoredDerivation(new SealedStore(store, { keyring, random })).load();
   const last = frames.at(-1);
   if (last === undefined) return;
   const { clockTrust, receivedAt, uptime } = last.frame;
   const later: Frame = { source: 'timer', device: '', topic: '', qos: 0, dup: false, payload: new Uint8Array(), receivedAt, uptime: Millis(uptime + 60_000), clockTrust };
-  const all = [...frames.map(({ bytes }) => bytes), encodeFrame(later)].slice(state.cursor);
-  const { checkpoints } = new LocalDeriver(new Derivation(secrets, state, { committed })).deriveNow({ first: Sequence(state.cursor + 1), frames: all });
-  for (const { bytes, secret } of checkpoints.filter(({ cursor }) => cursor > committed.cursor).flatMap(({ entries }) => entries)) {
-    if (isOfMinute(decodeEntry(bytes))) yield* readSummary((secret as { payload: Uint8Array }).payload);
+  const all = [...frames.map(({ bytes }) => bytes), encodeFrame(later, new Uint8Array(FRAME_SALT_BYTES))].slice(state.cursor);
+  const keys = new Map(keyring.all().map((key) => [key.id, key]));
+  const { checkpoints } = new LocalDeriver(new Derivation(new SubjectKeys([...keys.values()], randomKeys(random)), state, { committed })).deriveNow({ first: Sequence(state.cursor + 1), frames: all });
+  for (const made of checkpoints.flatMap((checkpoint) => checkpoint.keys)) keys.set(made.id, made);
+  for (const { bytes, sealed } of checkpoints.filter(({ cursor }) => cursor > committed.cursor).flatMap(({ entries }) => entries)) {
+    if (isOfMinute(decodeEntry(bytes))) yield* readSummary((openPayload({ byId: (id) => keys.get(id) }, bytes, sealed as Uint8Array) as OpenPayload).payload);
   }
 }
 
 /** What the summaries of minutes among the entries say. Throws when one does not fit its commitment. */
-export async function* summariesOf(entries: readonly Entry[], payloads: StoredPendingEntries): AsyncGenerator<Summarised> {
-  for (const entry of entries) {
+export async function* summariesOf(entries: readonly Uint8Array[], payloads: StoredPendingEntries, keys: Keyring): AsyncGenerator<Summarised> {
+  for (const bytes of entries) {
+    const entry = decodeEntry(bytes);
     if (!isOfMinute(entry)) continue;
-    const secret = await payloads.payload(entry.sequence);
+    const sealed = await payloads.sealedPayload(entry.sequence);
+    const secret = sealed === undefined ? undefined : openPayload(keys, bytes, sealed);
     if (secret === undefined || !matchesCommitment(entry, secret.salt, secret.payload)) throw new Error(`entry ${entry.sequence} does not fit its payload`);
     yield* readSummary(secret.payload);
   }

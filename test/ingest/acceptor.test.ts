@@ -5,6 +5,7 @@ import { Acceptor, type AcceptorOptions } from '../../gateway/ingest/accept.ts';
 import type { Journal } from '../../gateway/ingest/journal.ts';
 import { Bytes, Millis, UnixMillis } from '../../gateway/quantity.ts';
 import { Sequence, type DeviceId, type Frame, type FrameRun } from '../../gateway/reading.ts';
+import { countingBytes } from '../vault/known-keys.ts';
 
 type Append = Readonly<{ frames: readonly Uint8Array[]; resolve: () => void; reject: (error: Error) => void }>;
 
@@ -83,6 +84,8 @@ function setUp(options: Partial<AcceptorOptions> = {}): Setup {
     onAccepted: (run, messages) => runs.push([run, messages]),
     onFault: (fault) => faults.push(fault?.code),
     probeEvery: Millis(1),
+    random: countingBytes(),
+    keyOf: ({ device }) => `key of ${device}`,
     ...options,
   });
   return { journal, acceptor, runs, faults };

@@ -15,7 +15,7 @@ describe('the first run of a gateway', () => {
     expect(line).toMatch(new RegExp(`chain [0-9a-f]{32}, data ${site.gatewayData}$`));
     expect(modeOf(site.gatewayData)).toBe('700');
     const keys = readdirSync(site.gatewayData).filter((name) => name.endsWith('.key'));
-    expect(keys.sort()).toEqual(['gateway.key', 'subject.key']);
+    expect(keys.sort()).toEqual(['gateway.key', 'vault.key']);
     for (const name of [...keys, 'control.sock']) expect(modeOf(join(site.gatewayData, name))).toBe('600');
     expect(gateway.stderr).toContain(`"folder":"${site.gatewayData}"`);
     expect(gateway.stderr).toContain('gateway.key');
