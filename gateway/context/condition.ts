@@ -21,6 +21,8 @@ export type Condition = Readonly<{
   baselines: readonly string[];
   /** With what a measurement or a name of vocabulary.ts is compared, where that is a number: the first of them. */
   limits: ReadonlyMap<string, number>;
+  /** Whether only new values can make it hold: it names nothing but measurements, of which time makes an unknown at most. */
+  timeless: boolean;
   /**
    * Whether it holds; undefined when it depends on something that is not known. What is not known does not matter where the
    * rest decides: `a || b` holds when b does (CEL, langdef.md, "Logical Operators").
@@ -54,7 +56,7 @@ export function compileCondition(text: string): Condition {
   const { valid, type, error } = parsed.check();
   if (!valid) throw problemOf(error, text);
   if (type !== 'bool') throw new ConditionProblem(`a condition must be true or false, this is ${type ?? 'something else'}`, 0, text.length);
-  const { measurements, prompt, derived, windows, baselines, limits } = namesIn(parsed.ast);
+  const { measurements, prompt, derived, windows, baselines, limits, passing } = namesIn(parsed.ast);
   return {
     text,
     measurements: [...measurements].toSorted(),
@@ -63,6 +65,7 @@ export function compileCondition(text: string): Condition {
     windows: [...windows.values()],
     baselines: [...baselines].toSorted(),
     limits,
+    timeless: passing.size === 0,
     holds: questionOf(parsed.ast),
   };
 }
@@ -89,13 +92,17 @@ type Named = Readonly<{
   windows: Map<string, Condition['windows'][number]>;
   baselines: Set<string>;
   limits: Map<string, number>;
+  /** What time alone can change. */
+  passing: Set<string>;
 }>;
 
 /** What a condition names. Throws {@link ConditionProblem} for words that name nothing: they would never be equal to anything. */
 function namesIn(root: ASTNode): Named {
-  const named: Named = { measurements: new Set(), prompt: new Set(), derived: new Set(), windows: new Map(), baselines: new Set(), limits: new Map() };
+  const named: Named = { measurements: new Set(), prompt: new Set(), derived: new Set(), windows: new Map(), baselines: new Set(), limits: new Map(), passing: new Set() };
   visit(root, (node) => {
     if (node.op === 'id' && MEASUREMENTS.has(node.args)) addMeasurement(node.args, named);
+    else if (node.op === 'id') named.passing.add(node.args);
+    if (node.op === 'call') named.passing.add(node.args[0]);
     if (node.op === 'id' && DERIVED.has(node.args)) named.derived.add(node.args);
     if (node.op === 'call') noteCall(node.args, named);
     if (node.op === '==' || node.op === '!=') checkWords(node.args);

@@ -25,6 +25,8 @@ export type CompiledRule = Readonly<{
   prompt: readonly string[];
   /** Names of vocabulary.ts, as well. */
   derived: readonly string[];
+  /** Whether nothing but a new value raises it. */
+  timeless: boolean;
 }>;
 
 /** Rules that are ready to be asked, and what has to be remembered for them. */
@@ -67,25 +69,28 @@ function compileRule(key: string, rule: ContractRule, contract: string): Compile
   const [when, clear, unless] = [compileCondition(rule.when), compiled(rule.clear), compiled(rule.unless)];
   const named = (names: (condition: Condition) => readonly string[]): readonly string[] =>
     [...new Set([when, clear, unless].flatMap((each) => (each === undefined ? [] : names(each))))].toSorted();
-  return { key, rule, contract, when, clear, unless, measurements: named((each) => each.measurements), prompt: named((each) => each.prompt), derived: named((each) => each.derived) };
+  return { key, rule, contract, when, clear, unless, measurements: named((each) => each.measurements), prompt: named((each) => each.prompt), derived: named((each) => each.derived), timeless: when.timeless && unless === undefined };
 }
 
 /**
  * Moves `rules` on to what is known `now` (steady). Pure: the same states and facts give the same changes, in the order of the
- * rules, and `states` itself when nothing changed. `frame`: what has just come, if anything has.
+ * rules, and `states` itself when nothing changed. `frame`: what has just come, if anything has; undefined when time passed: then rules that only a
+ * new value raises are not asked where they are at rest; null when everything is to be asked, for rules are new.
  */
-export function askRules(rules: readonly CompiledRule[], states: RuleStates, facts: Facts, now: Millis, frame?: number): Readonly<{ states: RuleStates; changes: readonly RuleChange[] }> {
+export function askRules(rules: readonly CompiledRule[], states: RuleStates, facts: Facts, now: Millis, frame?: number | null): Readonly<{ states: RuleStates; changes: readonly RuleChange[] }> {
   let after = states;
   const changes: RuleChange[] = [];
   for (const compiled of rules) {
     const { key, rule } = compiled;
-    const before = states[key] ?? AT_REST;
+    const known = states[key];
+    if (known === undefined && frame === undefined && compiled.timeless) continue;
+    const before = known ?? AT_REST;
     // Nothing holds and nothing has: what most rules say of most values.
     const asked = rule.fresh === undefined ? facts : facts.within(rule.fresh);
     if (!before.raised && before.since === undefined && !raises(compiled, asked)) continue;
-    const { state, phase } = dwell(before, verdictOf(compiled, asked, before.raised), now, rule, frame);
+    const { state, phase } = dwell(before, verdictOf(compiled, asked, before.raised), now, rule, frame ?? undefined);
     if (state !== before) after = withState(after, key, state);
-    if (phase !== undefined) changes.push({ compiled, phase, held: (now - (before.since ?? now)) as Millis, from: before.from ?? frame });
+    if (phase !== undefined) changes.push({ compiled, phase, held: (now - (before.since ?? now)) as Millis, from: before.from ?? frame ?? undefined });
   }
   return { states: after, changes };
 }

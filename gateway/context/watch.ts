@@ -71,13 +71,16 @@ function placeOf({ room }: Observed, { rooms }: Person, changed: boolean): Place
   return room === undefined ? undefined : { room, outer: rooms[room] === 'hall', changed };
 }
 
-/** Asks every rule: what was known becomes stale, clocks move on, and a dwell is over though nothing comes. Pure. */
-export function look(state: WatchState, rules: RuleSet, person: Person, instant: Instant): Watched {
+/**
+ * Asks every rule that time can change: what was known becomes stale, clocks move on, and a dwell is over though nothing comes. `anew`: and
+ * all others, for rules are new. Pure.
+ */
+export function look(state: WatchState, rules: RuleSet, person: Person, instant: Instant, anew = false): Watched {
   const { now, local } = instant;
   const { state: trust, changes } = trustPasses(state.trust, now);
   const clinical = passTime(state.clinical, { at: now, local }, { parts: rules.needs.parts, person, known: state.known });
   const same = trust === state.trust && clinical === state.clinical;
-  const asked = ask(rules.rules, same ? state : { ...state, trust, clinical }, person, instant);
+  const asked = ask(rules.rules, same ? state : { ...state, trust, clinical }, person, instant, anew ? null : undefined);
   return { state: asked.state, findings: [...changes.map((change) => technicalOf(change, person)), ...asked.findings] };
 }
 
@@ -92,7 +95,7 @@ export function dropRules(state: WatchState, { byKey }: RuleSet): Readonly<{ sta
   return { state: { ...state, rules: kept }, withdrawn: gone.filter((key) => state.rules[key]?.raised === true).toSorted() };
 }
 
-function ask(rules: readonly CompiledRule[], state: WatchState, person: Person, { now, local }: Instant, frame?: Sequence): Watched {
+function ask(rules: readonly CompiledRule[], state: WatchState, person: Person, { now, local }: Instant, frame?: Sequence | null): Watched {
   const when = { at: now, local };
   const facts = factsOf(state.known, when, new Deriving(state.clinical, state.known, person, when));
   const { states, changes } = askRules(rules, state.rules, facts, now, frame);

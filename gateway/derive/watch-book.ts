@@ -28,6 +28,8 @@ type Entry = {
   person: Person | undefined;
   /** Since it was given out. */
   changed: boolean;
+  /** Other rules are in force since it was looked at. */
+  ordered: boolean;
 };
 
 type Question = (state: WatchState, rules: RuleSet, person: Person) => Watched;
@@ -49,7 +51,8 @@ export class WatchBook {
   #nextDue: Millis | undefined;
 
   constructor(states: ReadonlyMap<string, WatchState>, orders: Orders) {
-    for (const [name, state] of states) this.#add(subjectOf(name), state);
+    // Orders may have come since they were looked at last; asking more than is needed changes nothing.
+    for (const [name, state] of states) this.#add(subjectOf(name), state).ordered = true;
     this.#orders = orders;
     this.#readOrders();
     for (const entry of this.#byName()) this.#plan(entry, this.#rulesOf(entry));
@@ -62,6 +65,7 @@ export class WatchBook {
     this.#nextDue = undefined;
     return this.#byName().flatMap((entry) => {
       entry.rules = entry.person = undefined;
+      entry.ordered = true;
       const rules = this.#rulesOf(entry);
       const { state, withdrawn } = dropRules(entry.state, rules);
       if (state !== entry.state) keep(entry, state);
@@ -134,7 +138,11 @@ export class WatchBook {
     const instant = { now, local: this.#localAt(wall) };
     const found: SubjectFinding[] = [];
     for (const entry of this.#byName()) {
-      if (everybody || (entry.due !== undefined && entry.due <= now)) found.push(...this.#askAbout(entry, (state, rules, person) => look(state, rules, person, instant)));
+      if (everybody || (entry.due !== undefined && entry.due <= now)) {
+        const anew = entry.ordered;
+        entry.ordered = false;
+        found.push(...this.#askAbout(entry, (state, rules, person) => look(state, rules, person, instant, anew)));
+      }
       else this.#nextDue = earlier(this.#nextDue, entry.due);
     }
     return found;
@@ -154,7 +162,7 @@ export class WatchBook {
 
   #add({ kind, id }: Subject, state: WatchState): Entry {
     const subject: Subject = { kind, id };
-    const entry: Entry = { name: nameOf(subject), subject, state, due: undefined, rules: undefined, person: undefined, changed: false };
+    const entry: Entry = { name: nameOf(subject), subject, state, due: undefined, rules: undefined, person: undefined, changed: false, ordered: false };
     this.#entries[kind].set(id, entry);
     this.#sorted = undefined;
     return entry;

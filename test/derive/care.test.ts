@@ -201,3 +201,12 @@ describe('a contract', () => {
     expect(entriesOf(checkpoints, 'contract')).toHaveLength(2);
   });
 });
+
+describe('a rule that only a value raises', () => {
+  const low = rules({ ...HIGH_PULSE, id: 'low', when: 'spo2 < 92', clear: 'spo2 >= 92' });
+
+  it('is raised by what was measured before it was in force, once time passes', () => {
+    const spo2 = message('w', { measurement: 'spo2', value: 88, unit: '%' });
+    expect(stepsOf(derive([bind('w'), at(0, spo2), at(10, low), at(20, tick()), at(61, tick()), at(121, tick())]))).toEqual(['61 #1 test/low none>active raised']);
+  });
+});
