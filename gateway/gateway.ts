@@ -31,7 +31,8 @@ import type { BlockStore, PendingEntries } from './ledger/block-store.ts';
 import { equalBytes, toHex } from './ledger/bytes.ts';
 import { generateSecret, signingKeyFrom, type SigningKey } from './ledger/es256k.ts';
 import { GENESIS_NONCE_BYTES, type GenesisParameters } from './ledger/genesis.ts';
-import { FolderFiles, openDataFolder, secretIn } from './operations/data-folder.ts';
+import { openDataFolder, secretIn } from './operations/data-folder.ts';
+import { keyFilesIn } from './key-files.ts';
 import { LocalClock } from './local-clock.ts';
 import type { Logger } from './operations/log.ts';
 import { LogThrottle } from './operations/log-throttle.ts';
@@ -171,7 +172,7 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
   let packsAreConfigured = config.packs !== undefined;
   const desk = deskOver(pipeline, { alarms, clock, packsAreConfigured: () => packsAreConfigured });
   const people = await People.open({ store: stores.tokens, people: config.alarms.people, random, now: clock.now });
-  const ca = new DeviceCa(new FolderFiles(config.data), random);
+  const ca = new DeviceCa(keyFilesIn(config.data), random);
   const serving: Served = { broker: undefined };
   const refusedLogins = new RefusedLogins();
   const unusedPorts = (): readonly UsbPort[] => usbPorts().filter((port) => !config.serial.some((line) => means(serialLineOf(line).port, port)));
@@ -183,7 +184,7 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
 
 function openIdentity(data: string, log: Logger): Identity {
   const folder = openDataFolder(data);
-  const gatewayKey = secretIn(data, 'gateway.key', () => generateSecret(random));
+  const gatewayKey = secretIn(keyFilesIn(data), 'gateway.key', () => generateSecret(random));
   if (folder.created) log.info({ folder: data }, 'created the data folder');
   if (gatewayKey.created) log.info({ file: gatewayKey.path }, 'made a key; without this file the chain cannot be continued: keep a copy in a safe place');
   return { key: signingKeyFrom(gatewayKey.secret) };

@@ -22,7 +22,7 @@ import { SealedStore } from './store/sealed-store.ts';
 import { StoredTokens } from './store/token-store.ts';
 import { KeyringFile } from './vault/keyring-file.ts';
 import { Keyring, NoShelf } from './vault/keyring.ts';
-import { FolderFiles } from './operations/data-folder.ts';
+import { keyFilesIn } from './key-files.ts';
 import { rootKeyIn } from './vault/root-key.ts';
 
 /** Loaded when called: a gateway that runs for months does not keep the simulator in memory. */
@@ -47,7 +47,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
 
 const random = (size: number): Uint8Array => randomBytes(size);
 
-const keyringIn = (folder: string, { readOnly }: Readonly<{ readOnly: boolean }>): Keyring => new Keyring(new KeyringFile({ folder, root: rootKeyIn(new FolderFiles(folder)), random, readOnly }), random);
+const keyringIn = (folder: string, { readOnly }: Readonly<{ readOnly: boolean }>): Keyring => new Keyring(new KeyringFile({ folder, root: rootKeyIn(keyFilesIn(folder, { sealsPlain: !readOnly })), random, readOnly }), random);
 
 /** The journal has an engine of its own (store/README.md says why). */
 async function openGatewayStores(folder: string, bootId: Uint8Array): Promise<GatewayStores> {

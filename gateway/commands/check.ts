@@ -1,11 +1,12 @@
-import { existsSync, readdirSync, statSync, statfsSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, statSync, statfsSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { GatewayConfig } from '../config/schema.ts';
 import { StoreError, messageOf } from '../errors.ts';
 import { systemClock } from '../ingest/clock.ts';
 import { Bytes, MiB, formatBytes } from '../quantity.ts';
 import { controlSocketOf } from '../gateway.ts';
+import { isSealed } from '../vault/sealed-files.ts';
 import { controlAnswers } from '../web/control.ts';
 import { STORE_FOLDER } from './chain-source.ts';
 import type { Command, Environment } from './command.ts';
@@ -67,9 +68,17 @@ const checkKeys: Check = ({ data }) => {
   const files = readdirSync(data).filter((name) => name.endsWith('.key')).map((name) => join(data, name));
   return Promise.resolve([
     mode(data) === 0o700 ? finding('ok', 'keys', `${data} has mode 700`) : finding('FAILED', 'keys', `${data} can be read by others; run: chmod 700 ${data}`),
+    ...sealingOf(files.filter((file) => (mode(file) & 0o077) === 0)),
     ...files.filter((file) => (mode(file) & 0o077) !== 0).map((file) => finding('FAILED', 'keys', `${file} can be read by others; run: chmod 600 ${file}`)),
   ]);
 };
+
+function sealingOf(files: readonly string[]): readonly Finding[] {
+  const plain = files.filter((file) => !isSealed(readFileSync(file, 'utf8')));
+  if (files.length === 0) return [];
+  if (plain.length === 0) return [finding('ok', 'keys', `${files.length} key files are sealed under a passphrase`)];
+  return [finding('warning', 'keys', `${plain.map((file) => basename(file)).join(', ')} in clear: whoever takes the disk has everything; the README says how to seal them`)];
+}
 
 const checkStore: Check = async ({ data }, { openBlocks, countJournal }) => {
   if (!existsSync(join(data, STORE_FOLDER))) return [finding('ok', 'store', 'empty')];

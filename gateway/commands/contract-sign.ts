@@ -7,7 +7,7 @@ import { isSignatureOf, readContractSignature, signContract, type ContractSignat
 import { hashOfContract } from '../derive/orders.ts';
 import { ConfigError, UsageError } from '../errors.ts';
 import { fingerprint, generateSecret, signingKeyFrom } from '../ledger/es256k.ts';
-import { secretIn } from '../operations/data-folder.ts';
+import { FolderFiles, secretIn } from '../operations/data-folder.ts';
 import { textOf, type Arguments, type Environment } from './command.ts';
 
 export const SIGN_OPTIONS = {
@@ -24,7 +24,7 @@ export function sign(args: Arguments, packs: readonly string[], { out }: Environ
   if (keyFile === undefined || named === undefined || more.length > 0) throw new UsageError('contract sign takes one pack and --key FILE');
   const [contract] = packsNamed([named]);
   if (contract === undefined) throw new UsageError(`${named} is no pack`);
-  const { secret, created } = secretIn(dirname(keyFile), basename(keyFile), () => generateSecret(randomBytes));
+  const { secret, created } = secretIn(new FolderFiles(dirname(keyFile)), basename(keyFile), () => generateSecret(randomBytes));
   const key = signingKeyFrom(secret);
   if (created) out(`made the key ${keyFile}: keep it, and a copy in a safe place`);
   const signature = signContract(hashOfContract(contract), key);

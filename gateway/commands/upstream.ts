@@ -3,6 +3,7 @@ import type { StoreError } from '../errors.ts';
 import { toHex } from '../ledger/bytes.ts';
 import { generateSecret, signingKeyFrom, type SigningKey } from '../ledger/es256k.ts';
 import { openDataFolder, secretIn } from '../operations/data-folder.ts';
+import { keyFilesIn } from '../key-files.ts';
 import { createLog } from '../operations/log.ts';
 import { UpstreamMetrics } from '../operations/metrics.ts';
 import { startUpstream } from '../upstream/server.ts';
@@ -54,5 +55,5 @@ export const upstreamCommand: Command = {
 };
 
 function hospitalKeyIn(folder: string): SigningKey {
-  return signingKeyFrom(secretIn(folder, 'hospital.key', () => generateSecret((size) => randomBytes(size))).secret);
+  return signingKeyFrom(secretIn(keyFilesIn(folder), 'hospital.key', () => generateSecret((size) => randomBytes(size))).secret);
 }

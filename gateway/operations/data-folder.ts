@@ -28,24 +28,20 @@ function refuseWideMode(path: string, allowed: number, what: string): void {
   }
 }
 
-/**
- * Reads the 32-byte secret in `name`, or makes one that `accept` takes and writes it with mode 0600, synced together
- * with its folder. A file with wider permissions or another length is refused, never replaced.
- */
-export function secretIn(
-  folder: string,
-  name: string,
-  make: () => Uint8Array,
-): Readonly<{ secret: Uint8Array; path: string; created: boolean }> {
-  const path = join(folder, name);
-  if (existsSync(path)) {
-    refuseWideMode(path, 0o600, 'key file');
-    const secret = Buffer.from(readFileSync(path, 'utf8').trim(), 'hex');
+/** Text files for their owner alone. */
+export type KeyFiles = Readonly<{ read: (name: string) => string | undefined; write: (name: string, text: string) => void; pathOf: (name: string) => string }>;
+
+/** Reads the 32-byte secret in `name`, or makes one and writes it. A file of another length is refused, never replaced. */
+export function secretIn(files: KeyFiles, name: string, make: () => Uint8Array): Readonly<{ secret: Uint8Array; path: string; created: boolean }> {
+  const path = files.pathOf(name);
+  const text = files.read(name);
+  if (text !== undefined) {
+    const secret = Buffer.from(text.trim(), 'hex');
     if (secret.length !== KEY_BYTES) throw new ConfigError(`the key file ${path} must hold ${KEY_BYTES * 2} hexadecimal digits`);
     return { secret, path, created: false };
   }
   const secret = make();
-  writeDurably(path, `${Buffer.from(secret).toString('hex')}\n`);
+  files.write(name, `${Buffer.from(secret).toString('hex')}\n`);
   return { secret, path, created: true };
 }
 

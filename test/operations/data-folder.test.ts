@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../gateway/errors.ts';
-import { openDataFolder, secretIn } from '../../gateway/operations/data-folder.ts';
+import { FolderFiles, openDataFolder, secretIn } from '../../gateway/operations/data-folder.ts';
 
 const modeOf = (path: string): number => statSync(path).mode & 0o777;
 const secret = (): Uint8Array => new Uint8Array(32).fill(7);
@@ -35,10 +35,10 @@ describe('data folder', () => {
   });
 
   it('makes a secret once, for its owner alone, and reads it back', () => {
-    const first = secretIn(base, 'gateway.key', secret);
+    const first = secretIn(new FolderFiles(base), 'gateway.key', secret);
     expect(first.created).toBe(true);
     expect(modeOf(first.path)).toBe(0o600);
-    const second = secretIn(base, 'gateway.key', () => new Uint8Array(32).fill(8));
+    const second = secretIn(new FolderFiles(base), 'gateway.key', () => new Uint8Array(32).fill(8));
     expect(second.created).toBe(false);
     expect(Buffer.from(second.secret)).toEqual(Buffer.from(secret()));
     expect(existsSync(`${first.path}.new`)).toBe(false);
@@ -52,7 +52,7 @@ describe('data folder', () => {
     const path = join(base, 'gateway.key');
     writeFileSync(path, content);
     chmodSync(path, mode);
-    expect(() => secretIn(base, 'gateway.key', secret)).toThrow(message);
+    expect(() => secretIn(new FolderFiles(base), 'gateway.key', secret)).toThrow(message);
     expect(modeOf(path)).toBe(mode);
   });
 });

@@ -1,8 +1,8 @@
-import { chmodSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Site } from './site.ts';
-import { vitalgate } from './program.ts';
+import { Program, vitalgate } from './program.ts';
 
 const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
 const OTHER_KEY = '0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798';
@@ -35,6 +35,31 @@ describe('the first run of a gateway', () => {
     const third = await site.startGateway();
     expect(chainOf(await third.ready())).toBe(chain);
     expect((await third.stop('SIGINT')).code).toBe(0);
+  });
+});
+
+describe('a gateway with a passphrase', () => {
+  it('seals its keys, those that lay in clear too, and does not start without it or with another', async () => {
+    await using site = await Site.prepare();
+    await (await site.startGateway()).stop();
+    const clear = readFileSync(join(site.gatewayData, 'gateway.key'), 'utf8').trim();
+    const passphrase = join(site.folder, 'passphrase');
+    writeFileSync(passphrase, 'correct horse battery', { mode: 0o600 });
+    const env = { VITALGATE_PASSPHRASE_FILE: passphrase };
+    await using gateway = new Program(['gateway', '--config', site.config], { env });
+    const line = await gateway.ready();
+    for (const name of ['gateway.key', 'vault.key']) expect(readFileSync(join(site.gatewayData, name), 'utf8')).toMatch(/^vitalgate-sealed-key-1 /);
+    expect(readFileSync(join(site.gatewayData, 'gateway.key'), 'utf8')).not.toContain(clear);
+    await gateway.stop();
+    const without = await vitalgate('gateway', '--config', site.config);
+    expect([without.code, without.stderr]).toEqual([2, expect.stringContaining('vitalgate-passphrase')]);
+    writeFileSync(passphrase, 'incorrect horse battery', { mode: 0o600 });
+    await using other = new Program(['gateway', '--config', site.config], { env });
+    expect(await other.ended).toMatchObject({ code: 2, stderr: expect.stringContaining('the passphrase is another') as string });
+    writeFileSync(passphrase, 'correct horse battery', { mode: 0o600 });
+    await using again = new Program(['gateway', '--config', site.config], { env });
+    expect(await again.ready()).toBe(line);
+    expect((await vitalgate('check', '--config', site.config)).stdout).toContain('2 key files are sealed');
   });
 });
 

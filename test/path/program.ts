@@ -23,10 +23,10 @@ export class Program implements AsyncDisposable {
   readonly #heard: (() => void)[] = [];
   #over = false;
 
-  constructor(words: readonly string[], options: Readonly<{ cwd?: string }> = {}) {
+  constructor(words: readonly string[], { env: more, ...options }: Readonly<{ cwd?: string; env?: Readonly<Record<string, string>> }> = {}) {
     this.name = words[0] ?? '';
     // The channel ends the child when this process is gone, however that happens.
-    this.#process = spawn(process.execPath, [MAIN, ...words], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env, ...options });
+    this.#process = spawn(process.execPath, [MAIN, ...words], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: { ...env, ...more }, ...options });
     for (const stream of ['stdout', 'stderr'] as const) {
       this.#process[stream]?.setEncoding('utf8').on('data', (text: string) => {
         this.#output[stream] += text;
