@@ -18,10 +18,12 @@ import { toHex } from './ledger/bytes.ts';
 import { decode, type CborMap } from './ledger/cbor.ts';
 import { decodeEntry } from './ledger/entry.ts';
 import { openBlock } from './ledger/block.ts';
+import type { Ed25519Key } from './ledger/ed25519.ts';
 import type { GenesisParameters } from './ledger/genesis.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { ListedToken, MadeToken, People } from './people/people.ts';
 import type { Progress, StateProgress } from './progress.ts';
+import { policyOf, prove, type MadeProof, type ProofOrder } from './prove.ts';
 import type { Millis, UnixMillis } from './quantity.ts';
 import { quarantinePage, quarantinedFrame, retryOne, retryPage, type QuarantineFilter, type QuarantinePage, type QuarantinedFrame, type QuarantineSources, type RetryPage } from './quarantine.ts';
 import { LANES, type DeviceId, type Lane, type ReadingState, type Sequence, type Subject } from './reading.ts';
@@ -79,6 +81,7 @@ export type Reloaded = Readonly<{ activated: readonly LiveSection[]; needRestart
 
 export type AdministrationOptions = Readonly<{
   erasure: Erasure;
+  checkpointKey: () => Ed25519Key;
   reload: () => Promise<Reloaded>;
   journal: Journal;
   deriveStore: DeriveStore;
@@ -254,6 +257,16 @@ export class Administration {
    * Reads the configuration file again and puts its live sections (activation.ts) in force. Throws ConfigError, and changes nothing, when
    * there is a mistake in it; {@link UsageError} when there is no file.
    */
+  /** See prove.ts. */
+  async prove(order: ProofOrder): Promise<MadeProof> {
+    return await prove(this.#options, order);
+  }
+
+  /** Whom an auditor of this chain has to believe (ledger/policy.ts). */
+  async policy(): Promise<string> {
+    return policyOf(this.#options);
+  }
+
   /** See Erasure.run. */
   async erase(order: Omit<ErasureOrder, 'by'>): Promise<Erased> {
     return await this.#options.erasure.run({ ...order, by: { id: 'command line', role: 'administrator' } });

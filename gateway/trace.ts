@@ -1,16 +1,17 @@
 import type { DeriveStore, EvidenceSpan } from './derive/derive-store.ts';
 import type { DerivationOverview } from './derive/overview.ts';
 import { UsageError } from './errors.ts';
-import { evidenceLeaf, framesOf } from './frame-codec.ts';
+import { framesOf } from './frame-codec.ts';
 import type { Journal } from './ingest/journal.ts';
 import type { BlockStore, LaneId } from './ledger/block-store.ts';
 import { openBlock } from './ledger/block.ts';
-import { sha256, toHex } from './ledger/bytes.ts';
+import { toHex } from './ledger/bytes.ts';
 import { decodeEntry } from './ledger/entry.ts';
-import { EMPTY_TREE, append, leafHash, rootOf } from './ledger/merkle.ts';
+import { leafHash } from './ledger/merkle.ts';
 import { inclusionProof, verifyInclusion } from './ledger/merkle-proof.ts';
 import { ReceiptRejected, verifyReceipt, type ExpectedReceipt, type Receipt } from './ledger/receipt.ts';
 import type { GenesisParameters } from './ledger/genesis.ts';
+import { blockHolding, evidenceLeaves, pathInEvidence, type HeldEntry } from './prove.ts';
 import { Bytes, KiB } from './quantity.ts';
 import { Sequence, nameOf, type AcceptedFrame, type DeviceId, type ReadingState } from './reading.ts';
 
@@ -63,10 +64,10 @@ const RECEIPT_SEARCH = 1024;
 export async function traceMessage(sources: TraceSources, device: DeviceId, sequence?: Sequence): Promise<Trace> {
   const accepted = sequence === undefined ? await lastMessageOf(sources, device) : await messageAt(sources, device, sequence);
   const span = await sources.deriveStore.evidenceFor(accepted.sequence);
-  const block = span === undefined ? undefined : await blockHolding(sources, span.entry);
+  const block = span === undefined ? undefined : await blockHolding(sources.blocks, recordLane(sources), span.entry);
   const trace = { accepted: describe(sources, device, accepted), quorum: { needed: sources.parameters.quorum, of: sources.parameters.hospitals.length } };
   if (span === undefined || block === undefined) return { state: 'accepted', ...trace, receipts: [] };
-  const sealed = await prove(sources, accepted, span, block);
+  const sealed = await proven(sources, accepted, span, block);
   const receipts = await receiptsCovering(sources, block.height);
   const receipted = trace.quorum.needed > 0 && receipts.length >= trace.quorum.needed;
   return { state: receipted ? 'receipted' : receipts.length > 0 ? 'relayed' : 'sealed', ...trace, sealed, receipts };
@@ -120,43 +121,22 @@ function describe({ derived }: TraceSources, device: DeviceId, { sequence, frame
   };
 }
 
-type Located = Readonly<{ height: number; hash: Uint8Array; treeSize: number; treeRoot: Uint8Array; entries: readonly Uint8Array[] }>;
-
 const recordLane = ({ chain }: TraceSources): LaneId => ({ chain, lane: 'record' });
 
-/** Finds the block of the record lane that holds an entry, by halving the heights. */
-async function blockHolding(sources: TraceSources, entry: number): Promise<Located | undefined> {
-  const head = await sources.blocks.head(recordLane(sources));
-  let low = 1;
-  let high = head?.height ?? 0;
-  while (low <= high) {
-    const height = Math.floor((low + high) / 2);
-    const bytes = await sources.blocks.block(recordLane(sources), height);
-    if (bytes === undefined) return undefined;
-    const { header, hash, entries } = openBlock(bytes);
-    const [first, last] = header.entryRange ?? [0, 0];
-    if (entry < first) high = height - 1;
-    else if (entry > last) low = height + 1;
-    else return { height, hash, treeSize: header.treeSize, treeRoot: header.treeRoot, entries };
-  }
-  return undefined;
-}
-
-async function prove(sources: TraceSources, accepted: AcceptedFrame, span: EvidenceSpan, block: Located): Promise<NonNullable<Trace['sealed']>> {
-  const index = block.entries.findIndex((bytes) => decodeEntry(bytes).sequence === span.entry);
-  const bytes = block.entries[index] as Uint8Array;
-  const leafIndex = block.treeSize - block.entries.length + index;
-  const node = (level: number, position: number): Promise<Uint8Array> => sources.blocks.node(recordLane(sources), level, position);
-  const proof = await inclusionProof(leafIndex, block.treeSize, node);
-  verifyInclusion(leafHash(bytes), leafIndex, block.treeSize, proof, block.treeRoot);
+async function proven(sources: TraceSources, accepted: AcceptedFrame, span: EvidenceSpan, { id, height, block, place }: HeldEntry): Promise<NonNullable<Trace['sealed']>> {
+  const { header: { treeSize, treeRoot }, hash, entries } = block;
+  const bytes = entries[place] as Uint8Array;
+  const leafIndex = treeSize - entries.length + place;
+  const proof = await inclusionProof(leafIndex, treeSize, (level, position) => sources.blocks.node(id, level, position));
+  verifyInclusion(leafHash(bytes), leafIndex, treeSize, proof, treeRoot);
   return {
     chain: toHex(sources.chain),
     lane: 'record',
-    height: block.height,
-    block: toHex(block.hash),
+    height,
+    block: toHex(hash),
     entry: span.entry,
     evidence: await proveFrame(sources, accepted, span, decodeEntry(bytes).fields.get('root') as Uint8Array),
-    inclusion: { leaf: toHex(leafHash(bytes)), index: leafIndex, size: block.treeSize, root: toHex(block.treeRoot), proof: proof.map(toHex) },
+    inclusion: { leaf: toHex(leafHash(bytes)), index: leafIndex, size: treeSize, root: toHex(treeRoot), proof: proof.map(toHex) },
   };
 }
 
@@ -167,38 +147,20 @@ async function proveFrame(
   span: EvidenceSpan,
   root: Uint8Array,
 ): Promise<NonNullable<Trace['sealed']>['evidence']> {
-  const leaves = await evidenceOf(sources, span);
+  const leaves = await evidenceLeaves(sources, span);
   const index = accepted.sequence - span.first;
-  const { tree, nodes } = append(EMPTY_TREE, leaves);
-  const byPlace = new Map(nodes.map(({ level, index: place, hash }) => [`${level}/${place}`, hash]));
-  const proof = await inclusionProof(index, leaves.length, (level, place) => byPlace.get(`${level}/${place}`) as Uint8Array);
+  const proof = await pathInEvidence(leaves, index);
   verifyInclusion(leaves[index] as Uint8Array, index, leaves.length, proof, root);
   return {
     first: span.first,
     last: span.last,
-    root: toHex(rootOf(tree)),
+    root: toHex(root),
     frame: toHex(accepted.bytes),
     leaf: toHex(leaves[index] as Uint8Array),
     index,
     size: leaves.length,
     proof: proof.map(toHex),
   };
-}
-
-async function evidenceOf(
-  { journal }: TraceSources,
-  { first, last }: EvidenceSpan,
-): Promise<Uint8Array[]> {
-  const leaves: Uint8Array[] = [];
-  while (first + leaves.length <= last) {
-    const run = await journal.read(Sequence(first + leaves.length), READ_SIZE);
-    if (run === undefined) throw new UsageError(`the journal does not hold the frames ${first} to ${last} any more`);
-    for (const [i, frame] of run.frames.slice(0, last - run.first + 1).entries()) {
-      const sequence = run.first + i;
-      leaves.push(run.erased?.get(sequence) ?? sha256(evidenceLeaf(sequence, frame)));
-    }
-  }
-  return leaves;
 }
 
 /** The hospitals that countersigned the block or one above it, each with its receipt nearest to the block. */

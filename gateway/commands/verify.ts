@@ -2,7 +2,8 @@ import { UnreadableError, UsageError } from '../errors.ts';
 import { verifyWithNodeCrypto } from '../ledger/es256k.ts';
 import { verifyChain, type ChainVerdict } from '../ledger/verify-chain.ts';
 import { chainsAt } from './chain-source.ts';
-import type { Command, Environment } from './command.ts';
+import { textOf, type Arguments, type Command, type Environment } from './command.ts';
+import { checkProof } from './verify-proof.ts';
 
 const GOOD = 0;
 const BAD = 1;
@@ -10,16 +11,22 @@ const UNREADABLE = 2;
 
 export const verifyCommand: Command = {
   name: 'verify',
-  summary: 'Audits a chain: every block from the genesis on, every signature, link, hash and rule.',
-  usage: ['verify chain <folder | file | url>'],
+  summary: 'Audits a chain, every block from the genesis on, or one proof, offline.',
+  usage: ['verify chain <folder | file | url>', 'verify proof FILE --policy FILE [--entry FILE]'],
   details:
     'A folder is a data folder (also of a gateway or hospital that runs) or holds files ending in .chain; a url is the\n' +
-    'address of a gateway or hospital node. Exit code 0: good; 1: bad, with the first broken block and why; 2: cannot be read.',
-  options: {},
-  run: async ({ positionals: [what, target] }, environment) => {
-    if (what !== 'chain' || target === undefined) throw new UsageError('expected: verify chain <folder | file | url>');
+    'address of a gateway or hospital node. A proof is checked with nothing but the policy, which says whom to believe ("vitalgate prove\n' +
+    'policy"). Exit code 0: good; 1: bad, with the first broken block or rule and why; 2: cannot be read; 3: a proof that is true but\n' +
+    'that fewer hospitals have countersigned than the policy asks for.',
+  options: {
+    policy: { type: 'string', value: 'FILE', help: 'proof: whom to believe' },
+    entry: { type: 'string', value: 'FILE', help: 'proof: the bytes that the proven entry has to have' },
+  },
+  run: async (args, environment) => {
+    const [what, target] = args.positionals;
+    if ((what !== 'chain' && what !== 'proof') || target === undefined) throw new UsageError('expected: verify chain <folder | file | url>, or verify proof FILE --policy FILE');
     try {
-      return await verifyAll(target, environment);
+      return what === 'chain' ? await verifyAll(target, environment) : checkProof(target, policyOf(args), textOf(args, 'entry'), environment);
     } catch (error) {
       if (!(error instanceof UnreadableError)) throw error;
       environment.err(error.message);
@@ -27,6 +34,12 @@ export const verifyCommand: Command = {
     }
   },
 };
+
+function policyOf(args: Arguments): string {
+  const policy = textOf(args, 'policy');
+  if (policy === undefined) throw new UsageError('whom do you believe? Give --policy FILE; "vitalgate prove policy" makes one');
+  return policy;
+}
 
 async function verifyAll(target: string, environment: Environment): Promise<number> {
   let code = GOOD;

@@ -86,7 +86,7 @@ export function blockHash(headerBytes: Uint8Array): Uint8Array {
 }
 
 /** Reads header bytes and checks what can be seen without the blocks before. Throws {@link BlockRejected}. */
-function decodeHeader(bytes: Uint8Array): Header {
+export function openBlockHeader(bytes: Uint8Array): Header {
   return rejecting(() => {
     const value = decode(bytes);
     const version = value instanceof Map ? (value.get(1) as CborValue | undefined) : undefined;
@@ -155,7 +155,7 @@ export function openBlock(bytes: Uint8Array): OpenBlock {
     throw new BlockRejected('malformed', `a block of ${bytes.length} bytes is over the limit of ${MAX_BLOCK_BYTES}`);
   }
   const { envelope, entries } = rejecting(() => readBlock(bytes));
-  return { header: decodeHeader(envelope.payload), hash: blockHash(envelope.payload), envelope, entries };
+  return { header: openBlockHeader(envelope.payload), hash: blockHash(envelope.payload), envelope, entries };
 }
 
 function readBlock(bytes: Uint8Array): { envelope: Sign1; entries: Uint8Array[] } {

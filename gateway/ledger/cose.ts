@@ -44,6 +44,9 @@ export function sign1(payload: Uint8Array, key: SigningKey, domain: Domain): Uin
   return encode(sign1Value(payload, key, domain), { tags: [SIGN1_TAG] });
 }
 
+/** The bytes of an envelope that was taken apart. */
+export const encodeSign1 = ({ payload, signature }: Sign1): Uint8Array => encode(new Tagged(SIGN1_TAG, [PROTECTED, new Map(), payload, signature]), { tags: [SIGN1_TAG] });
+
 /** Takes a decoded envelope apart. Throws a `malformed` {@link CborError} for another structure, algorithm or header. */
 export function openSign1Value(value: CborValue | undefined): Sign1 {
   if (!(value instanceof Tagged) || value.tag !== SIGN1_TAG) throw new CborError('malformed', `expected COSE_Sign1, tag ${SIGN1_TAG}`);

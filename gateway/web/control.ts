@@ -10,6 +10,7 @@ import type { AddedDevice, Administration, ContractOrder, DeviceOrder, Period, R
 import type { Discovery, ListedDevice } from '../device-views.ts';
 import { ConfigError, PeerError, QUARANTINE_REASONS, UsageError, VitalgateError, messageOf } from '../errors.ts';
 import type { Erased, ErasureOrder } from '../erasure.ts';
+import type { MadeProof, ProofOrder } from '../prove.ts';
 import type { QuarantineFilter, QuarantinePage, QuarantinedFrame, RetryPage } from '../quarantine.ts';
 import type { ListedToken, MadeToken } from '../people/people.ts';
 import { Millis, type UnixMillis } from '../quantity.ts';
@@ -35,6 +36,8 @@ export type AdministrationApi = Readonly<{
   contracts: () => Promise<readonly ContractInForce[]>;
   activateContracts: (order: ContractOrder) => Promise<readonly ContractInForce[]>;
   erase: (order: Omit<ErasureOrder, 'by'>) => Promise<Erased>;
+  prove: (order: ProofOrder) => Promise<MadeProof>;
+  policy: () => Promise<string>;
   reload: () => Promise<Reloaded>;
   status: () => Promise<Status>;
 }>;
@@ -64,6 +67,11 @@ type DeviceParams = Readonly<{ device: string }>;
 function addRoutes(app: FastifyInstance, administration: Administration): void {
   app.get('/status', () => administration.status());
   app.post('/reload', () => administration.reload());
+  app.get('/policy', async () => ({ policy: await administration.policy() }));
+  app.get<{ Params: { what: string; number: string } }>('/proofs/:what/:number', ({ params: { what, number } }) => {
+    if (what !== 'entry' && what !== 'frame') throw new UsageError('a proof is of an entry or a frame');
+    return administration.prove({ what, number: sequenceIn(number) });
+  });
   app.post<{ Body: Readonly<{ subject?: Partial<Subject>; through?: unknown }> }>('/erase', ({ body: { subject, through } }) =>
     administration.erase({ subject: subjectIn(subject), ...(through === undefined ? {} : { through: epochIn(through) }) }));
   app.get('/devices', () => administration.devices());
@@ -198,6 +206,8 @@ export function controlClient(path: string): AdministrationApi {
     contracts: async () => (await call(path, 'GET', '/contracts')) as readonly ContractInForce[],
     activateContracts: async (order) => (await call(path, 'POST', '/contracts', order)) as readonly ContractInForce[],
     erase: async (order) => (await call(path, 'POST', '/erase', order)) as Erased,
+    prove: async ({ what, number }) => (await call(path, 'GET', `/proofs/${what}/${number}`)) as MadeProof,
+    policy: async () => ((await call(path, 'GET', '/policy')) as { policy: string }).policy,
     reload: async () => (await call(path, 'POST', '/reload')) as Reloaded,
     status: async () => (await call(path, 'GET', '/status')) as Status,
   };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { vitalgate } from './program.ts';
 
-const COMMANDS = ['gateway', 'upstream', 'device', 'person', 'quarantine', 'contract', 'reload', 'erase', 'trace', 'status', 'verify', 'export', 'check', 'config', 'sim', 'demo'];
+const COMMANDS = ['gateway', 'upstream', 'device', 'person', 'quarantine', 'contract', 'reload', 'erase', 'trace', 'status', 'verify', 'prove', 'export', 'check', 'config', 'sim', 'demo'];
 
 describe('the command line', () => {
   it('lists every command, and each says how it is called', async () => {
@@ -44,7 +44,10 @@ describe('the command line', () => {
     [['quarantine', 'retry'], 'Give one sequence, or --all'],
     [['quarantine', 'list', '--reason', 'bad luck'], 'is no reason'],
     [['verify', 'chain'], 'expected: verify chain'],
-    [['verify', 'proof', 'x'], 'expected: verify chain'],
+    [['verify', 'proof', 'x'], 'whom do you believe'],
+    [['verify', 'fork', 'x'], 'expected: verify chain'],
+    [['prove', 'luck'], 'expected entry, frame or policy'],
+    [['erase', '--patient', 'a', '--room', 'b'], 'Give --patient or --room'],
     [['export', 'x'], 'expected: export'],
     [['config'], '--check FILE or --schema'],
     [['sim'], '--credentials FILE'],

@@ -1,0 +1,51 @@
+import { writeFileSync } from 'node:fs';
+import { UsageError, messageOf } from '../errors.ts';
+import { administer } from './administer.ts';
+import { textOf, type Arguments, type Command, type Environment } from './command.ts';
+import { CONFIG_OPTIONS } from './settings.ts';
+
+export const proveCommand: Command = {
+  name: 'prove',
+  summary: 'Writes a proof that an entry, or a raw message, is in the chain, for "vitalgate verify proof" anywhere.',
+  usage: ['prove entry <number> [--out FILE]', 'prove frame <sequence> [--out FILE]', 'prove policy [--out FILE]'],
+  details: `The file (.tlog-proof, C2SP tlog-proof@v1) holds the entry, its way to the root of the lane's tree, and a checkpoint with the
+signatures of the gateway and of the hospitals that countersigned it; of a raw message also its bytes, so give it to nobody who may not
+read them. "policy" writes whom to believe: the keys the chain began with. Give it to the auditor once, by a way you trust.
+Works with the running gateway, or on its data folder while none runs.`,
+  options: { ...CONFIG_OPTIONS, out: { type: 'string', short: 'o', value: 'FILE', help: 'The file to write (default: standard output); it must not exist' } },
+  run: async (args, environment) => {
+    const [what, number] = args.positionals;
+    switch (what) {
+      case 'entry': case 'frame': return await proveOne(what, number, args, environment);
+      case 'policy': return deliver(await administer(args, environment, (api) => api.policy()), args, environment);
+      case undefined:
+      default: throw new UsageError(`prove ${what ?? ''}: expected entry, frame or policy`);
+    }
+  },
+};
+
+async function proveOne(what: 'entry' | 'frame', text: string | undefined, args: Arguments, environment: Environment): Promise<number> {
+  const number = Number(text ?? '');
+  if (!Number.isSafeInteger(number) || number < 1) throw new UsageError(`which ${what}? Give its number, from 1`);
+  const made = await administer(args, environment, (api) => api.prove({ what, number }));
+  deliver(made.text, args, environment);
+  const { entry, lane, height, countersigned, needed } = made;
+  const by = countersigned.length === 0 ? 'nobody yet' : countersigned.join(', ');
+  environment.err(`${what} ${number}${what === 'frame' ? ` in entry ${entry}` : ''}, lane ${lane}, checkpoint of block ${height}, countersigned by ${by}`);
+  if (countersigned.length < needed) environment.err(`NOT FINAL: ${needed} hospitals must countersign. Make the proof again when they have`);
+  return 0;
+}
+
+function deliver(text: string, args: Arguments, { out }: Environment): number {
+  const path = textOf(args, 'out');
+  if (path === undefined) {
+    out(text.replace(/\n$/, ''));
+    return 0;
+  }
+  try {
+    writeFileSync(path, text, { mode: 0o600, flag: 'wx' });
+  } catch (cause) {
+    throw new UsageError(`cannot create ${path}: ${messageOf(cause)}`, { cause });
+  }
+  return 0;
+}
