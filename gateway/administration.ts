@@ -19,11 +19,12 @@ import { decode, type CborMap } from './ledger/cbor.ts';
 import { decodeEntry } from './ledger/entry.ts';
 import { openBlock } from './ledger/block.ts';
 import type { Ed25519Key } from './ledger/ed25519.ts';
+import type { SigningKey } from './ledger/es256k.ts';
 import type { GenesisParameters } from './ledger/genesis.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { ListedToken, MadeToken, People } from './people/people.ts';
 import type { Progress, StateProgress } from './progress.ts';
-import { policyOf, prove, type MadeProof, type ProofOrder } from './prove.ts';
+import { policyOf, prove, receiptFor, type MadeProof, type ProofOrder } from './prove.ts';
 import type { Millis, UnixMillis } from './quantity.ts';
 import { quarantinePage, quarantinedFrame, retryOne, retryPage, type QuarantineFilter, type QuarantinePage, type QuarantinedFrame, type QuarantineSources, type RetryPage } from './quarantine.ts';
 import { LANES, type DeviceId, type Lane, type ReadingState, type Sequence, type Subject } from './reading.ts';
@@ -82,6 +83,7 @@ export type Reloaded = Readonly<{ activated: readonly LiveSection[]; needRestart
 export type AdministrationOptions = Readonly<{
   erasure: Erasure;
   checkpointKey: () => Ed25519Key;
+  key: SigningKey;
   reload: () => Promise<Reloaded>;
   journal: Journal;
   deriveStore: DeriveStore;
@@ -260,6 +262,12 @@ export class Administration {
   /** See prove.ts. */
   async prove(order: ProofOrder): Promise<MadeProof> {
     return await prove(this.#options, order);
+  }
+
+  /** See prove.ts; both in base64. */
+  async receipt(entry: number): Promise<Readonly<{ entry: string; receipt: string }>> {
+    const made = await receiptFor(this.#options, entry);
+    return { entry: Buffer.from(made.entry).toString('base64'), receipt: Buffer.from(made.receipt).toString('base64') };
   }
 
   /** Whom an auditor of this chain has to believe (ledger/policy.ts). */

@@ -9,7 +9,9 @@ import type { BlockStore, LaneId } from './ledger/block-store.ts';
 import { sha256 } from './ledger/bytes.ts';
 import { formatCheckpoint, originOf } from './ledger/checkpoint.ts';
 import { encodeSign1 } from './ledger/cose.ts';
+import { signCoseReceipt } from './ledger/cose-receipt.ts';
 import type { Ed25519Key } from './ledger/ed25519.ts';
+import type { SigningKey } from './ledger/es256k.ts';
 import { decodeEntry } from './ledger/entry.ts';
 import type { GenesisParameters } from './ledger/genesis.ts';
 import { append, EMPTY_TREE } from './ledger/merkle.ts';
@@ -35,6 +37,9 @@ export type ProofSources = Readonly<{
 /** What is to be proven, by its number. */
 export type ProofOrder = Readonly<{ what: 'entry' | 'frame'; number: number }>;
 
+/** The entry's bytes, and a COSE receipt for it (ledger/cose-receipt.ts). */
+export type MadeReceipt = Readonly<{ entry: Uint8Array; receipt: Uint8Array }>;
+
 /** `text`: a .tlog-proof file (ledger/tlog-proof.ts). */
 export type MadeProof = Readonly<{ text: string; lane: string; entry: number; height: number; countersigned: readonly string[]; needed: number }>;
 
@@ -54,6 +59,14 @@ export async function prove(sources: ProofSources, { what, number }: ProofOrder)
   const path = await inclusionProof(index, at.block.header.treeSize, (level, position) => sources.blocks.node(id, level, position));
   const text = formatProof({ proven, index, path, note: noteOf(sources, id, at) });
   return { text, lane: id.lane, entry, height: at.height, countersigned: at.receipts.map(({ name }) => name), needed: sources.parameters.quorum };
+}
+
+/** Throws {@link UsageError} for an entry that no block holds. */
+export async function receiptFor(sources: ProofSources & Readonly<{ key: SigningKey }>, entry: number): Promise<MadeReceipt> {
+  const { id, block: { header, entries }, place } = await entryIn(sources, entry);
+  const index = header.treeSize - entries.length + place;
+  const path = await inclusionProof(index, header.treeSize, (level, position) => sources.blocks.node(id, level, position));
+  return { entry: entries[place] as Uint8Array, receipt: signCoseReceipt({ size: header.treeSize, index, path, root: header.treeRoot }, sources.key) };
 }
 
 /** Whom an auditor has to believe: the keys that the chain began with. */

@@ -3,7 +3,7 @@ import { verifyWithNodeCrypto } from '../ledger/es256k.ts';
 import { verifyChain, type ChainVerdict } from '../ledger/verify-chain.ts';
 import { chainsAt } from './chain-source.ts';
 import { textOf, type Arguments, type Command, type Environment } from './command.ts';
-import { checkProof } from './verify-proof.ts';
+import { checkFork, checkProof, checkReceipt } from './verify-proof.ts';
 
 const GOOD = 0;
 const BAD = 1;
@@ -12,21 +12,29 @@ const UNREADABLE = 2;
 export const verifyCommand: Command = {
   name: 'verify',
   summary: 'Audits a chain, every block from the genesis on, or one proof, offline.',
-  usage: ['verify chain <folder | file | url>', 'verify proof FILE --policy FILE [--entry FILE]'],
+  usage: [
+    'verify chain <folder | file | url>', 'verify proof FILE --policy FILE [--entry FILE]', 'verify receipt FILE --entry FILE --policy FILE',
+    'verify fork FILE --policy FILE',
+  ],
   details:
     'A folder is a data folder (also of a gateway or hospital that runs) or holds files ending in .chain; a url is the\n' +
     'address of a gateway or hospital node. A proof is checked with nothing but the policy, which says whom to believe ("vitalgate prove\n' +
     'policy"). Exit code 0: good; 1: bad, with the first broken block or rule and why; 2: cannot be read; 3: a proof that is true but\n' +
-    'that fewer hospitals have countersigned than the policy asks for.',
+    'that fewer hospitals have countersigned than the policy asks for. A fork that is proven is 0: the evidence is good, the gateway is not.',
   options: {
-    policy: { type: 'string', value: 'FILE', help: 'proof: whom to believe' },
-    entry: { type: 'string', value: 'FILE', help: 'proof: the bytes that the proven entry has to have' },
+    policy: { type: 'string', value: 'FILE', help: 'proof, receipt, fork: whom to believe' },
+    entry: { type: 'string', value: 'FILE', help: 'proof, receipt: the bytes that the proven entry has to have' },
   },
   run: async (args, environment) => {
     const [what, target] = args.positionals;
-    if ((what !== 'chain' && what !== 'proof') || target === undefined) throw new UsageError('expected: verify chain <folder | file | url>, or verify proof FILE --policy FILE');
+    if (target === undefined || !isKind(what)) throw new UsageError('expected: verify chain <folder | file | url>, or verify proof, receipt or fork FILE --policy FILE');
     try {
-      return what === 'chain' ? await verifyAll(target, environment) : checkProof(target, policyOf(args), textOf(args, 'entry'), environment);
+      switch (what) {
+        case 'chain': return await verifyAll(target, environment);
+        case 'proof': return checkProof(target, policyOf(args), textOf(args, 'entry'), environment);
+        case 'receipt': return checkReceipt(target, policyOf(args), entryOf(args), environment);
+        case 'fork': return await checkFork(target, policyOf(args), environment);
+      }
     } catch (error) {
       if (!(error instanceof UnreadableError)) throw error;
       environment.err(error.message);
@@ -34,6 +42,15 @@ export const verifyCommand: Command = {
     }
   },
 };
+
+const KINDS = ['chain', 'proof', 'receipt', 'fork'] as const;
+const isKind = (word: string | undefined): word is (typeof KINDS)[number] => KINDS.some((kind) => kind === word);
+
+function entryOf(args: Arguments): string {
+  const entry = textOf(args, 'entry');
+  if (entry === undefined) throw new UsageError('a receipt is about an entry: give its bytes with --entry FILE');
+  return entry;
+}
 
 function policyOf(args: Arguments): string {
   const policy = textOf(args, 'policy');

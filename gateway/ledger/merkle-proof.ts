@@ -124,6 +124,11 @@ function siblingsAbove(node: number, last: number): number {
  * MUST refuse every proof but the one {@link inclusionProof} makes. Throws {@link ProofRejected}.
  */
 export function verifyInclusion(leaf: Uint8Array, index: number, size: number, proof: readonly Uint8Array[], root: Uint8Array): void {
+  checkRoot('root', rootFrom(leaf, index, size, proof), root);
+}
+
+/** The root that a proof leads to, for whoever has to find it. Throws {@link ProofRejected} for a proof of another shape. */
+export function rootFrom(leaf: Uint8Array, index: number, size: number, proof: readonly Uint8Array[]): Uint8Array {
   checkIndex(index, size);
   checkHashes(proof);
   checkLength(proof.length, siblingsAbove(index, size - 1));
@@ -134,7 +139,7 @@ export function verifyInclusion(leaf: Uint8Array, index: number, size: number, p
     hash = isOdd(node) ? nodeHash(sibling, hash) : nodeHash(hash, sibling);
     [node, last] = [half(node), half(last)];
   }
-  checkRoot('root', hash, root);
+  return hash;
 }
 
 /** The last node of a level, while it has no right twin, rises unchanged until it is a right child or the root. */

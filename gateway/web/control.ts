@@ -38,6 +38,7 @@ export type AdministrationApi = Readonly<{
   erase: (order: Omit<ErasureOrder, 'by'>) => Promise<Erased>;
   prove: (order: ProofOrder) => Promise<MadeProof>;
   policy: () => Promise<string>;
+  receipt: (entry: number) => Promise<Readonly<{ entry: string; receipt: string }>>;
   reload: () => Promise<Reloaded>;
   status: () => Promise<Status>;
 }>;
@@ -67,6 +68,7 @@ type DeviceParams = Readonly<{ device: string }>;
 function addRoutes(app: FastifyInstance, administration: Administration): void {
   app.get('/status', () => administration.status());
   app.post('/reload', () => administration.reload());
+  app.get<{ Params: { entry: string } }>('/receipts/:entry', ({ params }) => administration.receipt(sequenceIn(params.entry)));
   app.get('/policy', async () => ({ policy: await administration.policy() }));
   app.get<{ Params: { what: string; number: string } }>('/proofs/:what/:number', ({ params: { what, number } }) => {
     if (what !== 'entry' && what !== 'frame') throw new UsageError('a proof is of an entry or a frame');
@@ -207,6 +209,7 @@ export function controlClient(path: string): AdministrationApi {
     activateContracts: async (order) => (await call(path, 'POST', '/contracts', order)) as readonly ContractInForce[],
     erase: async (order) => (await call(path, 'POST', '/erase', order)) as Erased,
     prove: async ({ what, number }) => (await call(path, 'GET', `/proofs/${what}/${number}`)) as MadeProof,
+    receipt: async (entry) => (await call(path, 'GET', `/receipts/${entry}`)) as Readonly<{ entry: string; receipt: string }>,
     policy: async () => ((await call(path, 'GET', '/policy')) as { policy: string }).policy,
     reload: async () => (await call(path, 'POST', '/reload')) as Reloaded,
     status: async () => (await call(path, 'GET', '/status')) as Status,
