@@ -5,6 +5,7 @@ import { encodeOperatorAction, type Actor, type OperatorAction } from './decode/
 import { readContractSignature } from './derive/contract-signature.ts';
 import type { DeriveStore, Totals } from './derive/derive-store.ts';
 import type { Desk } from './desk.ts';
+import { disclosuresOf, type Disclosed, type Disclosure, type Disclosures } from './disclosures.ts';
 import { discovery, listDevices, type Discovery, type ListedDevice } from './device-views.ts';
 import { UsageError, type StoreError } from './errors.ts';
 import type { Erased, Erasure, ErasureOrder } from './erasure.ts';
@@ -27,7 +28,7 @@ import type { Progress, StateProgress } from './progress.ts';
 import { policyOf, prove, receiptFor, type MadeProof, type ProofOrder } from './prove.ts';
 import type { Millis, UnixMillis } from './quantity.ts';
 import { quarantinePage, quarantinedFrame, retryOne, retryPage, type QuarantineFilter, type QuarantinePage, type QuarantinedFrame, type QuarantineSources, type RetryPage } from './quarantine.ts';
-import { LANES, type DeviceId, type Lane, type ReadingState, type Sequence, type Subject } from './reading.ts';
+import { LANES, nameOf, subjectNamed, type DeviceId, type Lane, type ReadingState, type Sequence, type Subject } from './reading.ts';
 import type { RefusedLogins } from './refused-logins.ts';
 import { traceMessage, type Trace } from './trace.ts';
 import type { RelayStatus } from './uplink/relay.ts';
@@ -82,6 +83,7 @@ export type Reloaded = Readonly<{ activated: readonly LiveSection[]; needRestart
 
 export type AdministrationOptions = Readonly<{
   erasure: Erasure;
+  disclosures: Disclosures;
   checkpointKey: () => Ed25519Key;
   key: SigningKey;
   reload: () => Promise<Reloaded>;
@@ -110,6 +112,9 @@ export type AdministrationOptions = Readonly<{
   unusedPorts: () => readonly UsbPort[];
   startedAt: UnixMillis;
 }>;
+
+const COMMAND_LINE: Actor = { id: 'command line', role: 'administrator' };
+const nameIfAny = (subject: Subject | undefined): string | null => (subject === undefined ? null : nameOf(subject));
 
 export class Administration {
   readonly #options: AdministrationOptions;
@@ -261,7 +266,22 @@ export class Administration {
    */
   /** See prove.ts. */
   async prove(order: ProofOrder): Promise<MadeProof> {
-    return await prove(this.#options, order);
+    const made = await prove(this.#options, order);
+    if (made.device !== undefined) await this.#showing(nameIfAny(this.#options.pipeline.derived.subjectAt(made.device as DeviceId, this.#options.clock.now())));
+    return made;
+  }
+
+  /** Whoever may open the data folder was shown something of a subject (`patient/anna`). */
+  async #showing(name: string | null, what: Disclosed = 'raw message'): Promise<void> {
+    if (name === null) return;
+    await this.#options.disclosures.note(COMMAND_LINE, [subjectNamed(name)], what);
+  }
+
+  /** Whom a subject's data were shown to. */
+  async disclosures(subject: Subject): Promise<readonly Disclosure[]> {
+    const found = await disclosuresOf(this.#options, subject);
+    await this.#showing(nameOf(subject), 'disclosures');
+    return found;
   }
 
   /** See prove.ts; both in base64. */
@@ -277,7 +297,7 @@ export class Administration {
 
   /** See Erasure.run. */
   async erase(order: Omit<ErasureOrder, 'by'>): Promise<Erased> {
-    return await this.#options.erasure.run({ ...order, by: { id: 'command line', role: 'administrator' } });
+    return await this.#options.erasure.run({ ...order, by: COMMAND_LINE });
   }
 
   async reload(): Promise<Reloaded> {
@@ -286,7 +306,9 @@ export class Administration {
 
   /** Follows one message of a device, or its last, through the five states. */
   async trace(device: DeviceId, sequence?: Sequence): Promise<Trace> {
-    return await traceMessage({ ...this.#options, derived: this.#options.pipeline.derived }, device, sequence);
+    const trace = await traceMessage({ ...this.#options, derived: this.#options.pipeline.derived }, device, sequence);
+    await this.#showing(trace.accepted.subject);
+    return trace;
   }
 
   async relays(): Promise<readonly RelayStatus[]> {

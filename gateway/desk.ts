@@ -20,6 +20,7 @@ export type DeskOptions = Readonly<{
   /** Patients that a device measures. */
   measured: () => readonly string[];
   view: (subject: Subject) => Promise<SubjectView | undefined>;
+  disclose: CareDesk['disclose'];
   /** The configuration names the packs: what people activate would last until it is read again. */
   packsAreConfigured: () => boolean;
   now: () => UnixMillis;
@@ -96,6 +97,10 @@ export class Desk implements CareDesk {
 
   async view(subject: Subject): Promise<SubjectView | undefined> {
     return await this.#options.view(subject);
+  }
+
+  async disclose(...shown: Parameters<CareDesk['disclose']>): Promise<void> {
+    await this.#options.disclose(...shown);
   }
 
   async observe(patient: string, values: Readonly<Record<string, number>>, by: Actor): Promise<void> {

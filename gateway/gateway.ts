@@ -14,6 +14,7 @@ import type { GatewayConfig } from './config/schema.ts';
 import { encodeOperatorAction } from './decode/operator.ts';
 import type { DeriveStore } from './derive/derive-store.ts';
 import { Desk } from './desk.ts';
+import { Disclosures } from './disclosures.ts';
 import { Erasure, type ErasureStore } from './erasure.ts';
 import { KeyEpochs } from './key-epochs.ts';
 import { addressesOf, reachOf, startDeviceBroker, type MqttAddresses, type Served } from './device-broker.ts';
@@ -171,13 +172,15 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
     return reloaded;
   };
   let packsAreConfigured = config.packs !== undefined;
-  const desk = deskOver(pipeline, { alarms, clock, packsAreConfigured: () => packsAreConfigured });
+  const disclosures = new Disclosures({ pipeline, clock, log });
+  opened.add(() => disclosures.stop());
+  const desk = deskOver(pipeline, { alarms, clock, disclosures, packsAreConfigured: () => packsAreConfigured });
   const people = await People.open({ store: stores.tokens, people: config.alarms.people, random, now: clock.now });
   const ca = new DeviceCa(keyFilesIn(config.data), random);
   const serving: Served = { broker: undefined };
   const refusedLogins = new RefusedLogins();
   const unusedPorts = (): readonly UsbPort[] => usbPorts().filter((port) => !config.serial.some((line) => means(serialLineOf(line).port, port)));
-  const administration = new Administration({ reload, erasure, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, ...identity, ...chain, ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
+  const administration = new Administration({ reload, erasure, disclosures, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, ...identity, ...chain, ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
   const gateway = { administration, chain: chain.chain, storeLost: storeLost.promise, stop: () => opened.close() };
   if (!serve) return { ...gateway, addresses: {} };
   return { ...gateway, addresses: await startServing({ config, desk, people, stores, ca, serving, refusedLogins, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };
@@ -292,10 +295,11 @@ function observerOf({ metrics, progress, log, uplink, reached, storeLost }: Obse
 
 const policyIn = ({ derived }: Pipeline): AlarmPolicy => derived.orders.policy ?? DEFAULT_POLICY;
 
-function deskOver(pipeline: Pipeline, { alarms, clock, packsAreConfigured }: Readonly<{ alarms: AlarmFeed; clock: Clock; packsAreConfigured: () => boolean }>): Desk {
+function deskOver(pipeline: Pipeline, { alarms, clock, disclosures, packsAreConfigured }: Readonly<{ alarms: AlarmFeed; clock: Clock; disclosures: Disclosures; packsAreConfigured: () => boolean }>): Desk {
   const { derived } = pipeline;
   return new Desk({
     alarms,
+    disclose: (by, subjects, what) => disclosures.note(by, subjects, what),
     carryOut: (actions) => pipeline.carryOut(actions.map(encodeOperatorAction)),
     orders: () => derived.orders,
     measured: () => patientsMeasured(derived, clock.now()),

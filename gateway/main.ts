@@ -34,6 +34,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   quarantine: async () => (await import('./commands/quarantine.ts')).quarantineCommand,
   contract: async () => (await import('./commands/contract.ts')).contractCommand,
   reload: async () => (await import('./commands/reload.ts')).reloadCommand,
+  disclosures: async () => (await import('./commands/disclosures.ts')).disclosuresCommand,
   erase: async () => (await import('./commands/erase.ts')).eraseCommand,
   trace: async () => (await import('./commands/trace.ts')).traceCommand,
   status: async () => (await import('./commands/status.ts')).statusCommand,

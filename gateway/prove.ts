@@ -2,7 +2,7 @@
 
 import type { DeriveStore, EvidenceSpan } from './derive/derive-store.ts';
 import { UsageError } from './errors.ts';
-import { evidenceLeaf } from './frame-codec.ts';
+import { decodeFrame, evidenceLeaf } from './frame-codec.ts';
 import type { Journal } from './ingest/journal.ts';
 import { openBlock, type OpenBlock } from './ledger/block.ts';
 import type { BlockStore, LaneId } from './ledger/block-store.ts';
@@ -41,7 +41,7 @@ export type ProofOrder = Readonly<{ what: 'entry' | 'frame'; number: number }>;
 export type MadeReceipt = Readonly<{ entry: Uint8Array; receipt: Uint8Array }>;
 
 /** `text`: a .tlog-proof file (ledger/tlog-proof.ts). */
-export type MadeProof = Readonly<{ text: string; lane: string; entry: number; height: number; countersigned: readonly string[]; needed: number }>;
+export type MadeProof = Readonly<{ text: string; lane: string; entry: number; height: number; countersigned: readonly string[]; needed: number; /** Whose message a frame is. */ device?: string }>;
 
 const READ_SIZE = KiB(512);
 /** Later blocks that are looked at for a checkpoint with countersignatures enough. */
@@ -58,7 +58,7 @@ export async function prove(sources: ProofSources, { what, number }: ProofOrder)
   const index = block.header.treeSize - block.entries.length + place;
   const path = await inclusionProof(index, at.block.header.treeSize, (level, position) => sources.blocks.node(id, level, position));
   const text = formatProof({ proven, index, path, note: noteOf(sources, id, at) });
-  return { text, lane: id.lane, entry, height: at.height, countersigned: at.receipts.map(({ name }) => name), needed: sources.parameters.quorum };
+  return { text, lane: id.lane, entry, height: at.height, countersigned: at.receipts.map(({ name }) => name), needed: sources.parameters.quorum, ...(proven.frame === undefined ? {} : { device: decodeFrame(Buffer.from(proven.frame.leaf.subarray(9))).device }) };
 }
 
 /** Throws {@link UsageError} for an entry that no block holds. */

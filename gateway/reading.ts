@@ -81,6 +81,12 @@ export type Subject = Readonly<{ kind: 'patient' | 'room'; id: string }>;
 /** A subject in one word: `patient/anna`. */
 export const nameOf = ({ kind, id }: Subject): string => `${kind}/${id}`;
 
+/** The inverse of {@link nameOf}. */
+export function subjectNamed(name: string): Subject {
+  const slash = name.indexOf('/');
+  return { kind: name.slice(0, slash) as Subject['kind'], id: name.slice(slash + 1) };
+}
+
 /**
  * Why a value is kept but MUST NOT raise or clear an alarm. Words of entries and metrics: do not rename.
  *

@@ -36,13 +36,15 @@ export type OperatorAction =
   | Readonly<{ type: 'epoch'; epoch: number }>
   /** Forgets a subject; with `through`, only what was said in epochs up to that one. */
   | Readonly<{ type: 'erase'; subject: Subject; through?: number; by: Actor }>
+  /** Somebody was shown what is known of a subject, so many times (disclosures.ts). */
+  | Readonly<{ type: 'disclose'; subject: Subject; what: string; purpose: string; times: number; by: Actor }>
   /** Local clocks are so many minutes ahead of UTC from now on, and it is an hour that shall be quiet or none. */
   | Readonly<{ type: 'local'; offset: number; quiet: boolean }>;
 
 /** Of whom an action tells; undefined when it tells of nobody, or of several. */
 export function subjectIn(action: OperatorAction): Subject | undefined {
   switch (action.type) {
-    case 'bind': case 'erase': return action.subject;
+    case 'bind': case 'erase': case 'disclose': return action.subject;
     case 'prescribe': case 'observe': case 'waveform': return { kind: 'patient', id: action.patient };
     default: return undefined;
   }
@@ -101,6 +103,8 @@ export function decodeOperatorAction(payload: Uint8Array): OperatorAction {
     case 'local':
       if (typeof action['quiet'] !== 'boolean') throw new DecodeError('wrong_shape', '"quiet" must be true or false');
       return { type: 'local', offset: offsetIn(action), quiet: action['quiet'] };
+    case 'disclose':
+      return { type: 'disclose', subject: subjectOf(action['subject']), what: textIn(action, 'what'), purpose: textIn(action, 'purpose'), times: wholeIn(action, 'times', 1), by: actorOf(action['by']) };
     case 'epoch':
       return { type: 'epoch', epoch: wholeIn(action, 'epoch', 1) };
     case 'erase':

@@ -222,7 +222,7 @@ export class Derivation {
     try {
       const action = decodeOperatorAction(accepted.frame.payload);
       // They come by the thousand, and whoever ordered them closes the window.
-      if (action.type === 'retry') this.#urgent = wasUrgent;
+      if (action.type === 'retry' || action.type === 'disclose') this.#urgent = wasUrgent;
       this.#apply(action, accepted, occasion);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
@@ -249,6 +249,8 @@ export class Derivation {
         return this.#enterEpoch(action.epoch, time);
       case 'erase':
         return this.#erase(action, occasion);
+      case 'disclose':
+        return this.#disclose(action, time);
       default:
         return this.#takeCareAction(action, accepted, occasion);
     }
@@ -274,6 +276,10 @@ export class Derivation {
     const keys = this.#keys.forget(nameOf(subject), through).map((id) => Buffer.from(id, 'hex'));
     this.#drafts.add({ lane: 'record', kind: 'erasure', time: occasion.time, fields: { keys, ...(through === undefined ? {} : { through }) }, payload: { by: by.id, role: by.role } });
     this.#framesSince = MOST_FRAMES_AGAIN;
+  }
+
+  #disclose({ subject, what, purpose, times, by }: Extract<OperatorAction, { type: 'disclose' }>, time: UnixMillis): void {
+    this.#drafts.add({ lane: 'record', kind: 'disclosure', time, subject, fields: {}, payload: { subject: nameOf(subject), recipient: by.id, role: by.role, what, purpose, times } });
   }
 
   #forget(subject: Subject, occasion: Occasion): void {

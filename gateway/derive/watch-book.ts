@@ -3,7 +3,7 @@ import type { Finding } from '../context/finding.ts';
 import { localHour, type LocalHour } from '../context/local-hour.ts';
 import { dropRules, look, takeReading, UNWATCHED, watchDue, type Observed, type Person, type Watched, type WatchState } from '../context/watch.ts';
 import { Millis, Minutes, type UnixMillis } from '../quantity.ts';
-import { nameOf, type AcceptedFrame, type Subject } from '../reading.ts';
+import { nameOf, subjectNamed, type AcceptedFrame, type Subject } from '../reading.ts';
 import type { Attributed } from './meaning.ts';
 import type { Orders, PatientRecord } from './orders.ts';
 
@@ -52,7 +52,7 @@ export class WatchBook {
 
   constructor(states: ReadonlyMap<string, WatchState>, orders: Orders) {
     // Orders may have come since they were looked at last; asking more than is needed changes nothing.
-    for (const [name, state] of states) this.#add(subjectOf(name), state).ordered = true;
+    for (const [name, state] of states) this.#add(subjectNamed(name), state).ordered = true;
     this.#orders = orders;
     this.#readOrders();
     for (const entry of this.#byName()) this.#plan(entry, this.#rulesOf(entry));
@@ -195,7 +195,7 @@ export class WatchBook {
 
   /** What is remembered of somebody, by their name. */
   stateOf(name: string): WatchState | undefined {
-    const { kind, id } = subjectOf(name);
+    const { kind, id } = subjectNamed(name);
     return this.#entries[kind].get(id)?.state;
   }
 
@@ -214,11 +214,6 @@ const NOTHING_FOUND: readonly SubjectFinding[] = [];
 function keep(entry: Entry, state: WatchState): void {
   entry.state = state;
   entry.changed = true;
-}
-
-function subjectOf(name: string): Subject {
-  const slash = name.indexOf('/');
-  return { kind: name.slice(0, slash) as Subject['kind'], id: name.slice(slash + 1) };
 }
 
 function earlier(a: Millis | undefined, b: Millis | undefined): Millis | undefined {

@@ -39,13 +39,13 @@ function splitPoint(n: number): number {
 
 /** The root over the leaves from `start` to before `end`, from completed nodes; `start` is a multiple of the first one's size. */
 async function rangeHash(start: number, end: number, node: NodeReader): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
+  const parts: Promise<Uint8Array>[] = [];
   for (let at = start, width = 2 ** 52, level = 52; at < end; width /= 2, level--) {
     if (at + width > end) continue;
-    parts.push(await node(level, at / width));
+    parts.push(Promise.resolve(node(level, at / width)));
     at += width;
   }
-  return foldRight(parts);
+  return foldRight(await Promise.all(parts));
 }
 
 /**
@@ -54,14 +54,15 @@ async function rangeHash(start: number, end: number, node: NodeReader): Promise<
  */
 export async function inclusionProof(index: number, size: number, node: NodeReader): Promise<Uint8Array[]> {
   checkIndex(index, size);
-  const path: Uint8Array[] = [];
+  // All are asked for at once: a store reads them side by side.
+  const path: Promise<Uint8Array>[] = [];
   let [start, end] = [0, size];
   while (end - start > 1) {
     const middle = start + splitPoint(end - start);
-    path.push(index < middle ? await rangeHash(middle, end, node) : await rangeHash(start, middle, node));
+    path.push(index < middle ? rangeHash(middle, end, node) : rangeHash(start, middle, node));
     [start, end] = index < middle ? [start, middle] : [middle, end];
   }
-  return path.reverse();
+  return (await Promise.all(path)).reverse();
 }
 
 /**
@@ -71,16 +72,16 @@ export async function inclusionProof(index: number, size: number, node: NodeRead
  */
 export async function consistencyProof(first: number, second: number, node: NodeReader): Promise<Uint8Array[]> {
   checkSizes(first, second);
-  const path: Uint8Array[] = [];
+  const path: Promise<Uint8Array>[] = [];
   let [start, end] = [0, second];
   while (end !== first) {
     const middle = start + splitPoint(end - start);
-    path.push(first <= middle ? await rangeHash(middle, end, node) : await rangeHash(start, middle, node));
+    path.push(first <= middle ? rangeHash(middle, end, node) : rangeHash(start, middle, node));
     [start, end] = first <= middle ? [start, middle] : [middle, end];
   }
   // Only a first tree that is one complete left subtree is known to the verifier already.
-  if (start > 0) path.push(await rangeHash(start, end, node));
-  return path.reverse();
+  if (start > 0) path.push(rangeHash(start, end, node));
+  return (await Promise.all(path)).reverse();
 }
 
 function checkIndex(index: number, size: number): void {

@@ -1,10 +1,11 @@
 /** Alarms over HTTP: as they are, what happened to them, and what people answer. */
 
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Refusal } from '../alarm/step.ts';
 import type { AlarmView } from '../alarm-views.ts';
 import { KINDS, type Kind } from '../context/finding.ts';
 import { Minutes } from '../quantity.ts';
+import type { Subject } from '../reading.ts';
 import { askedBy } from './api-access.ts';
 import { answer, digits, list, NOTICE, object, orNull, ref, whole, word } from './api-schemas.ts';
 import type { AnswerOutcome, CareDesk } from './care-desk.ts';
@@ -26,17 +27,21 @@ export function addAlarms(api: FastifyInstance, desk: CareDesk): void {
       querystring: object({ kind: word(KINDS, 'physiological or technical: only alarms of this kind') }, ['kind']),
       response: { 200: answer({ lastStep: whole('The last step that is in it'), alarms: object({ physiological: list(ref('Alarm')), technical: list(ref('Alarm')) }, KINDS) }), ...errors },
     },
-  }, async ({ query: { kind } }) => {
+  }, async (request) => {
+    const { kind } = request.query;
     const lists = alarms.lists();
+    await showing(desk, request, Object.values(kind === undefined ? lists : { [kind]: lists[kind] }).flat(), 'alarms');
     return { notice: NOTICE, lastStep: alarms.lastStep, alarms: kind === undefined ? lists : { [kind]: lists[kind] } };
   });
 
   api.get<ById>('/alarms/:id', {
     config: { needs: 'see' },
     schema: { summary: 'One alarm, live or remembered for its episode', params: object({ id: digits('the number of an alarm') }), response: { 200: answer({ alarm: ref('Alarm') }), ...errors } },
-  }, async ({ params: { id } }, reply) => {
+  }, async (request, reply) => {
+    const { id } = request.params;
     const alarm = alarms.alarm(Number(id));
     if (alarm === undefined) throw new RequestError(404, 'unknown_alarm', `there is no alarm ${id} now; what happened to one of the past is in /api/alarms/${id}/steps`);
+    await showing(desk, request, [alarm], 'alarms');
     return withRevision(reply, alarm);
   });
 
@@ -48,7 +53,12 @@ export function addAlarms(api: FastifyInstance, desk: CareDesk): void {
       querystring: object({ before: digits('the number of a step: look only before it') }, ['before']),
       response: { 200: answer({ steps: list(ref('Step')), searchedBackTo: orNull(whole('Looking ended at this step; there may be more before it. Null: these are all')) }), ...errors },
     },
-  }, async ({ params: { id }, query: { before } }) => ({ notice: NOTICE, ...(await alarms.ofAlarm(Number(id), before === undefined ? undefined : Number(before))) }));
+  }, async (request) => {
+    const { params: { id }, query: { before } } = request;
+    const found = await alarms.ofAlarm(Number(id), before === undefined ? undefined : Number(before));
+    await showing(desk, request, found.steps, 'alarm history');
+    return { notice: NOTICE, ...found };
+  });
 
   api.get<{ Querystring: { after?: string; limit?: string } }>('/steps', {
     config: { needs: 'see' },
@@ -57,13 +67,22 @@ export function addAlarms(api: FastifyInstance, desk: CareDesk): void {
       querystring: object({ after: digits('the number of a step: only what came after it'), limit: digits(`at most so many steps, 1 to ${STEPS_AT_MOST}. Default 100`) }, ['after', 'limit']),
       response: { 200: answer({ steps: list(ref('Step')), lastStep: whole('The last step there is') }), ...errors },
     },
-  }, async ({ query: { after = '0', limit = '100' } }) => {
+  }, async (request) => {
+    const { after = '0', limit = '100' } = request.query;
     const most = Number(limit);
     if (most < 1 || most > STEPS_AT_MOST) throw new RequestError(400, 'bad_request', `limit: expected a whole number from 1 to ${STEPS_AT_MOST}, got ${limit}`);
-    return { notice: NOTICE, steps: await alarms.after(Number(after), most), lastStep: alarms.lastStep };
+    const steps = await alarms.after(Number(after), most);
+    await showing(desk, request, steps, 'alarm history');
+    return { notice: NOTICE, steps, lastStep: alarms.lastStep };
   });
 
   addAnswers(api, desk);
+}
+
+/** Writes down whose data are in an answer. */
+async function showing(desk: CareDesk, request: FastifyRequest, shown: readonly Readonly<{ subject: Subject | null }>[], what: 'alarms' | 'alarm history'): Promise<void> {
+  const { person: id, access: role } = askedBy(request);
+  await desk.disclose({ id, role }, shown.flatMap(({ subject }) => subject ?? []), what);
 }
 
 const taken = { 200: answer({ alarm: orNull(ref('Alarm')), step: ref('Step') }), ...errors };

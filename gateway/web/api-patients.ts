@@ -61,7 +61,12 @@ export function addPatients(api: FastifyInstance, desk: CareDesk): void {
   api.get<ById>('/patients/:id', {
     config: { needs: 'see' },
     schema: { summary: 'What is known of a patient now', params, response: { 200: answer({ patient: ref('Subject') }), ...errors } },
-  }, async (request) => ({ notice: NOTICE, patient: await patientAt(desk, request.params.id) }));
+  }, async (request) => {
+    const patient = await patientAt(desk, request.params.id);
+    const { person: id, access: role } = askedBy(request);
+    await desk.disclose({ id, role }, [patient.subject], 'values');
+    return { notice: NOTICE, patient };
+  });
 
   api.post<ById & Readonly<{ Body: Observation }>>('/patients/:id/observations', {
     config: { needs: 'observe' },

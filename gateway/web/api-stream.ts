@@ -6,13 +6,17 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Doorbell } from '../doorbell.ts';
 import { messageOf } from '../errors.ts';
 import type { People } from '../people/people.ts';
+import type { Actor } from '../alarm/condition.ts';
 import { Seconds, type Millis } from '../quantity.ts';
+import type { Subject } from '../reading.ts';
 import { digits, NOTICE, object, ref } from './api-schemas.ts';
-import type { AlarmBoard } from './care-desk.ts';
+import { askedBy } from './api-access.ts';
+import type { AlarmBoard, CareDesk } from './care-desk.ts';
 import { RequestError, type ErrorLog } from './request-error.ts';
 
 export type StreamOptions = Readonly<{
   alarms: AlarmBoard;
+  disclose: CareDesk['disclose'];
   people: People;
   log: ErrorLog;
   /** Silence after which a comment is sent, so that proxies and readers know that the connection lives. Default 15 s. */
@@ -59,8 +63,9 @@ export function addStream(api: FastifyInstance, options: StreamOptions): void {
     }
     const { secret = '' } = request;
     const seen = lastSeen(request);
+    const { person: id, access: role } = askedBy(request);
     reply.hijack();
-    const reader = new Reader(reply.raw, () => people.identify(secret)?.access !== undefined, options);
+    const reader = new Reader(reply.raw, () => people.identify(secret)?.access !== undefined, { id, role }, options);
     open.add(reader);
     const leave = [alarms.onSteps(() => reader.wake()), people.onChange(() => reader.wake())];
     try {
@@ -84,11 +89,13 @@ function lastSeen({ headers, query }: FastifyRequest<{ Querystring: { after?: st
 class Reader {
   readonly #response: ServerResponse;
   readonly #mayStay: () => boolean;
+  readonly #by: Actor;
   readonly #options: StreamOptions;
   readonly #bell = new Doorbell();
   readonly #closed = new AbortController();
 
-  constructor(response: ServerResponse, mayStay: () => boolean, options: StreamOptions) {
+  constructor(response: ServerResponse, mayStay: () => boolean, by: Actor, options: StreamOptions) {
+    this.#by = by;
     this.#response = response;
     this.#mayStay = mayStay;
     this.#options = options;
@@ -115,17 +122,24 @@ class Reader {
     let last = alarms.lastStep;
     // A number from the future is another gateway's, or of a folder that was restored from an older copy.
     const resumed = seen !== undefined && seen <= last;
-    const snapshot = { notice: NOTICE, lastStep: last, resumedAfter: resumed ? seen : null, alarms: alarms.lists() };
+    const lists = alarms.lists();
+    await this.#showing([...lists.physiological, ...lists.technical], 'alarms');
+    const snapshot = { notice: NOTICE, lastStep: last, resumedAfter: resumed ? seen : null, alarms: lists };
     if (!(await this.#send(`retry: 3000\n${eventOf('snapshot', snapshot, resumed ? undefined : last)}`))) return;
     if (resumed) last = seen;
     while (this.#isOpen && this.#mayStay()) {
       const steps = await alarms.after(last, STEPS_AT_A_TIME);
+      await this.#showing(steps, 'alarm history');
       if (steps.length > 0 && !(await this.#send(steps.map((step) => eventOf('step', step, step.step)).join('')))) return;
       last = steps.at(-1)?.step ?? last;
       if (steps.length > 0) continue;
       await this.#bell.wait(heartbeat);
       if (alarms.lastStep === last && this.#mayStay() && !(await this.#send(':\n\n'))) return;
     }
+  }
+
+  async #showing(shown: readonly Readonly<{ subject: Subject | null }>[], what: 'alarms' | 'alarm history'): Promise<void> {
+    await this.#options.disclose(this.#by, shown.flatMap(({ subject }) => subject ?? []), what);
   }
 
   get #isOpen(): boolean {

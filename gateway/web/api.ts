@@ -54,7 +54,7 @@ export async function addApi(app: FastifyInstance, options: ApiOptions): Promise
     addDescription(api);
     addSessions(api, access);
     addAlarms(api, options.desk);
-    addStream(api, { ...options.stream, alarms: options.desk.alarms, people: options.people, log: options.log });
+    addStream(api, { ...options.stream, alarms: options.desk.alarms, disclose: (...shown) => options.desk.disclose(...shown), people: options.people, log: options.log });
     addPatients(api, options.desk);
     addContracts(api, options.desk);
   }, { prefix: PREFIX });

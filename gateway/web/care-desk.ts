@@ -16,6 +16,8 @@ export interface CareDesk {
   patients(): Promise<readonly string[]>;
   /** What is known now; undefined for a subject the gateway does not know. */
   view(subject: Subject): Promise<SubjectView | undefined>;
+  /** Notes that somebody is about to be shown what is known of subjects; resolves when that is written down. */
+  disclose(by: Actor, subjects: readonly Subject[], what: 'values' | 'alarms' | 'alarm history'): Promise<void>;
   /** What a person saw or measured by hand, by measurement in its own unit. */
   observe(patient: string, values: Readonly<Record<string, number>>, by: Actor): Promise<void>;
   /** Every sample of a measurement for so long, as entries beside the summaries. */

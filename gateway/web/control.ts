@@ -9,6 +9,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import type { AddedDevice, Administration, ContractOrder, DeviceOrder, Period, Reloaded, Status } from '../administration.ts';
 import type { Discovery, ListedDevice } from '../device-views.ts';
 import { ConfigError, PeerError, QUARANTINE_REASONS, UsageError, VitalgateError, messageOf } from '../errors.ts';
+import type { Disclosure } from '../disclosures.ts';
 import type { Erased, ErasureOrder } from '../erasure.ts';
 import type { MadeProof, ProofOrder } from '../prove.ts';
 import type { QuarantineFilter, QuarantinePage, QuarantinedFrame, RetryPage } from '../quarantine.ts';
@@ -37,6 +38,7 @@ export type AdministrationApi = Readonly<{
   activateContracts: (order: ContractOrder) => Promise<readonly ContractInForce[]>;
   erase: (order: Omit<ErasureOrder, 'by'>) => Promise<Erased>;
   prove: (order: ProofOrder) => Promise<MadeProof>;
+  disclosures: (subject: Subject) => Promise<readonly Disclosure[]>;
   policy: () => Promise<string>;
   receipt: (entry: number) => Promise<Readonly<{ entry: string; receipt: string }>>;
   reload: () => Promise<Reloaded>;
@@ -69,6 +71,7 @@ function addRoutes(app: FastifyInstance, administration: Administration): void {
   app.get('/status', () => administration.status());
   app.post('/reload', () => administration.reload());
   app.get<{ Params: { entry: string } }>('/receipts/:entry', ({ params }) => administration.receipt(sequenceIn(params.entry)));
+  app.post<{ Body: Readonly<{ subject?: Partial<Subject> }> }>('/disclosures', ({ body }) => administration.disclosures(subjectIn(body.subject)));
   app.get('/policy', async () => ({ policy: await administration.policy() }));
   app.get<{ Params: { what: string; number: string } }>('/proofs/:what/:number', ({ params: { what, number } }) => {
     if (what !== 'entry' && what !== 'frame') throw new UsageError('a proof is of an entry or a frame');
@@ -210,6 +213,7 @@ export function controlClient(path: string): AdministrationApi {
     erase: async (order) => (await call(path, 'POST', '/erase', order)) as Erased,
     prove: async ({ what, number }) => (await call(path, 'GET', `/proofs/${what}/${number}`)) as MadeProof,
     receipt: async (entry) => (await call(path, 'GET', `/receipts/${entry}`)) as Readonly<{ entry: string; receipt: string }>,
+    disclosures: async (subject) => (await call(path, 'POST', '/disclosures', { subject })) as readonly Disclosure[],
     policy: async () => ((await call(path, 'GET', '/policy')) as { policy: string }).policy,
     reload: async () => (await call(path, 'POST', '/reload')) as Reloaded,
     status: async () => (await call(path, 'GET', '/status')) as Status,

@@ -11,13 +11,14 @@ import { decode } from './decode.ts';
 import { ingest } from './ingest.ts';
 import { memory } from './memory.ts';
 import { jsonLines, tableLines } from './report.ts';
+import { proofs } from './proofs.ts';
 import { seal } from './seal.ts';
 import { serial } from './serial.ts';
 import { startup } from './startup.ts';
 import { verify } from './verify.ts';
 import { week } from './week.ts';
 
-const BENCHES: readonly Bench[] = [ingest, decode, context, seal, verify, startup, memory, serial, week];
+const BENCHES: readonly Bench[] = [ingest, decode, context, seal, verify, proofs, startup, memory, serial, week];
 
 const HELP = [
   'Usage: npm run bench [-- <bench>… options]      (without a name: all of them)',

@@ -25,6 +25,8 @@ export class Ward {
   readonly feed: AlarmFeed;
   readonly desk: Desk;
   orders: Orders = NO_ORDERS;
+  /** What was said to be shown, in order. */
+  readonly shown: string[] = [];
   /** How often steps were read that were not at hand. */
   historyReads = 0;
   /** Thrown, or never ended, instead of carrying out. */
@@ -44,6 +46,9 @@ export class Ward {
       orders: () => this.orders,
       measured: () => ['anna'],
       view: async (subject) => viewOf(subject),
+      disclose: async (by, subjects, what) => {
+        for (const { id } of subjects) this.shown.push(`${by.id}: ${what} of ${id}`);
+      },
       packsAreConfigured: () => packsAreConfigured,
       now: () => UnixMillis(EPOCH + this.#now),
       ...(patience === undefined ? {} : { patience }),

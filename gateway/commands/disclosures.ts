@@ -1,0 +1,37 @@
+import { UsageError } from '../errors.ts';
+import { isSubjectId, type Subject } from '../reading.ts';
+import { administer } from './administer.ts';
+import { textOf, type Arguments, type Command } from './command.ts';
+import { table } from './device-list.ts';
+import { CONFIG_OPTIONS } from './settings.ts';
+
+export const disclosuresCommand: Command = {
+  name: 'disclosures',
+  summary: 'Says who was shown what of a patient or a room, when and what for.',
+  usage: ['disclosures (--patient ID | --room ID) [--json]'],
+  details: `Every reading of somebody's data through the API, a page or a command is an entry in the chain, sealed under their key. Who looks
+again within fifteen minutes is looking still: one line for the first look, one that counts the others. Purposes are HL7 ActReason
+codes: TREAT treatment, HOPERAT the running of the service. Asking for this report is a disclosure, too.`,
+  options: {
+    ...CONFIG_OPTIONS,
+    patient: { type: 'string', value: 'ID', help: 'Of which patient' },
+    room: { type: 'string', value: 'ID', help: 'Of which room' },
+    json: { type: 'boolean', help: 'Print JSON' },
+  },
+  run: async (args, environment) => {
+    const subject = subjectOf(args);
+    const disclosures = await administer(args, environment, (api) => api.disclosures(subject));
+    if (args.values['json'] === true) environment.out(JSON.stringify(disclosures));
+    else if (disclosures.length === 0) environment.out('nobody was shown anything');
+    else for (const line of table([['when', 'to whom', 'what', 'purpose', 'times'], ...disclosures.map(({ time, recipient, role, what, purpose, times }) => [new Date(time).toISOString(), `${recipient} (${role})`, what, purpose, String(times)])])) environment.out(line);
+    return 0;
+  },
+};
+
+function subjectOf(args: Arguments): Subject {
+  const [patient, room] = [textOf(args, 'patient'), textOf(args, 'room')];
+  const id = patient ?? room;
+  if (id === undefined || (patient !== undefined && room !== undefined)) throw new UsageError('of whom? Give --patient or --room');
+  if (!isSubjectId(id)) throw new UsageError(`"${id}" is no id of a patient or a room`);
+  return { kind: patient === undefined ? 'room' : 'patient', id };
+}

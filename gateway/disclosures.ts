@@ -1,0 +1,131 @@
+/** Who was shown what of whom: every reading of somebody's data is an entry about them, sealed under their key. */
+
+import { encodeOperatorAction, type Actor, type OperatorAction } from './decode/operator.ts';
+import { messageOf, StoreError } from './errors.ts';
+import type { Clock } from './ingest/clock.ts';
+import { openBlock } from './ledger/block.ts';
+import type { BlockStore, LaneId, PendingEntries } from './ledger/block-store.ts';
+import { decode, type CborMap } from './ledger/cbor.ts';
+import { decodeEntry } from './ledger/entry.ts';
+import type { Logger } from './operations/log.ts';
+import type { Pipeline } from './pipeline.ts';
+import { Minutes, type Millis, type UnixMillis } from './quantity.ts';
+import { nameOf, type Subject } from './reading.ts';
+import type { Keyring } from './vault/keyring.ts';
+import { openPayload } from './vault/payload.ts';
+
+/** What somebody was shown. */
+export const DISCLOSED = ['values', 'alarms', 'alarm history', 'raw message', 'disclosures'] as const;
+export type Disclosed = (typeof DISCLOSED)[number];
+
+/** The four things that an accounting of disclosures has (45 CFR 164.528), and how often it was within the time. */
+export type Disclosure = Readonly<{ time: UnixMillis; recipient: string; role: string; what: string; purpose: string; times: number }>;
+
+export type DisclosuresOptions = Readonly<{
+  pipeline: Pick<Pipeline, 'decide'>;
+  clock: Pick<Clock, 'uptime'>;
+  log: Logger;
+}>;
+
+/** Whoever looks again within this time is looking still: one entry for the first look, and one that counts the others. */
+const SAME_LOOK = Minutes(15);
+/** By role, for want of anything better said (HL7 ActReason: treatment, healthcare operations). */
+const purposeOf = (role: string): string => (role === 'administrator' ? 'HOPERAT' : 'TREAT');
+
+type Look = { since: Millis; more: number; action: Extract<OperatorAction, { type: 'disclose' }> };
+
+export class Disclosures {
+  readonly #options: DisclosuresOptions;
+  readonly #looks = new Map<string, Look>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(options: DisclosuresOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => void this.flush(false), Minutes(1));
+    this.#timer.unref();
+  }
+
+  /**
+   * Notes that somebody is about to be shown something. Resolves when that is in the journal. A store that fails keeps nobody from seeing
+   * an alarm: it is logged, and the gateway raises its own about the store.
+   */
+  async note(by: Actor, subjects: readonly Subject[], what: Disclosed): Promise<void> {
+    const now = this.#options.clock.uptime();
+    const fresh: Look['action'][] = [];
+    for (const subject of new Map(subjects.map((each) => [nameOf(each), each])).values()) {
+      const name = `${by.id}\n${by.role}\n${what}\n${nameOf(subject)}`;
+      const look = this.#looks.get(name);
+      if (look !== undefined && now - look.since < SAME_LOOK) {
+        look.more += 1;
+        continue;
+      }
+      if (look !== undefined && look.more > 0) fresh.push({ ...look.action, times: look.more });
+      const action = { type: 'disclose', subject, what, purpose: purposeOf(by.role), times: 1, by } as const;
+      this.#looks.set(name, { since: now, more: 0, action });
+      fresh.push(action);
+    }
+    await this.#tell(fresh);
+  }
+
+  /** Tells of looks that went on, when their time is over; with `all` of every one. */
+  async flush(all: boolean): Promise<void> {
+    const now = this.#options.clock.uptime();
+    const over = [...this.#looks].filter(([, { since }]) => all || now - since >= SAME_LOOK);
+    for (const [name] of over) this.#looks.delete(name);
+    await this.#tell(over.flatMap(([, { action, more }]) => (more === 0 ? [] : [{ ...action, times: more }])));
+  }
+
+  async #tell(actions: readonly OperatorAction[]): Promise<void> {
+    try {
+      await Promise.all(actions.map((action) => this.#options.pipeline.decide(encodeOperatorAction(action))));
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.#options.log.error({ code: error.code, error: messageOf(error) }, 'what somebody was shown could not be written down');
+    }
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.flush(true);
+  }
+}
+
+export type DisclosureSources = Readonly<{ blocks: BlockStore; pending: PendingEntries; chain: Uint8Array; keyring: Keyring }>;
+
+/** Everything the chain says of whom a subject's data were shown to, in order. What was erased is not there any more. */
+export async function disclosuresOf(sources: DisclosureSources, subject: Subject): Promise<readonly Disclosure[]> {
+  const found: Disclosure[] = [];
+  for await (const entry of recordEntries(sources)) {
+    const { kind, sequence, time } = decodeEntry(entry);
+    if (kind !== 'disclosure') continue;
+    const sealed = await sources.pending.sealedPayload(sequence);
+    const open = sealed === undefined ? undefined : openPayload(sources.keyring, entry, sealed);
+    if (open === undefined) continue;
+    const said = Object.fromEntries(decode(open.payload, { floats: true }) as CborMap) as Record<string, string> & { times: number };
+    if (said['subject'] !== nameOf(subject)) continue;
+    const { recipient = '', role = '', what = '', purpose = '', times } = said;
+    found.push({ time, recipient, role, what, purpose, times });
+  }
+  return found;
+}
+
+const PAGE = 256;
+
+/** Entries of the record lane, sealed ones first, then those that wait for their block. */
+async function* recordEntries({ blocks, pending, chain }: DisclosureSources): AsyncGenerator<Uint8Array> {
+  const id: LaneId = { chain, lane: 'record' };
+  let last = 0;
+  for await (const bytes of blocks.blocks(id, 1)) {
+    const { header, entries } = openBlock(bytes);
+    last = header.entryRange?.[1] ?? last;
+    yield* entries;
+  }
+  for (;;) {
+    const page = await pending.pending('record', last, PAGE);
+    for (const { bytes, sequence } of page) {
+      last = sequence;
+      yield bytes;
+    }
+    if (page.length < PAGE) return;
+  }
+}
