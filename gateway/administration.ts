@@ -297,6 +297,7 @@ export class Administration {
 
   /** See Erasure.run. */
   async erase(order: Omit<ErasureOrder, 'by'>): Promise<Erased> {
+    if (order.through === undefined) this.#options.disclosures.forget(order.subject);
     return await this.#options.erasure.run({ ...order, by: COMMAND_LINE });
   }
 

@@ -21,6 +21,7 @@ export type DeskOptions = Readonly<{
   measured: () => readonly string[];
   view: (subject: Subject) => Promise<SubjectView | undefined>;
   disclose: CareDesk['disclose'];
+  handles: Readonly<{ of: (subject: Subject) => string; subjectOf: (handle: string) => Subject | undefined }>;
   /** The configuration names the packs: what people activate would last until it is read again. */
   packsAreConfigured: () => boolean;
   now: () => UnixMillis;
@@ -93,6 +94,17 @@ export class Desk implements CareDesk {
   async patients(): Promise<readonly string[]> {
     const { orders, measured } = this.#options;
     return [...new Set([...orders().patients.map(({ id }) => id), ...measured()])].toSorted((a, b) => a.localeCompare(b));
+  }
+
+  handleOf(patient: string): string {
+    return this.#options.handles.of({ kind: 'patient', id: patient });
+  }
+
+  async patientOf(handle: string): Promise<string | undefined> {
+    const { handles } = this.#options;
+    if (handles.subjectOf(handle) === undefined) for (const id of await this.patients()) this.handleOf(id);
+    const subject = handles.subjectOf(handle);
+    return subject?.kind === 'patient' ? subject.id : undefined;
   }
 
   async view(subject: Subject): Promise<SubjectView | undefined> {

@@ -67,6 +67,11 @@ export class Disclosures {
     await this.#tell(fresh);
   }
 
+  /** Forgets looks at a subject that is erased: nothing is to be said of them any more. */
+  forget(subject: Subject): void {
+    for (const [name, { action }] of this.#looks) if (nameOf(action.subject) === nameOf(subject)) this.#looks.delete(name);
+  }
+
   /** Tells of looks that went on, when their time is over; with `all` of every one. */
   async flush(all: boolean): Promise<void> {
     const now = this.#options.clock.uptime();

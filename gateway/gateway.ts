@@ -52,6 +52,7 @@ import { systemTime } from './uplink/retry.ts';
 import { startUplink, type Uplink } from './uplink/uplink.ts';
 import { isLoopback } from './web/api-access.ts';
 import { startControl } from './web/control.ts';
+import { Handles } from './vault/handles.ts';
 import type { Keyring } from './vault/keyring.ts';
 import { startWeb } from './web/server.ts';
 
@@ -174,7 +175,7 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
   let packsAreConfigured = config.packs !== undefined;
   const disclosures = new Disclosures({ pipeline, clock, log });
   opened.add(() => disclosures.stop());
-  const desk = deskOver(pipeline, { alarms, clock, disclosures, packsAreConfigured: () => packsAreConfigured });
+  const desk = deskOver(pipeline, { alarms, clock, disclosures, handles: new Handles(stores.keyring), packsAreConfigured: () => packsAreConfigured });
   const people = await People.open({ store: stores.tokens, people: config.alarms.people, random, now: clock.now });
   const ca = new DeviceCa(keyFilesIn(config.data), random);
   const serving: Served = { broker: undefined };
@@ -295,10 +296,11 @@ function observerOf({ metrics, progress, log, uplink, reached, storeLost }: Obse
 
 const policyIn = ({ derived }: Pipeline): AlarmPolicy => derived.orders.policy ?? DEFAULT_POLICY;
 
-function deskOver(pipeline: Pipeline, { alarms, clock, disclosures, packsAreConfigured }: Readonly<{ alarms: AlarmFeed; clock: Clock; disclosures: Disclosures; packsAreConfigured: () => boolean }>): Desk {
+function deskOver(pipeline: Pipeline, { alarms, clock, disclosures, handles, packsAreConfigured }: Readonly<{ alarms: AlarmFeed; clock: Clock; disclosures: Disclosures; handles: Handles; packsAreConfigured: () => boolean }>): Desk {
   const { derived } = pipeline;
   return new Desk({
     alarms,
+    handles,
     disclose: (by, subjects, what) => disclosures.note(by, subjects, what),
     carryOut: (actions) => pipeline.carryOut(actions.map(encodeOperatorAction)),
     orders: () => derived.orders,

@@ -13,12 +13,11 @@
 import { StoreError } from '../errors.ts';
 import { NONCE_BYTES, openBytes, sealBytes } from '../vault/aead.ts';
 import { deriveSecret } from '../vault/kdf.ts';
-import { KEY_ID_BYTES, type Keyring, type VaultKey } from '../vault/keyring.ts';
+import { INDEX_OWNER, KEY_ID_BYTES, type Keyring, type VaultKey } from '../vault/keyring.ts';
 import type { Change, KeyValueStore, RangeBounds } from './key-value.ts';
 import { allOf, SEALED_LETTERS, NAMED_LETTERS } from './keys.ts';
 
 const STATE_OWNER = 'state';
-const INDEX_OWNER = 'index';
 const NAME_BYTES = 16;
 /** Changes in one write while everything is sealed anew. */
 const BATCH = 256;
@@ -97,7 +96,7 @@ export class SealedStore implements KeyValueStore {
   /** The key that a record lies under. */
   placeOf(key: Uint8Array): Uint8Array {
     if (!isNamed(key)) return key;
-    this.#index ??= deriveSecret(this.#firstOf(INDEX_OWNER).secret, 'names');
+    this.#index ??= deriveSecret(this.#keyring.first(INDEX_OWNER).secret, 'names');
     return Buffer.concat([key.subarray(0, 1), deriveSecret(this.#index, key).subarray(0, NAME_BYTES)]);
   }
 
@@ -120,11 +119,6 @@ export class SealedStore implements KeyValueStore {
     if (plain === undefined) throw new StoreError('VG_STORE_CORRUPT', `a record of kind ${letterOf(place)} does not open: it was changed`);
     const end = 2 + plain.readUInt16BE(0);
     return [plain.subarray(2, end), plain.subarray(end)];
-  }
-
-  /** A key of this owner, whatever the epoch: what it stands for must not change with it. */
-  #firstOf(owner: string): VaultKey {
-    return this.#keyring.all().find((key) => key.owner === owner) ?? this.#keyring.current(owner);
   }
 
   #keyOf(vault: VaultKey): Buffer {

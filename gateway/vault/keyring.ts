@@ -16,6 +16,8 @@ export const KEY_ID_BYTES = 8;
 /** Before the name of a subject: the owner of what people said of it. */
 export const SAID_OF = 'said/';
 export const JOURNAL_OWNER = 'journal';
+/** Names are found by what comes from its key: it has one for ever. */
+export const INDEX_OWNER = 'index';
 
 export type VaultKey = Readonly<{
   /** 8 random bytes, hexadecimal: its name in what lies under it. It tells nothing of its owner. */
@@ -73,6 +75,11 @@ export class Keyring {
   current(owner: string): VaultKey {
     const key = this.#current.get(owner);
     return key !== undefined && key.epoch >= this.#epoch ? key : this.#make(owner, key?.about ?? aboutOf(owner));
+  }
+
+  /** The first key of an owner, whatever the epoch: for what must not change with it. */
+  first(owner: string): VaultKey {
+    return this.all().find((key) => key.owner === owner) ?? this.current(owner);
   }
 
   /** Another key for what an owner has from now on, of which the subjects in `about` are told. */

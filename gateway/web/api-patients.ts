@@ -3,14 +3,13 @@
 import type { FastifyInstance } from 'fastify';
 import { MEASUREMENTS } from '../decode/measurements.ts';
 import { Seconds } from '../quantity.ts';
-import { isSubjectId } from '../reading.ts';
 import { askedBy } from './api-access.ts';
 import { answer, list, NOTICE, object, ref, text, type Schema } from './api-schemas.ts';
 import type { CareDesk, SubjectView } from './care-desk.ts';
 import { RequestError } from './request-error.ts';
 
 const errors = { '4xx': ref('Error'), '5xx': ref('Error') };
-const params = object({ id: text('the id of a patient') });
+const params = object({ id: text('what the links of /api/patients call a patient: addresses are kept by proxies and browsers, so no id of a person is in one') });
 type ById = Readonly<{ Params: { id: string } }>;
 
 /** What people measure by hand, beside consciousness and oxygen: the name here and in the table of measurements. */
@@ -56,7 +55,7 @@ export function addPatients(api: FastifyInstance, desk: CareDesk): void {
   api.get('/patients', {
     config: { needs: 'see' },
     schema: { summary: 'The patients', response: { 200: answer({ patients: list(object({ id: text('Id of the patient'), link: text('Where more is') })) }), ...errors } },
-  }, async () => ({ notice: NOTICE, patients: (await desk.patients()).map((id) => ({ id, link: `/api/patients/${encodeURIComponent(id)}` })) }));
+  }, async () => ({ notice: NOTICE, patients: (await desk.patients()).map((id) => ({ id, link: `/api/patients/${desk.handleOf(id)}` })) }));
 
   api.get<ById>('/patients/:id', {
     config: { needs: 'see' },
@@ -119,11 +118,11 @@ export function addPatients(api: FastifyInstance, desk: CareDesk): void {
   });
 }
 
-/** One name, however its accents were typed (Unicode normalisation form C). A patient nobody told the gateway of is a slip of the pen. */
-async function patientAt(desk: CareDesk, given: string): Promise<SubjectView> {
-  const id = given.normalize('NFC');
-  const view = isSubjectId(id) ? await desk.view({ kind: 'patient', id }) : undefined;
-  if (view === undefined) throw new RequestError(404, 'unknown_patient', 'the gateway knows no patient of this id; /api/patients lists those it knows');
+/** A patient nobody told the gateway of is a slip of the pen. */
+async function patientAt(desk: CareDesk, handle: string): Promise<SubjectView> {
+  const id = await desk.patientOf(handle);
+  const view = id === undefined ? undefined : await desk.view({ kind: 'patient', id });
+  if (view === undefined) throw new RequestError(404, 'unknown_patient', 'the gateway knows no patient of this address; follow the links of /api/patients');
   return view;
 }
 

@@ -14,6 +14,10 @@ export interface CareDesk {
 
   /** Ids of the patients somebody has told the gateway of, in order. */
   patients(): Promise<readonly string[]>;
+  /** What a patient is called in addresses (vault/handles.ts). */
+  handleOf(patient: string): string;
+  /** The patient that a handle of {@link handleOf} stands for; undefined when it stands for nobody the gateway knows. */
+  patientOf(handle: string): Promise<string | undefined>;
   /** What is known now; undefined for a subject the gateway does not know. */
   view(subject: Subject): Promise<SubjectView | undefined>;
   /** Notes that somebody is about to be shown what is known of subjects; resolves when that is written down. */

@@ -31,9 +31,12 @@ describe('whom a patient\'s data were shown to', () => {
   });
 
   it('is written down for values, alarms and raw messages, about those who were in the answer, once for those who go on looking', async () => {
-    for (let i = 0; i < 3; i++) expect(await get('/api/patients/anna')).toBe(200);
+    const listed = await (await fetch(`${site.webUrl}/api/patients`, { headers: { authorization: `Bearer ${token}` } })).json() as { patients: { id: string; link: string }[] };
+    const anna = listed.patients.find(({ id }) => id === 'anna');
+    expect(anna?.link).toMatch(/^\/api\/patients\/p-[0-9a-f]{32}$/);
+    for (let i = 0; i < 3; i++) expect(await get(anna?.link ?? '')).toBe(200);
+    expect(await get('/api/patients/anna')).toBe(404);
     expect(await get('/api/alarms')).toBe(200);
-    expect(await get('/api/patients/nobody')).toBe(404);
     await site.api.trace('clip' as never);
     expect(await disclosures('anna')).toEqual([
       'command line (administrator) disclosures HOPERAT 1', 'ann (caregiver) values TREAT 1', 'ann (caregiver) alarms TREAT 1', 'command line (administrator) raw message HOPERAT 1',

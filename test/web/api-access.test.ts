@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CareSite, type Answered, type Sent } from './care-site.ts';
+import { ANNA } from './ward.ts';
 
 let site: CareSite | undefined;
 const open = async (...given: Parameters<typeof CareSite.open>): Promise<CareSite> => (site = await CareSite.open(...given));
@@ -15,7 +16,7 @@ const cookieOf = ({ headers }: Answered): string => headers.get('set-cookie')?.s
 describe('a request without a token', () => {
   it('is told how to ask, and nothing else', async () => {
     const care = await open();
-    for (const path of ['/api/alarms', '/api/alarms/1', '/api/alarms/1/steps', '/api/steps', '/api/stream', '/api/patients', '/api/patients/anna', '/api/contracts', '/api/session']) {
+    for (const path of ['/api/alarms', '/api/alarms/1', '/api/alarms/1/steps', '/api/steps', '/api/stream', '/api/patients', `/api/patients/${ANNA}`, '/api/contracts', '/api/session']) {
       const answer = await care.ask(undefined, path);
       expect([path, ...said(answer), answer.headers.get('www-authenticate')]).toEqual([path, 401, 'no_token', 'Bearer realm="vitalgate"']);
     }
@@ -50,12 +51,12 @@ describe('a wrong token', () => {
 describe('rights', () => {
   const acts: readonly [name: string, method: string, path: string, body: object | undefined, allowed: readonly string[]][] = [
     ['see alarms', 'GET', '/api/alarms', undefined, ['vera', 'ann', 'cho', 'otto']],
-    ['see patients', 'GET', '/api/patients/anna', undefined, ['vera', 'ann', 'cho', 'otto']],
+    ['see patients', 'GET', `/api/patients/${ANNA}`, undefined, ['vera', 'ann', 'cho', 'otto']],
     ['see rule packs', 'GET', '/api/contracts', undefined, ['vera', 'ann', 'cho', 'otto']],
     ['acknowledge', 'POST', '/api/alarms/1/acknowledge', { revision: 1 }, ['ann', 'cho', 'otto']],
     ['pause', 'POST', '/api/alarms/1/snooze', { revision: 1, minutes: 1 }, ['ann', 'cho', 'otto']],
-    ['enter observations', 'POST', '/api/patients/anna/observations', { oxygen: 'air' }, ['ann', 'cho', 'otto']],
-    ['prescribe a scale', 'PUT', '/api/patients/anna/spo2-scale', { scale: 2 }, ['cho']],
+    ['enter observations', 'POST', `/api/patients/${ANNA}/observations`, { oxygen: 'air' }, ['ann', 'cho', 'otto']],
+    ['prescribe a scale', 'PUT', `/api/patients/${ANNA}/spo2-scale`, { scale: 2 }, ['cho']],
     ['activate rule packs', 'POST', '/api/contracts', { packs: ['x'] }, ['otto']],
   ];
   it.each(acts)('to %s', async (_name, method, path, body, allowed) => {
@@ -70,7 +71,7 @@ describe('rights', () => {
 
   it('say which access is needed', async () => {
     const care = await open();
-    expect((await care.send('otto', '/api/patients/anna/spo2-scale', { scale: 2 }, 'PUT')).json['message']).toBe('otto has access as administrator; this needs clinician (alarms.people in the configuration)');
+    expect((await care.send('otto', `/api/patients/${ANNA}/spo2-scale`, { scale: 2 }, 'PUT')).json['message']).toBe('otto has access as administrator; this needs clinician (alarms.people in the configuration)');
   });
 
   it('end with the token, and with the person', async () => {

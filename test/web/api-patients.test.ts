@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { NOTICE } from '../../gateway/web/api-schemas.ts';
 import { CareSite, type Answered } from './care-site.ts';
+import { ANNA } from './ward.ts';
 
 let site: CareSite | undefined;
 const open = async (...given: Parameters<typeof CareSite.open>): Promise<CareSite> => (site = await CareSite.open(...given));
@@ -13,10 +14,10 @@ const said = ({ status, json }: Answered): unknown[] => [status, json['error']];
 const ANN = { id: 'ann', role: 'caregiver' };
 
 describe('patients', () => {
-  it('are listed, and what is known of them is told with its age', async () => {
+  it('are listed with addresses that do not name them, and what is known of them is told with its age', async () => {
     const care = await open();
-    expect((await care.ask('vera', '/api/patients')).json).toEqual({ notice: NOTICE, patients: [{ id: 'anna', link: '/api/patients/anna' }] });
-    expect((await care.ask('vera', '/api/patients/anna')).json).toEqual({ notice: NOTICE, patient: await care.ward.desk.view({ kind: 'patient', id: 'anna' }) });
+    expect((await care.ask('vera', '/api/patients')).json).toEqual({ notice: NOTICE, patients: [{ id: 'anna', link: `/api/patients/${ANNA}` }] });
+    expect((await care.ask('vera', `/api/patients/${ANNA}`)).json).toEqual({ notice: NOTICE, patient: await care.ward.desk.view({ kind: 'patient', id: 'anna' }) });
     for (const id of ['ana', 'a%2Fb', '%00']) expect(said(await care.ask('vera', `/api/patients/${id}`))).toEqual([404, 'unknown_patient']);
   });
 
@@ -29,7 +30,7 @@ describe('patients', () => {
       [{ heartRate: 70, spo2: 96, bodyWeight: 71.5, glucose: 100 }, { heart_rate: 70, spo2: 96, body_weight: 71.5, glucose: 100 }],
     ];
     for (const [body, values] of table) {
-      expect(await care.send('ann', '/api/patients/anna/observations', body)).toMatchObject({ status: 201, json: { notice: NOTICE, patient: 'anna', values } });
+      expect(await care.send('ann', `/api/patients/${ANNA}/observations`, body)).toMatchObject({ status: 201, json: { notice: NOTICE, patient: 'anna', values } });
       expect(care.ward.actions.at(-1)).toEqual({ type: 'observe', patient: 'anna', values, by: ANN });
     }
   });
@@ -37,10 +38,10 @@ describe('patients', () => {
   it('are recorded sample by sample for as long as a caregiver asks', async () => {
     const care = await open();
     const wanted = { measurement: 'ppg', seconds: 30 };
-    expect(await care.send('ann', '/api/patients/anna/waveforms', wanted)).toMatchObject({ status: 202, json: { notice: NOTICE, patient: 'anna', ...wanted } });
+    expect(await care.send('ann', `/api/patients/${ANNA}/waveforms`, wanted)).toMatchObject({ status: 202, json: { notice: NOTICE, patient: 'anna', ...wanted } });
     expect(care.ward.actions.at(-1)).toEqual({ type: 'waveform', patient: 'anna', measurement: 'ppg', time: 30_000, by: ANN });
-    expect(said(await care.send('vera', '/api/patients/anna/waveforms', wanted))).toEqual([403, 'not_allowed']);
-    expect((await care.send('ann', '/api/patients/anna/waveforms', { ...wanted, seconds: 601 })).json['message']).toBe('seconds: expected whole seconds, 1 to 600');
+    expect(said(await care.send('vera', `/api/patients/${ANNA}/waveforms`, wanted))).toEqual([403, 'not_allowed']);
+    expect((await care.send('ann', `/api/patients/${ANNA}/waveforms`, { ...wanted, seconds: 601 })).json['message']).toBe('seconds: expected whole seconds, 1 to 600');
   });
 
   it('are not observed in ways that cannot be', async () => {
@@ -56,17 +57,17 @@ describe('patients', () => {
       [{ oxygen: { litresPerMinute: 0 } }, 'oxygen: expected "air", or {"litresPerMinute": above 0 to 100}'],
       [{ oxygen: { litresPerMinute: 101 } }, 'oxygen: expected "air", or {"litresPerMinute": above 0 to 100}'],
     ];
-    for (const [body, message] of table) expect((await care.send('ann', '/api/patients/anna/observations', body)).json).toEqual({ error: 'bad_request', message });
-    expect((await care.send('ann', '/api/patients/anna/observations', { pulse: 70 })).json['message']).toMatch(/^body: "pulse" is unknown; expected /);
-    expect(said(await care.send('ann', '/api/patients/ana/observations', { spo2: 97 }))).toEqual([404, 'unknown_patient']);
+    for (const [body, message] of table) expect((await care.send('ann', `/api/patients/${ANNA}/observations`, body)).json).toEqual({ error: 'bad_request', message });
+    expect((await care.send('ann', `/api/patients/${ANNA}/observations`, { pulse: 70 })).json['message']).toMatch(/^body: "pulse" is unknown; expected /);
+    expect(said(await care.send('ann', '/api/patients/p-00/observations', { spo2: 97 }))).toEqual([404, 'unknown_patient']);
     expect(care.ward.actions).toEqual([]);
   });
 
   it('get a scale from a clinician', async () => {
     const care = await open();
-    expect((await care.send('cho', '/api/patients/anna/spo2-scale', { scale: 2 }, 'PUT')).json).toEqual({ notice: NOTICE, patient: 'anna', scale: 2 });
+    expect((await care.send('cho', `/api/patients/${ANNA}/spo2-scale`, { scale: 2 }, 'PUT')).json).toEqual({ notice: NOTICE, patient: 'anna', scale: 2 });
     expect(care.ward.actions).toEqual([{ type: 'prescribe', patient: 'anna', spo2Scale: 2, by: { id: 'cho', role: 'clinician' } }]);
-    for (const scale of [0, 3, '2', null]) expect((await care.send('cho', '/api/patients/anna/spo2-scale', { scale }, 'PUT')).json['message']).toBe('scale: expected scale 1 or 2');
+    for (const scale of [0, 3, '2', null]) expect((await care.send('cho', `/api/patients/${ANNA}/spo2-scale`, { scale }, 'PUT')).json['message']).toBe('scale: expected scale 1 or 2');
   });
 });
 

@@ -12,9 +12,14 @@ import { Millis, UnixMillis } from '../../gateway/quantity.ts';
 import type { Subject } from '../../gateway/reading.ts';
 import type { SubjectView } from '../../gateway/web/care-desk.ts';
 import { POLICY } from '../alarm/scenes.ts';
+import { Handles } from '../../gateway/vault/handles.ts';
+import { memoryKeyring } from '../vault/known-keys.ts';
 
 /** Steady time 0 on the wall clock. */
 const EPOCH = Date.parse('2026-11-23T09:00:00Z');
+
+/** What Anna is called in addresses: keys of tests are the same every time. */
+export const ANNA = new Handles(memoryKeyring()).of({ kind: 'patient', id: 'anna' });
 
 export type WardOptions = Readonly<{ keep?: number; packsAreConfigured?: boolean; patience?: Millis }>;
 
@@ -46,6 +51,7 @@ export class Ward {
       orders: () => this.orders,
       measured: () => ['anna'],
       view: async (subject) => viewOf(subject),
+      handles: new Handles(memoryKeyring()),
       disclose: async (by, subjects, what) => {
         for (const { id } of subjects) this.shown.push(`${by.id}: ${what} of ${id}`);
       },
