@@ -68,6 +68,16 @@ export class StoreError extends VitalgateError {
   }
 }
 
+/** Which rule a change of who may speak for a chain broke (ledger/succession.ts): do not rename. */
+export type ChangeFault =
+  | 'change_wrong_chain'
+  | 'change_wrong_number'
+  | 'change_expired'
+  | 'change_impossible'
+  | 'change_unsigned'
+  | 'change_unproven'
+  | 'change_wrong_height';
+
 /** Which rule a block broke. The words are printed by `vitalgate verify` and sent to gateways: do not rename. */
 export type RejectReason =
   | 'malformed'
@@ -83,7 +93,12 @@ export type RejectReason =
   | 'wrong_entry_range'
   | 'wrong_entry_order'
   | 'bad_signature'
-  | 'insufficient_work';
+  | 'insufficient_work'
+  /** An entry after the change in its block. */
+  | 'change_misplaced'
+  /** Signed with a gateway key that a replacement took out of force. */
+  | 'revoked_key'
+  | ChangeFault;
 
 export class BlockRejected extends VitalgateError {
   readonly code = 'VG_BLOCK_REJECTED';

@@ -144,7 +144,7 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
   reached.progress = progress;
   const storeLost = Promise.withResolvers<StoreError>();
   const observe = observerOf({ metrics, progress, log, uplink, reached, storeLost: storeLost.resolve });
-  const pipeline = await Pipeline.start({ ...stores, ...identity, chain: chain.chain, clock, random, seal: config.seal, observe });
+  const pipeline = await Pipeline.start({ ...stores, keyFor: (publicKey) => (equalBytes(publicKey, identity.key.publicKey) ? identity.key : undefined), chain: chain.chain, clock, random, seal: config.seal, observe });
   opened.add(() => pipeline.stop());
   const erasure = new Erasure({ ...stores, pipeline, log });
   await erasure.resume();

@@ -36,7 +36,8 @@ export type PipelineOptions = Readonly<{
   blocks: BlockStore;
   pending: PendingEntries;
   chain: Uint8Array;
-  key: SigningKey;
+  /** See SealLoopOptions. */
+  keyFor: (publicKey: Uint8Array) => SigningKey | undefined;
   /** Under which everything personal lies (vault/). */
   keyring: Keyring;
   random: (size: number) => Uint8Array;
@@ -211,13 +212,14 @@ export class Pipeline {
 }
 
 function sealLoopFor(lane: Lane, options: PipelineOptions, derived: DerivationOverview): SealLoop {
-  const { chain, blocks, pending, key, seal, clock, observe } = options;
+  const { chain, blocks, pending, keyFor, seal, clock, observe } = options;
   return new SealLoop({
     lane,
     chain,
     blocks,
     pending,
-    key,
+    keyFor,
+    until: () => undefined,
     policy: seal,
     now: clock.now,
     uptime: clock.uptime,

@@ -9,13 +9,13 @@ import { asText, CborFields } from './cbor-fields.ts';
 import { CborError, type CborKey, type CborValue, decode, encode } from './cbor.ts';
 
 /**
- * `erasure` names keys that were destroyed, and nobody.
+ * `key_rotation` and `membership` carry a change of who may speak for the chain (change.ts), `erasure` names keys that were destroyed, and nobody.
  * `evidence` is the hash of a journal range, `gap` says what was dropped, how much and why, `order` is what people decided about watching. The words are in the signed
  * bytes: a word may be added, never renamed.
  */
 export const ENTRY_KINDS = [
   'event', 'summary', 'evidence', 'device', 'binding', 'contract', 'consent', 'approval', 'disclosure', 'acknowledgement',
-  'notary', 'medicine', 'receipt', 'key_rotation', 'clock', 'gap', 'order', 'erasure',
+  'notary', 'medicine', 'receipt', 'key_rotation', 'clock', 'gap', 'order', 'erasure', 'membership',
 ] as const;
 export type EntryKind = (typeof ENTRY_KINDS)[number];
 

@@ -1,4 +1,7 @@
-/** The parameters a chain is born with. They never change; the chain's name is their hash, so it certifies them. */
+/**
+ * The parameters a chain is born with. They never change; the chain's name is their hash, so it certifies them. Who may speak for the
+ * chain later is its authority (authority.ts), which begins as what stands here.
+ */
 
 import { UnixMillis } from '../quantity.ts';
 import { equalBytes, sha256, toHex } from './bytes.ts';
@@ -26,7 +29,7 @@ export type Hospital = Readonly<{ name: string; key: Uint8Array }>;
  *       7: nonce      bstr 16 }
  */
 export type GenesisParameters = Readonly<{
-  /** The gateway's compressed public key: the only one whose blocks belong to the chain. */
+  /** The gateway's compressed public key: the only one whose blocks belong to the chain, until it is changed. */
   gateway: Uint8Array;
   hospitals: readonly Hospital[];
   /** How many hospitals must countersign before a block is receipted: 1 to all of them; 0 when there are none. */
@@ -43,7 +46,7 @@ export function encodeParameters(parameters: GenesisParameters): Uint8Array {
   const bytes = encode(new Map<CborKey, CborValue>([
     [1, GENESIS_VERSION],
     [2, parameters.gateway],
-    [3, parameters.hospitals.map(({ name, key }) => [name, key])],
+    [3, hospitalsValue(parameters.hospitals)],
     [4, parameters.quorum],
     [5, parameters.work],
     [6, parameters.created],
@@ -59,14 +62,13 @@ export function decodeParameters(bytes: Uint8Array): GenesisParameters {
   fields.version(1, GENESIS_VERSION);
   const parameters = {
     gateway: fields.bytes(2, PUBLIC_KEY_BYTES),
-    hospitals: fields.array(3).map(readHospital),
+    hospitals: readHospitals(fields.array(3)),
     quorum: fields.count(4),
     work: fields.count(5),
     created: UnixMillis(fields.count(6)),
     nonce: fields.bytes(7, GENESIS_NONCE_BYTES),
   };
-  checkKeys(parameters);
-  checkQuorum(parameters);
+  checkParties(parameters, 'genesis parameters');
   if (parameters.work > MAX_WORK_BITS) refuse(`work of ${parameters.work} bits is over the limit of ${MAX_WORK_BITS}`);
   return parameters;
 }
@@ -81,29 +83,43 @@ export function sameParameters(a: GenesisParameters, b: GenesisParameters): bool
   return equalBytes(encodeParameters(a), encodeParameters(b));
 }
 
-function refuse(message: string): never {
-  throw new CborError('malformed', `genesis parameters: ${message}`);
+function refuse(message: string, what = 'genesis parameters'): never {
+  throw new CborError('malformed', `${what}: ${message}`);
 }
 
-function readHospital(value: CborValue, index: number): Hospital {
-  const [name, key] = asArray(value, `hospital ${index}`, 2);
-  return { name: asText(name, `name of hospital ${index}`), key: asBytes(key, `key of hospital ${index}`, PUBLIC_KEY_BYTES) };
+/** Hospitals as they stand in every format: an array of [ name text, key bstr 33 ]. */
+export const hospitalsValue = (hospitals: readonly Hospital[]): CborValue => hospitals.map(({ name, key }) => [name, key]);
+
+export function readHospitals(values: readonly CborValue[]): readonly Hospital[] {
+  return values.map((value, index) => {
+    const [name, key] = asArray(value, `hospital ${index}`, 2);
+    return { name: asText(name, `name of hospital ${index}`), key: asBytes(key, `key of hospital ${index}`, PUBLIC_KEY_BYTES) };
+  });
+}
+
+/** Whose signatures count in a chain. */
+export type Parties = Pick<GenesisParameters, 'gateway' | 'hospitals' | 'quorum'>;
+
+/** Throws {@link CborError} for parties no chain may have; `what` names the format in messages. */
+export function checkParties(parties: Parties, what: string): void {
+  checkKeys(parties, what);
+  checkQuorum(parties, what);
 }
 
 /** One key counted twice would be a quorum of fewer; a gateway among its own witnesses would be none. */
-function checkKeys({ gateway, hospitals }: GenesisParameters): void {
+function checkKeys({ gateway, hospitals }: Parties, what: string): void {
   const keys = [gateway, ...hospitals.map(({ key }) => key)];
   for (const key of keys) {
-    if (!isPublicKey(key)) refuse(`${toHex(key)} is not a compressed point of secp256k1`);
+    if (!isPublicKey(key)) refuse(`${toHex(key)} is not a compressed point of secp256k1`, what);
   }
-  if (new Set(keys.map(toHex)).size < keys.length) refuse('the keys of the gateway and the hospitals are not all different');
-  if (new Set(hospitals.map(({ name }) => name)).size < hospitals.length) refuse('the names of the hospitals are not all different');
-  if (hospitals.some(({ name }) => name === '')) refuse('a hospital has no name');
+  if (new Set(keys.map(toHex)).size < keys.length) refuse('the keys of the gateway and the hospitals are not all different', what);
+  if (new Set(hospitals.map(({ name }) => name)).size < hospitals.length) refuse('the names of the hospitals are not all different', what);
+  if (hospitals.some(({ name }) => name === '')) refuse('a hospital has no name', what);
 }
 
-function checkQuorum({ hospitals, quorum }: GenesisParameters): void {
+function checkQuorum({ hospitals, quorum }: Parties, what: string): void {
   const least = Math.min(1, hospitals.length);
   if (quorum < least || quorum > hospitals.length) {
-    refuse(`a quorum of ${quorum} among ${hospitals.length} hospitals: expected ${least} to ${hospitals.length}`);
+    refuse(`a quorum of ${quorum} among ${hospitals.length} hospitals: expected ${least} to ${hospitals.length}`, what);
   }
 }

@@ -3,10 +3,12 @@ import { StoreError } from '../errors.ts';
 import { Millis, Seconds, type UnixMillis } from '../quantity.ts';
 import type { Lane } from '../reading.ts';
 import type { BlockStore, PendingEntries, PendingEntry } from './block-store.ts';
+import { decodeEntry } from './entry.ts';
 import { verifyWithNodeCrypto, type SigningKey } from './es256k.ts';
 import { dueIn, nextBlockLength, type SealPolicy } from './seal-policy.ts';
 import { sealBlock } from './sealer.ts';
 import type { ChainState } from './state.ts';
+import { carriesChange, changeIn, inForce } from './succession.ts';
 import { verifyBlock, type VerifiedBlock } from './verify.ts';
 
 export type SealLoopOptions = Readonly<{
@@ -14,7 +16,13 @@ export type SealLoopOptions = Readonly<{
   chain: Uint8Array;
   blocks: Pick<BlockStore, 'head' | 'append'>;
   pending: Pick<PendingEntries, 'pending'>;
-  key: SigningKey;
+  /**
+   * The secret of a gateway key that may seal now. Which key a block needs stands in the lane and in the change it carries, so both lanes
+   * switch at their own boundary, whatever happens in between. Undefined: no block is sealed until there is one.
+   */
+  keyFor: (publicKey: Uint8Array) => SigningKey | undefined;
+  /** The last entry that may be sealed, while a replacement is waited for; undefined: all. */
+  until: () => number | undefined;
   policy: SealPolicy;
   now: () => UnixMillis;
   uptime: () => Millis;
@@ -83,19 +91,30 @@ export class SealLoop {
     const { blocks, pending, lane, chain, policy, uptime } = this.#options;
     const state = await blocks.head({ chain, lane });
     if (state === undefined) throw new StoreError('VG_STORE_CORRUPT', `lane ${lane} has no genesis block`);
-    const waiting = await pending.pending(lane, state.lastEntrySequence, policy.entries);
+    const waiting = this.#sealable(await pending.pending(lane, state.lastEntrySequence, policy.entries));
     if (waiting.length === 0) this.#waitingSince = undefined;
     else this.#waitingSince ??= uptime();
     const bytes = waiting.reduce((sum, entry) => sum + entry.bytes.length, 0);
     const oldestAge = Millis(uptime() - (this.#waitingSince ?? uptime()));
-    const due = dueIn({ entries: waiting.length, bytes: bytes as SealPolicy['bytes'], oldestAge }, lane, policy);
-    if (due === 0) await this.#seal(state, waiting);
-    else await this.#doorbell.wait(due);
+    const due = endsInChange(waiting) ? 0 : dueIn({ entries: waiting.length, bytes: bytes as SealPolicy['bytes'], oldestAge }, lane, policy);
+    if (due !== 0) await this.#doorbell.wait(due);
+    else if (!(await this.#seal(state, waiting))) await this.#doorbell.wait();
   }
 
-  async #seal(state: ChainState, waiting: readonly PendingEntry[]): Promise<void> {
-    const { blocks, key, policy, now, contracts, onSealed } = this.#options;
+  /** A change is the last entry of its block. */
+  #sealable(waiting: readonly PendingEntry[]): readonly PendingEntry[] {
+    const last = this.#options.until() ?? Infinity;
+    const allowed = waiting.filter(({ sequence }) => sequence <= last);
+    const change = allowed.findIndex(({ bytes }) => carriesChange(bytes));
+    return change < 0 ? allowed : allowed.slice(0, change + 1);
+  }
+
+  /** Whether there was a key to seal with. */
+  async #seal(state: ChainState, waiting: readonly PendingEntry[]): Promise<boolean> {
+    const { blocks, keyFor, policy, now, contracts, onSealed } = this.#options;
     const entries = waiting.slice(0, nextBlockLength(waiting.map((entry) => entry.bytes.length), policy)).map((entry) => entry.bytes);
+    const key = keyFor(signerOf(state, entries));
+    if (key === undefined) return false;
     const { bytes } = await sealBlock({ state, entries, time: now(), key, contracts: contracts(), mining: { signal: this.#stopping.signal } });
     // A block that would not verify must not get into the chain: memory without error correction does flip bits.
     const verified = verifyBlock(state, bytes, { check: verifyWithNodeCrypto });
@@ -103,5 +122,15 @@ export class SealLoop {
     if (outcome !== 'committed') throw new StoreError('VG_STORE_CORRUPT', `block ${verified.header.height} of lane ${state.lane}: ${outcome}`);
     this.#waitingSince = undefined;
     onSealed(verified);
+    return true;
   }
+}
+
+const endsInChange = (waiting: readonly PendingEntry[]): boolean => waiting.some(({ bytes }) => carriesChange(bytes));
+
+/** The gateway key whose signature the next block needs. */
+function signerOf(state: ChainState, entries: readonly Uint8Array[]): Uint8Array {
+  const last = entries.at(-1);
+  if (last === undefined || !carriesChange(last)) return state.authority.gateway;
+  return inForce(state.authority, changeIn(decodeEntry(last)).change, state.height + 1).signer;
 }

@@ -7,14 +7,16 @@ import { InternalError } from '../errors.ts';
 import type { Lane } from '../reading.ts';
 import type { UnixMillis } from '../quantity.ts';
 import { blockHash, encodeBlock, encodeHeader, type Header, MAX_BLOCK_BYTES, MAX_BLOCK_ENTRIES, NO_PREV } from './block.ts';
+import { firstAuthority } from './authority.ts';
 import { equalBytes, toHex } from './bytes.ts';
 import { CborError } from './cbor.ts';
 import { DOMAINS, sign1Value } from './cose.ts';
-import { decodeEntry } from './entry.ts';
+import { decodeEntry, type Entry } from './entry.ts';
 import type { SigningKey } from './es256k.ts';
 import { chainIdOf, encodeParameters, type GenesisParameters } from './genesis.ts';
 import { append, EMPTY_ROOT, EMPTY_TREE, leafHash, rootOf, type TreeNode } from './merkle.ts';
 import type { ChainState } from './state.ts';
+import { isChangeKind, successionBy } from './succession.ts';
 import { mine, type MiningOptions, WORK_NONCE_BYTES } from './work.ts';
 
 export type SealedBlock = Readonly<{
@@ -32,7 +34,7 @@ export type SealRequest = Readonly<{
   /** Encoded entries of this lane, at least one, in ascending sequence after `state.lastEntrySequence`. */
   entries: readonly Uint8Array[];
   time: UnixMillis;
-  /** The gateway's key named in the genesis parameters. */
+  /** The gateway's key in force, or the one that the change in the last entry puts in force (succession.ts). */
   key: SigningKey;
   /** Hashes of the rule packs in force, 32 bytes each, in any order. */
   contracts: readonly Uint8Array[];
@@ -49,19 +51,21 @@ export type GenesisRequest = Readonly<{
 }>;
 
 /**
- * The next block of a lane. Only the first and the last entry are read: the caller MUST have `verifyBlock` judge the block
+ * The next block of a lane; an entry with a change has to be its last. Only the first and the last entry are read: the caller MUST have `verifyBlock` judge the block
  * before it stores or sends it, as that reads them all. Entries made by `encodeEntry`, in ascending order, always pass.
- * Throws {@link InternalError} for entries that cannot be a row, too many of them or a foreign key.
+ * Throws {@link InternalError} for entries that cannot be a row, too many of them or a foreign key, ChangeRejected for a change that may not be.
  */
 export async function sealBlock(request: SealRequest): Promise<SealedBlock> {
   const { state, entries, key } = request;
-  checkKey(key, state.parameters);
-  const entryRange = rangeOf(state, entries);
+  const { entryRange, last } = rangeOf(state, entries);
+  const height = state.height + 1;
+  const succession = isChangeKind(last.kind) ? successionBy(state, height, last) : undefined;
+  checkKey(key, succession?.signer ?? state.authority.gateway);
   const { tree, nodes } = append(state.tree, entries.map(leafHash));
   const header: Header = {
     chain: state.chain,
     lane: state.lane,
-    height: state.height + 1,
+    height,
     prev: state.hash,
     treeSize: tree.size,
     treeRoot: rootOf(tree),
@@ -70,7 +74,9 @@ export async function sealBlock(request: SealRequest): Promise<SealedBlock> {
     contracts: asSet(request.contracts),
   };
   const sealed = await signHeader(header, state.parameters.work, entries, key, request.mining);
-  const newState = { ...state, height: header.height, hash: sealed.hash, tree, lastEntrySequence: entryRange[1] };
+  const authority = succession?.authority ?? state.authority;
+  const changes = succession ? [...state.changes, height] : state.changes;
+  const newState = { ...state, height, hash: sealed.hash, tree, lastEntrySequence: entryRange[1], authority, changes };
   return { ...sealed, newState, newNodes: nodes };
 }
 
@@ -79,36 +85,37 @@ export async function sealBlock(request: SealRequest): Promise<SealedBlock> {
  * Throws {@link InternalError} for a foreign key, CborError for parameters no chain may have.
  */
 export async function sealGenesis({ lane, parameters, time, key, mining }: GenesisRequest): Promise<SealedBlock> {
-  checkKey(key, parameters);
+  checkKey(key, parameters.gateway);
   const encoded = encodeParameters(parameters);
   const chain = chainIdOf(encoded);
   const header: Header = {
     chain, lane, height: 0, prev: NO_PREV, treeSize: 0, treeRoot: EMPTY_ROOT, time, contracts: [], parameters: encoded,
   };
   const sealed = await signHeader(header, parameters.work, [], key, mining);
-  const newState = { chain, lane, height: 0, hash: sealed.hash, tree: EMPTY_TREE, lastEntrySequence: 0, parameters };
+  const newState = { chain, lane, height: 0, hash: sealed.hash, tree: EMPTY_TREE, lastEntrySequence: 0, parameters, authority: firstAuthority(parameters), changes: [] };
   return { ...sealed, newState, newNodes: [] };
 }
 
-function checkKey(key: SigningKey, { gateway }: GenesisParameters): void {
+function checkKey(key: SigningKey, gateway: Uint8Array): void {
   if (!equalBytes(key.publicKey, gateway)) {
     throw new InternalError(`the signing key ${toHex(key.publicKey)} is not the chain's gateway key ${toHex(gateway)}`);
   }
 }
 
-function rangeOf(state: ChainState, entries: readonly Uint8Array[]): readonly [number, number] {
+function rangeOf(state: ChainState, entries: readonly Uint8Array[]): Readonly<{ entryRange: readonly [number, number]; last: Entry }> {
   if (entries.length === 0) throw new InternalError('a block needs at least one entry');
   if (entries.length > MAX_BLOCK_ENTRIES) throw new InternalError(`${entries.length} entries are over the limit of ${MAX_BLOCK_ENTRIES}`);
-  const [first, last] = [sequenceOf(entries[0] as Uint8Array), sequenceOf(entries.at(-1) as Uint8Array)];
+  const lastEntry = entryOf(entries.at(-1) as Uint8Array);
+  const [first, last] = [entryOf(entries[0] as Uint8Array).sequence, lastEntry.sequence];
   if (first <= state.lastEntrySequence || last - first < entries.length - 1) {
     throw new InternalError(`${entries.length} entries from ${first} to ${last} are no ascending row after ${state.lastEntrySequence}`);
   }
-  return [first, last];
+  return { entryRange: [first, last], last: lastEntry };
 }
 
-function sequenceOf(entry: Uint8Array): number {
+function entryOf(entry: Uint8Array): Entry {
   try {
-    return decodeEntry(entry).sequence;
+    return decodeEntry(entry);
   } catch (cause) {
     if (cause instanceof CborError) throw new InternalError(`what is to be sealed is no entry: ${cause.message}`, { cause });
     throw cause;

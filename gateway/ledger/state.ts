@@ -2,19 +2,25 @@
 
 import type { Lane } from '../reading.ts';
 import { equalBytes, HASH_BYTES } from './bytes.ts';
-import { asBytes, CborFields } from './cbor-fields.ts';
+import { type Authority, decodeAuthority, encodeAuthority, firstAuthority } from './authority.ts';
+import { asBytes, asCount, CborFields } from './cbor-fields.ts';
 import { CborError, type CborKey, type CborValue, decode, encode } from './cbor.ts';
 import { CHAIN_ID_BYTES, chainIdOf, decodeParameters, encodeParameters, type GenesisParameters } from './genesis.ts';
 import { readLane } from './lane.ts';
 import { frontierLength, type Tree } from './merkle.ts';
 
-const STATE_VERSION = 1;
+const STATE_VERSION = 2;
+/** Without keys 10 and 11: the chain has had no change. */
+const FIRST_VERSION = 1;
 
 /**
  * A lane after its block `height`. For stores it is encoded as
  *
- *     { 1: 1, 2: chain bstr 16, 3: lane text, 4: height uint, 5: hash bstr 32, 6: tree_size uint,
- *       7: frontier array of bstr 32, 8: last entry sequence uint, 9: genesis parameters bstr }
+ *     { 1: 2, 2: chain bstr 16, 3: lane text, 4: height uint, 5: hash bstr 32, 6: tree_size uint,
+ *       7: frontier array of bstr 32, 8: last entry sequence uint, 9: genesis parameters bstr,
+ *       10: authority bstr, 11: heights of the blocks that carry a change, array of uint }
+ *
+ * Version 1, of a lane that carries no change, is 1: 1 and has neither 10 nor 11.
  */
 export type ChainState = Readonly<{
   chain: Uint8Array;
@@ -26,11 +32,15 @@ export type ChainState = Readonly<{
   /** Sequence of the lane's last entry; 0 before the first. */
   lastEntrySequence: number;
   parameters: GenesisParameters;
+  /** In force for the next block, unless that carries a replacement (succession.ts). */
+  authority: Authority;
+  /** Heights of the blocks that carry a change, ascending. */
+  changes: readonly number[];
 }>;
 
 export function encodeState(state: ChainState): Uint8Array {
   return encode(new Map<CborKey, CborValue>([
-    [1, STATE_VERSION],
+    [1, state.changes.length === 0 ? FIRST_VERSION : STATE_VERSION],
     [2, state.chain],
     [3, state.lane],
     [4, state.height],
@@ -39,13 +49,20 @@ export function encodeState(state: ChainState): Uint8Array {
     [7, state.tree.frontier],
     [8, state.lastEntrySequence],
     [9, encodeParameters(state.parameters)],
+    ...changedIn(state),
   ]));
+}
+
+function changedIn({ authority, changes }: ChainState): readonly (readonly [CborKey, CborValue])[] {
+  return changes.length === 0 ? [] : [[10, encodeAuthority(authority)], [11, changes]];
 }
 
 /** Throws {@link CborError} when the bytes are not a state. */
 export function decodeState(bytes: Uint8Array): ChainState {
-  const fields = new CborFields(decode(bytes), 'chain state', [1, 2, 3, 4, 5, 6, 7, 8, 9]);
-  fields.version(1, STATE_VERSION);
+  const fields = new CborFields(decode(bytes), 'chain state', [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+  const isFirst = !fields.has(11);
+  fields.version(1, isFirst ? FIRST_VERSION : STATE_VERSION);
+  const parameters = decodeParameters(fields.bytes(9));
   const chain = fields.bytes(2, CHAIN_ID_BYTES);
   if (!equalBytes(chainIdOf(fields.bytes(9)), chain)) {
     throw new CborError('malformed', 'chain state: the parameters are not those of the chain');
@@ -57,7 +74,9 @@ export function decodeState(bytes: Uint8Array): ChainState {
     hash: fields.bytes(5, HASH_BYTES),
     tree: readTree(fields),
     lastEntrySequence: fields.count(8),
-    parameters: decodeParameters(fields.bytes(9)),
+    parameters,
+    authority: isFirst ? firstAuthority(parameters) : decodeAuthority(fields.bytes(10)),
+    changes: isFirst ? [] : fields.array(11).map((height) => asCount(height, 'height of a change', 1)),
   };
 }
 

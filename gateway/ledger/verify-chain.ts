@@ -6,6 +6,7 @@ import { openBlock } from './block.ts';
 import { equalBytes, toHex } from './bytes.ts';
 import type { SignatureCheck } from './es256k.ts';
 import type { ChainState } from './state.ts';
+import { sequenceIn, type Succession } from './succession.ts';
 import { verifyOpenBlock } from './verify.ts';
 
 /** A block known from elsewhere, for example from a receipt: the chain MUST contain it. */
@@ -23,8 +24,12 @@ export type AuditOptions = Readonly<{
   known?: readonly KnownBlock[];
 }>;
 
-/** `ends_early`: a known block is not there; `other_history`: another block is in its place. */
-export type ChainFault = RejectReason | 'ends_early' | 'other_history';
+/**
+ * `ends_early`: a known block is not there; `other_history`: another block is in its place; `lanes_disagree`: the lanes carry different
+ * changes of one number; `one_lane_only`: one lane has gone on past the place of a change that the other carries. A lane that has not
+ * come so far is no fault: the change is under way.
+ */
+export type ChainFault = RejectReason | 'ends_early' | 'other_history' | 'lanes_disagree' | 'one_lane_only';
 
 export type ChainVerdict =
   | Readonly<{ ok: true; states: ReadonlyMap<Lane, ChainState>; blocks: number; entries: number }>
@@ -39,9 +44,12 @@ export type ChainVerdict =
       message: string;
     }>;
 
+type CarriedChange = Readonly<{ lane: Lane; height: number; succession: Succession }>;
+
 class Audit {
   readonly #options: AuditOptions;
   readonly #states = new Map<Lane, ChainState>();
+  readonly #carried: CarriedChange[] = [];
   #missing: readonly KnownBlock[];
   #blocks = 0;
   #entries = 0;
@@ -59,11 +67,12 @@ class Audit {
     this.#place = { lane: block.header.lane, height: block.header.height };
     const chain = this.#states.values().next().value?.chain ?? this.#options.chain;
     const options = { ...(this.#options.check && { check: this.#options.check }), ...(chain && { chain }) };
-    const { state, entries } = verifyOpenBlock(this.#states.get(block.header.lane), block, options);
+    const { state, entries, succession } = verifyOpenBlock(this.#states.get(block.header.lane), block, options);
     const forked = this.#missing.find((known) => isAt(known, state) && !equalBytes(known.hash, state.hash));
     if (forked) return this.fail('other_history', `block ${toHex(state.hash)}, expected the known block ${toHex(forked.hash)}`);
     this.#missing = this.#missing.filter((known) => !isAt(known, state));
     this.#states.set(state.lane, state);
+    if (succession) this.#carried.push({ lane: state.lane, height: state.height, succession });
     this.#blocks += 1;
     this.#entries += entries.length;
     return undefined;
@@ -77,7 +86,28 @@ class Audit {
       return this.fail('ends_early', `the chain ends before the known block ${toHex(missing.hash)}`);
     }
     if (this.#blocks === 0) return this.fail('malformed', 'there is no block at all');
+    for (const carried of this.#carried) {
+      const fault = this.#disagreement(carried);
+      if (fault === undefined) continue;
+      this.#place = { lane: carried.lane, height: carried.height };
+      return this.fail(...fault);
+    }
     return { ok: true, states: this.#states, blocks: this.#blocks, entries: this.#entries };
+  }
+
+  /** Both lanes carry every change, unless a later replacement passed it over. */
+  #disagreement({ lane, succession: { authority: { number }, signed, sequence } }: CarriedChange): [ChainFault, string] | undefined {
+    for (const [name, other] of this.#states) {
+      if (name === lane) continue;
+      const twin = this.#carried.find((each) => each.lane === name && each.succession.authority.number === number)?.succession;
+      const differ = twin !== undefined && !equalBytes(twin.signed.statement, signed.statement);
+      if (differ) return ['lanes_disagree', `lane ${name} carries another change to authority ${number}`];
+      const place = sequenceIn(name, { lane, sequence });
+      if (other.authority.number < number && other.lastEntrySequence >= place) {
+        return ['one_lane_only', `the change to authority ${number} would be entry ${place} of lane ${name}, which has come to entry ${other.lastEntrySequence} without it`];
+      }
+    }
+    return undefined;
   }
 
   fail(reason: ChainFault, message: string): ChainVerdict {

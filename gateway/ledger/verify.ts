@@ -8,11 +8,13 @@ import type { Lane } from '../reading.ts';
 import { type Header, NO_PREV, type OpenBlock, openBlock, rejecting } from './block.ts';
 import { equalBytes, toHex } from './bytes.ts';
 import { DOMAINS, verifySign1 } from './cose.ts';
-import { decodeEntry } from './entry.ts';
+import { decodeEntry, type Entry } from './entry.ts';
 import { type SignatureCheck, verifyWithNoble } from './es256k.ts';
+import { firstAuthority } from './authority.ts';
 import { chainIdOf, decodeParameters, type GenesisParameters } from './genesis.ts';
 import { append, EMPTY_TREE, leafHash, rootOf, type Tree, type TreeNode } from './merkle.ts';
 import type { ChainState } from './state.ts';
+import { ChangeRejected, isChangeKind, type Succession, successionBy } from './succession.ts';
 import { leadingZeroBits } from './work.ts';
 
 export type VerifyOptions = Readonly<{
@@ -34,6 +36,8 @@ export type VerifiedBlock = Readonly<{
   entries: readonly Uint8Array[];
   /** Nodes of the tree this block completed, leaves included, for a store that will make proofs. */
   newNodes: readonly TreeNode[];
+  /** The change that the block carries. */
+  succession?: Succession;
 }>;
 
 function reject(reason: RejectReason, message: string): never {
@@ -52,14 +56,30 @@ export function verifyBlock(state: ChainState | undefined, bytes: Uint8Array, op
 /** The same for a block that was taken apart already. */
 export function verifyOpenBlock(state: ChainState | undefined, block: OpenBlock, options: VerifyOptions = {}): VerifiedBlock {
   const { header, hash, entries } = block;
+  const check = options.check ?? verifyWithNoble;
   const parameters = state ? checkSuccessor(state, header) : checkGenesis(header, options);
-  const lastEntrySequence = checkEntries(state?.lastEntrySequence ?? 0, header, entries);
-  const { tree, nodes: newNodes } = append(state?.tree ?? EMPTY_TREE, entries.map(leafHash));
+  const before = state ?? { authority: firstAuthority(parameters), changes: [], lastEntrySequence: 0, tree: EMPTY_TREE };
+  const { lastEntrySequence, change } = checkEntries(before.lastEntrySequence, header, entries);
+  const { tree, nodes: newNodes } = append(before.tree, entries.map(leafHash));
   checkTree(header, tree);
   checkWork(block, parameters.work);
-  checkSignature(block, parameters.gateway, options.check ?? verifyWithNoble);
   const { chain, lane, height } = header;
-  return { state: { chain, lane, height, hash, tree, lastEntrySequence, parameters }, header, hash, entries, newNodes };
+  const succession = change && judging(() => successionBy({ chain, lane, authority: before.authority }, height, change, check));
+  checkSignature(block, succession?.signer ?? before.authority.gateway, check);
+  const changes = succession ? [...before.changes, height] : before.changes;
+  const authority = succession?.authority ?? before.authority;
+  const after = { chain, lane, height, hash, tree, lastEntrySequence, parameters, authority, changes };
+  return { state: after, header, hash, entries, newNodes, ...(succession && { succession }) };
+}
+
+/** Turns what is said about a change into a verdict about the block that carries it. */
+function judging<T>(judge: () => T): T {
+  try {
+    return rejecting(judge);
+  } catch (cause) {
+    if (cause instanceof ChangeRejected) throw new BlockRejected(cause.reason, cause.message, { cause });
+    throw cause;
+  }
 }
 
 function checkSuccessor(state: ChainState, header: Header): GenesisParameters {
@@ -83,30 +103,40 @@ function checkGenesis(header: Header, { chain, lane }: VerifyOptions): GenesisPa
   return rejecting(() => decodeParameters(encoded), 'wrong_genesis');
 }
 
-/** Strict decoding, ascending sequences, and the range the header claims. Returns the lane's last sequence after the block. */
-function checkEntries(before: number, { height, entryRange }: Header, entries: readonly Uint8Array[]): number {
+type CheckedEntries = Readonly<{ lastEntrySequence: number; /** The entry that carries a change. */ change?: Entry }>;
+
+/** Strict decoding, ascending sequences, and the range the header claims. */
+function checkEntries(before: number, { height, entryRange }: Header, entries: readonly Uint8Array[]): CheckedEntries {
   if (entryRange === undefined) {
     if (entries.length > 0) reject('wrong_genesis', `the block of height ${height} carries ${entries.length} entries`);
-    return before;
+    return { lastEntrySequence: before };
   }
   if (entries.length === 0) reject('wrong_entry_range', `block ${height} has no entries`);
-  const sequences = readSequences(before, entries);
+  const { sequences, change } = readEntries(before, entries);
   const [first, last] = entryRange;
   if (sequences[0] !== first || sequences.at(-1) !== last) {
     reject('wrong_entry_range', `the header claims entries ${first} to ${last}, the block holds ${sequences[0]} to ${sequences.at(-1)}`);
   }
-  return last;
+  return { lastEntrySequence: last, ...(change && { change }) };
 }
 
-/** The sequences of a block's entries. Throws {@link BlockRejected} unless each is greater than the one before it. */
-function readSequences(before: number, entries: readonly Uint8Array[]): number[] {
+/**
+ * The sequences of a block's entries. Throws {@link BlockRejected} unless each is greater than the one before it, and a change, if there is
+ * one, is the last: what comes after it is said under another authority.
+ */
+function readEntries(before: number, entries: readonly Uint8Array[]): Readonly<{ sequences: readonly number[]; change: Entry | undefined }> {
   let previous = before;
-  return entries.map((bytes, index) => {
-    const { sequence } = rejecting(() => decodeEntry(bytes));
+  let change: Entry | undefined;
+  const sequences = entries.map((bytes, index) => {
+    const entry = rejecting(() => decodeEntry(bytes));
+    const { sequence } = entry;
     if (sequence <= previous) reject('wrong_entry_order', `entry ${index} has sequence ${sequence}, expected more than ${previous}`);
+    if (change !== undefined) reject('change_misplaced', `entry ${index} comes after the change in entry ${index - 1}, which has to be the last of its block`);
+    if (isChangeKind(entry.kind)) change = entry;
     previous = sequence;
     return sequence;
   });
+  return { sequences, change };
 }
 
 function checkTree(header: Header, tree: Tree): void {

@@ -15,8 +15,8 @@ import type { RelayCursor, RelayCursors } from './cursors.ts';
 import type { HeadAnswer, HospitalClient, PutAnswer, Refused, Unreachable } from './hospital-client.ts';
 import type { RelayTime, RetrySchedule } from './retry.ts';
 
-/** A node that countersigns. `name` is for people, `key` its compressed public key, 33 bytes. */
-export type RelayHospital = Readonly<{ name: string; key: Uint8Array }>;
+/** A node that countersigns. `name` is for people, `key` its compressed public key, 33 bytes; `joining`: see uplink.ts. */
+export type RelayHospital = Readonly<{ name: string; key: Uint8Array; joining?: boolean }>;
 
 /**
  * `relaying`: asking for the head or sending; `waiting`: everything sealed is countersigned; `retrying`: the hospital did
@@ -94,6 +94,10 @@ export class Relay {
     this.#fingerprint = fingerprintBytes(options.hospital.key);
     this.#cursor = cursor;
     this.#next = (cursor?.height ?? -1) + 1;
+  }
+
+  get hospital(): RelayHospital {
+    return this.#options.hospital;
   }
 
   /** Up to where the hospital has countersigned; undefined before its first receipt. */

@@ -2,8 +2,8 @@
 
 import { ConfigError } from '../errors.ts';
 import type { BlockStore } from '../ledger/block-store.ts';
-import { toHex } from '../ledger/bytes.ts';
-import { quorumHeight } from '../ledger/quorum.ts';
+import { equalBytes, toHex } from '../ledger/bytes.ts';
+import { hasLeft, receiptedHeight, type Term } from '../ledger/terms.ts';
 import { type Millis, Seconds } from '../quantity.ts';
 import { type Lane, LANES } from '../reading.ts';
 import type { RelayCursors } from './cursors.ts';
@@ -11,15 +11,16 @@ import { HospitalClient, type HospitalClientOptions } from './hospital-client.ts
 import { Relay, type RelayHospital, type RelayOptions, type RelayStatus, type UplinkLog } from './relay.ts';
 import { type RelayTime, type RetryOptions, RetrySchedule } from './retry.ts';
 
+/** `joining`: it copies the chain, and its receipts count as soon as the chain says so. */
 export type UplinkHospital = RelayHospital & Pick<HospitalClientOptions, 'url'>;
 
 export type UplinkOptions = Readonly<{
   /** The gateway's chain, 16 bytes. */
   chain: Uint8Array;
-  /** Where blocks go. Names and keys MUST be those of the chain's genesis parameters, or their receipts mean nothing. */
+  /** Where blocks go. A receipt counts when its key was a hospital of the authority in force at its height. */
   hospitals: readonly UplinkHospital[];
-  /** How many hospitals must countersign before a block is receipted. */
-  quorum: number;
+  /** Who was in force when, in a lane, as of the last block that was sealed. */
+  terms: (lane: Lane) => readonly Term[];
   blocks: BlockStore;
   cursors: RelayCursors;
   time: RelayTime;
@@ -47,18 +48,18 @@ export const ALARM_RETRY_CAP: Millis = Seconds(5);
 export async function startUplink(options: UplinkOptions): Promise<Uplink> {
   refuseTwins(options.hospitals);
   const openLane = async (lane: Lane): Promise<readonly [Lane, readonly Relay[]]> =>
-    [lane, await Promise.all(options.hospitals.map((hospital) => openRelay(options, hospital, lane)))];
-  return new Uplink(new Map(await Promise.all(LANES.map(openLane))), options.quorum);
+    [lane, await Promise.all(options.hospitals.filter((hospital) => isServed(hospital, options.terms(lane))).map((hospital) => openRelay(options, hospital, lane)))];
+  return new Uplink(new Map(await Promise.all(LANES.map(openLane))), options.terms);
 }
 
 export class Uplink {
-  readonly #quorum: number;
-  readonly #relays: ReadonlyMap<Lane, readonly Relay[]>;
+  readonly #terms: UplinkOptions['terms'];
+  readonly #relays: Map<Lane, readonly Relay[]>;
 
   /** Starts the relays; {@link startUplink} opens them. */
-  constructor(relays: ReadonlyMap<Lane, readonly Relay[]>, quorum: number) {
-    this.#relays = relays;
-    this.#quorum = quorum;
+  constructor(relays: ReadonlyMap<Lane, readonly Relay[]>, terms: UplinkOptions['terms']) {
+    this.#relays = new Map(relays);
+    this.#terms = terms;
     for (const relay of this.#all()) relay.start();
   }
 
@@ -69,12 +70,19 @@ export class Uplink {
 
   /** Up to where at least one hospital has answered for the lane; undefined before the first. */
   relayedHeight(lane: Lane): number | undefined {
-    return quorumHeight(this.#heights(lane), 1);
+    return receiptedHeight(this.#terms(lane), (key) => this.#heightOf(lane, key), ({ hospitals }) => Math.min(1, hospitals.length));
   }
 
-  /** Up to where the quorum has countersigned the lane; undefined before the first. It never falls while the gateway runs. */
+  /** Up to where the quorum in force has countersigned the lane; undefined before the first. It never falls while the gateway runs. */
   receiptedHeight(lane: Lane): number | undefined {
-    return quorumHeight(this.#heights(lane), this.#quorum);
+    return receiptedHeight(this.#terms(lane), (key) => this.#heightOf(lane, key));
+  }
+
+  /** Ends the relays of the lane to hospitals that have left: they get no block any more, and nobody waits for them. */
+  async dropLeft(lane: Lane): Promise<void> {
+    const left = this.#of(lane).filter(({ hospital }) => !isServed(hospital, this.#terms(lane)));
+    this.#relays.set(lane, this.#of(lane).filter((relay) => !left.includes(relay)));
+    await Promise.all(left.map((relay) => relay.stop()));
   }
 
   /** A block of that lane was sealed. */
@@ -95,10 +103,12 @@ export class Uplink {
     return LANES.flatMap((lane) => this.#of(lane));
   }
 
-  #heights(lane: Lane): number[] {
-    return this.#of(lane).flatMap(({ height }) => (height === undefined ? [] : [height]));
+  #heightOf(lane: Lane, key: Uint8Array): number | undefined {
+    return this.#of(lane).find(({ hospital }) => equalBytes(hospital.key, key))?.height;
   }
 }
+
+const isServed = ({ key, joining = false }: Pick<UplinkHospital, 'key' | 'joining'>, terms: readonly Term[]): boolean => joining || !hasLeft(terms, key);
 
 function openRelay(options: UplinkOptions, hospital: UplinkHospital, lane: Lane): Promise<Relay> {
   const { chain, time, random, deadline, fetch: send } = options;

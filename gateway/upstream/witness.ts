@@ -9,9 +9,11 @@ import { type Header, type OpenBlock, openBlock, rejecting } from '../ledger/blo
 import { equalBytes, toHex } from '../ledger/bytes.ts';
 import { DOMAINS, verifySign1 } from '../ledger/cose.ts';
 import { fingerprint, fingerprintBytes, type SigningKey, verifyWithNodeCrypto } from '../ledger/es256k.ts';
+import { firstAuthority } from '../ledger/authority.ts';
 import { decodeParameters } from '../ledger/genesis.ts';
 import { ReceiptRejected, signReceipt, verifyReceipt } from '../ledger/receipt.ts';
 import type { ChainState } from '../ledger/state.ts';
+import { currentTerm, isRevoked, type Term, termAt, TermBook } from '../ledger/terms.ts';
 import { type VerifiedBlock, verifyOpenBlock } from '../ledger/verify.ts';
 import type { UnixMillis } from '../quantity.ts';
 import { Turns } from '../turns.ts';
@@ -31,7 +33,7 @@ export type WitnessOptions = Readonly<{
   blocks: BlockStore;
   /** This hospital's key. */
   key: SigningKey;
-  /** Gateways whose chains are taken: compressed public keys of 33 bytes, or `open` for every gateway. */
+  /** Gateways whose chains are taken: compressed public keys of 33 bytes, or `open` for every gateway. Any key that was the chain's. */
   gateways: 'open' | readonly Uint8Array[];
   /** This hospital's wall clock, for receipts. */
   now: () => UnixMillis;
@@ -72,6 +74,7 @@ export class Witness {
   readonly #log: UpstreamLog;
   readonly #stall: NonNullable<WitnessOptions['testingOnlyStall']>;
   readonly #turns = new Turns();
+  readonly #terms: TermBook;
   readonly #forked: Set<string>;
 
   /** Reads which lanes are forked, then is ready to judge. Throws {@link StoreError}. */
@@ -86,6 +89,7 @@ export class Witness {
     this.#now = options.now;
     this.#log = options.log;
     this.#stall = options.testingOnlyStall ?? (() => Promise.resolve());
+    this.#terms = new TermBook(options.blocks);
     this.#forked = forked;
   }
 
@@ -134,16 +138,16 @@ export class Witness {
     if (head === undefined && place.height > 0) {
       return { outcome: 'unknown_chain', message: `lane ${nameOf(place)} has no block here: expected its genesis block` };
     }
-    const gateway = gatewayOf(head, block.header);
-    if (!this.#admits(gateway)) {
-      return { outcome: 'not_admitted', message: `gateway key ${fingerprint(gateway)} is not among those admitted here` };
+    const terms = head === undefined ? [firstTermIn(block.header)] : await this.#terms.of(head);
+    if (!this.#admits(terms)) {
+      return { outcome: 'not_admitted', message: `gateway key ${fingerprint(currentTerm(terms).authority.gateway)} is not among those admitted here` };
     }
     if (head !== undefined && place.height > head.height + 1) {
       const message = `block ${place.height} does not follow the head ${head.height}: expected block ${head.height + 1}`;
       return { outcome: 'gap', head, message };
     }
     const rival = head && await this.#rivalOf(offer, head);
-    if (rival !== undefined) return await this.#compare(offer, rival, gateway);
+    if (rival !== undefined) return await this.#compare(offer, rival, terms);
     if (this.isForked(place)) return forkedLane(place);
     return await this.#commit(offer, verifyOpenBlock(head, block, { chain: place.chain, lane: place.lane, check: verifyWithNodeCrypto }));
   }
@@ -168,14 +172,19 @@ export class Witness {
     return { bytes, hash: openBlock(bytes).hash };
   }
 
-  async #compare(offer: Offer, rival: Recorded, gateway: Uint8Array): Promise<Judgement> {
+  async #compare(offer: Offer, rival: Recorded, terms: readonly Term[]): Promise<Judgement> {
     const { place, block } = offer;
+    const { gateway } = termAt(terms, place.height).authority;
     if (equalBytes(block.hash, rival.hash)) {
       const receipt = await this.receipt(place);
       return receipt === undefined ? forkedLane(place) : { outcome: 'repeated', receipt };
     }
     if (!verifySign1(block.envelope, gateway, DOMAINS.block, verifyWithNodeCrypto)) {
       return { outcome: 'rejected', reason: 'bad_signature', message: `not a signature of gateway key ${toHex(gateway)}` };
+    }
+    // Whoever stole a key could stop the lane with it for ever; up to where it counts the hospitals have fixed what it said.
+    if (isRevoked(terms, gateway)) {
+      return { outcome: 'rejected', reason: 'revoked_key', message: `gateway key ${toHex(gateway)} was replaced: what it signs against the record is nothing` };
     }
     if (!this.isForked(place)) await this.#keepEvidence(offer, rival);
     return forkedLane(place);
@@ -191,8 +200,10 @@ export class Witness {
     );
   }
 
-  #admits(gateway: Uint8Array): boolean {
-    return this.#admitted === 'open' || this.#admitted.has(toHex(gateway));
+  /** A chain is known by any key it has had: rotations are in the chain for everybody to see. */
+  #admits(terms: readonly Term[]): boolean {
+    const admitted = this.#admitted;
+    return admitted === 'open' || terms.some(({ authority }) => admitted.has(toHex(authority.gateway)));
   }
 
   async #countersign({ header, hash }: OpenBlock): Promise<Uint8Array> {
@@ -227,11 +238,9 @@ function differenceFrom(place: Place, header: Header): string | undefined {
   return undefined;
 }
 
-/** The only key whose blocks belong to the chain: as recorded, else as the genesis block says. */
-function gatewayOf(head: ChainState | undefined, header: Header): Uint8Array {
-  if (head !== undefined) return head.parameters.gateway;
-  return rejecting(() => decodeParameters(header.parameters as Uint8Array), 'wrong_genesis').gateway;
-}
+/** What a genesis block says of itself. */
+const firstTermIn = (header: Header): Term =>
+  ({ from: 0, authority: firstAuthority(rejecting(() => decodeParameters(header.parameters as Uint8Array), 'wrong_genesis')) });
 
 function forkedLane(place: Place): Judgement {
   return { outcome: 'forked', message: `two signed histories of lane ${nameOf(place)} were seen: it is not countersigned any more` };

@@ -143,7 +143,7 @@ async function followEvents({ options, folder, progress, signal }: BenchContext)
   const nothing = (): void => undefined;
   const pipeline = stack.adopt(
     await Pipeline.start({
-      journal, deriveStore: new StoredDerivation(store), blocks, pending: new StoredPendingEntries(store), chain, key, keyring, random, clock,
+      journal, deriveStore: new StoredDerivation(store), blocks, pending: new StoredPendingEntries(store), chain, keyFor: () => key, keyring, random, clock,
       seal: { entries: 1000, bytes: KiB(64), age: Seconds(5) },
       observe: {
         accepted: nothing, sealed: nothing, storeFault: nothing,

@@ -66,7 +66,7 @@ export class House implements AsyncDisposable {
       { journal, deriveStore: new StoredDerivation(store), blocks, pending: new StoredPendingEntries(store), chain, parameters, keyring }
     );
     house.#pipeline = await Pipeline.start({
-      ...house.parts, key: GATEWAY, random, clock: CLOCK, seal: { entries: 50, bytes: KiB(16), age: sealAge },
+      ...house.parts, keyFor: () => GATEWAY, random, clock: CLOCK, seal: { entries: 50, bytes: KiB(16), age: sealAge },
       observe: {
         accepted: (_run, messages) => house.#note(() => (house.accepted += messages)),
         derived: (checkpoints) => house.#note(() => house.checkpoints.push(...checkpoints)),
