@@ -99,7 +99,7 @@ function frameInWords(bytes: Uint8Array): readonly string[] {
   return [`it came by ${source}${device === '' ? '' : ` from ${device}`}${topic === '' ? '' : ` on ${topic}`} at ${new Date(receivedAt).toISOString()} (clock ${clockTrust}):`, Buffer.from(payload).toString('utf8')];
 }
 
-function readPolicy(path: string): Policy {
+export function readPolicy(path: string): Policy {
   try {
     return parsePolicy(readText(path));
   } catch (cause) {

@@ -68,6 +68,14 @@ describe('a proof for somebody who has nothing but two files', () => {
     expect(await check(path('hospital.policy'))).toMatchObject({ code: 1, stdout: expect.stringContaining('does not lead to a root that this gateway signed') as string });
   });
 
+  it('goes with an audit of the whole chain, which has to be the gateway\'s and the hospitals\' of the policy', async () => {
+    const audit = (policy: string): ReturnType<typeof vitalgate> => vitalgate('verify', 'chain', site.hospitalUrl, '--policy', policy);
+    expect(await audit(path('hospital.policy'))).toMatchObject({ code: 0, stdout: expect.stringContaining('good, ') as string });
+    await using other = await Site.prepare();
+    expect((await vitalgate('prove', 'policy', '--config', other.config, '--out', path('other.policy'))).code).toBe(0);
+    expect(await audit(path('other.policy'))).toMatchObject({ code: 1, stdout: expect.stringMatching(/BAD: a whole chain, but not one of the policy: the policy knows no gateway of vitalgate/) as string });
+  });
+
   it('is refused in words for what is not there', async () => {
     expect((await prove('entry', '999999')).stderr).toContain('no block holds entry 999999');
     expect((await prove('frame', '999999')).stderr).toContain('the journal has no frame 999999');
