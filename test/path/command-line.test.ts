@@ -46,7 +46,7 @@ describe('the command line', () => {
     [['verify', 'chain'], 'expected: verify chain'],
     [['verify', 'proof', 'x'], 'whom do you believe'],
     [['verify', 'luck', 'x'], 'expected: verify chain'],
-    [['prove', 'luck'], 'expected entry, frame, receipt or policy'],
+    [['prove', 'luck'], 'expected entry, frame, receipt, growth or policy'],
     [['erase', '--patient', 'a', '--room', 'b'], 'Give --patient or --room'],
     [['export', 'x'], 'expected: export'],
     [['config'], '--check FILE or --schema'],
