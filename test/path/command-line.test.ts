@@ -47,7 +47,7 @@ describe('the command line', () => {
     [['verify', 'proof', 'x'], 'whom do you believe'],
     [['verify', 'luck', 'x'], 'expected: verify chain'],
     [['prove', 'luck'], 'expected entry, frame, receipt, growth or policy'],
-    [['erase', '--patient', 'a', '--room', 'b'], 'Give --patient or --room'],
+    [['erase', '--patient', 'a', '--room', 'b'], 'about whom? Give --patient or --room'],
     [['export', 'x'], 'expected: export'],
     [['config'], '--check FILE or --schema'],
     [['sim'], '--credentials FILE'],
