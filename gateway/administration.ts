@@ -25,7 +25,7 @@ import type { GenesisParameters } from './ledger/genesis.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { ListedToken, MadeToken, People } from './people/people.ts';
 import type { Progress, StateProgress } from './progress.ts';
-import { policyOf, prove, receiptFor, type MadeProof, type ProofOrder } from './prove.ts';
+import { policyOf, prove, proveGrowth, receiptFor, type GrowthOrder, type MadeProof, type ProofOrder } from './prove.ts';
 import type { Millis, UnixMillis } from './quantity.ts';
 import { quarantinePage, quarantinedFrame, retryOne, retryPage, type QuarantineFilter, type QuarantinePage, type QuarantinedFrame, type QuarantineSources, type RetryPage } from './quarantine.ts';
 import { LANES, nameOf, subjectNamed, type DeviceId, type Lane, type ReadingState, type Sequence, type Subject } from './reading.ts';
@@ -282,6 +282,11 @@ export class Administration {
     const found = await disclosuresOf(this.#options, subject);
     await this.#showing(nameOf(subject), 'disclosures');
     return found;
+  }
+
+  /** See prove.ts. */
+  async proveGrowth(order: GrowthOrder): Promise<Readonly<{ text: string; to: number }>> {
+    return await proveGrowth(this.#options, order);
   }
 
   /** See prove.ts; both in base64. */

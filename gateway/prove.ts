@@ -15,14 +15,15 @@ import type { SigningKey } from './ledger/es256k.ts';
 import { decodeEntry } from './ledger/entry.ts';
 import type { GenesisParameters } from './ledger/genesis.ts';
 import { append, EMPTY_TREE } from './ledger/merkle.ts';
-import { inclusionProof } from './ledger/merkle-proof.ts';
+import { formatGrowth } from './ledger/growth-proof.ts';
+import { consistencyProof, inclusionProof } from './ledger/merkle-proof.ts';
 import { noteKey } from './ledger/note-keys.ts';
 import { formatPolicy } from './ledger/policy.ts';
 import { ReceiptRejected, verifyReceipt } from './ledger/receipt.ts';
 import { formatNote, type NoteSignature } from './ledger/signed-note.ts';
 import { formatProof, type Proven } from './ledger/tlog-proof.ts';
 import { Bytes, KiB } from './quantity.ts';
-import { LANES, Sequence } from './reading.ts';
+import { LANES, Sequence, type Lane } from './reading.ts';
 
 export type ProofSources = Readonly<{
   journal: Pick<Journal, 'read'>;
@@ -59,6 +60,46 @@ export async function prove(sources: ProofSources, { what, number }: ProofOrder)
   const path = await inclusionProof(index, at.block.header.treeSize, (level, position) => sources.blocks.node(id, level, position));
   const text = formatProof({ proven, index, path, note: noteOf(sources, id, at) });
   return { text, lane: id.lane, entry, height: at.height, countersigned: at.receipts.map(({ name }) => name), needed: sources.parameters.quorum, ...(proven.frame === undefined ? {} : { device: decodeFrame(Buffer.from(proven.frame.leaf.subarray(9))).device }) };
+}
+
+export type GrowthOrder = Readonly<{ lane: Lane; /** Leaves of the tree at the older checkpoint. */ from: number }>;
+
+/** A file of ledger/growth-proof.ts, from the checkpoint of so many leaves to the newest that hospitals enough have countersigned. Throws {@link UsageError} for a size no block ended at. */
+export async function proveGrowth(sources: ProofSources, { lane, from }: GrowthOrder): Promise<Readonly<{ text: string; to: number }>> {
+  const id = { chain: sources.chain, lane };
+  const height = await heightOfSize(sources.blocks, id, from);
+  const older = height === undefined ? undefined : await countersignedAt(sources, id, height);
+  if (older === undefined) throw new UsageError(`no block of lane ${lane} ended at ${from} leaves; the size of a checkpoint stands in its second line`);
+  const newer = (await newestFinal(sources, id)) ?? older;
+  const [size, next] = [older.block.header.treeSize, newer.block.header.treeSize];
+  const path = await consistencyProof(size, next, (level, position) => sources.blocks.node(id, level, position));
+  return { text: formatGrowth({ older: noteOf(sources, id, older), newer: noteOf(sources, id, newer), path }), to: next };
+}
+
+/** The height of the block after which the tree has so many leaves. */
+async function heightOfSize(blocks: BlockStore, id: LaneId, size: number): Promise<number | undefined> {
+  let [low, high] = [1, (await blocks.head(id))?.height ?? 0];
+  while (low <= high) {
+    const height = Math.floor((low + high) / 2);
+    const bytes = await blocks.block(id, height);
+    const { treeSize } = bytes === undefined ? { treeSize: NaN } : openBlock(bytes).header;
+    if (treeSize === size) return height;
+    if (treeSize < size) low = height + 1;
+    else high = height - 1;
+  }
+  return undefined;
+}
+
+/** The newest block with receipts enough; without one, the newest. */
+async function newestFinal(sources: ProofSources, id: LaneId): Promise<Countersigned | undefined> {
+  const head = (await sources.blocks.head(id))?.height ?? 0;
+  let newest: Countersigned | undefined;
+  for (let height = head; height > Math.max(0, head - CHECKPOINT_SEARCH); height--) {
+    const found = await countersignedAt(sources, id, height);
+    newest ??= found;
+    if (found !== undefined && found.receipts.length >= sources.parameters.quorum) return found;
+  }
+  return newest;
 }
 
 /** Throws {@link UsageError} for an entry that no block holds. */

@@ -1,9 +1,8 @@
-import { UsageError } from '../errors.ts';
-import { isSubjectId, type Subject } from '../reading.ts';
 import { administer } from './administer.ts';
-import { textOf, type Arguments, type Command } from './command.ts';
+import type { Command } from './command.ts';
 import { table } from './device-list.ts';
 import { CONFIG_OPTIONS } from './settings.ts';
+import { SUBJECT_OPTIONS, subjectIn } from './subject-option.ts';
 
 export const disclosuresCommand: Command = {
   name: 'disclosures',
@@ -14,12 +13,11 @@ again within fifteen minutes is looking still: one line for the first look, one 
 codes: TREAT treatment, HOPERAT the running of the service. Asking for this report is a disclosure, too.`,
   options: {
     ...CONFIG_OPTIONS,
-    patient: { type: 'string', value: 'ID', help: 'Of which patient' },
-    room: { type: 'string', value: 'ID', help: 'Of which room' },
+    ...SUBJECT_OPTIONS,
     json: { type: 'boolean', help: 'Print JSON' },
   },
   run: async (args, environment) => {
-    const subject = subjectOf(args);
+    const subject = subjectIn(args);
     const disclosures = await administer(args, environment, (api) => api.disclosures(subject));
     if (args.values['json'] === true) environment.out(JSON.stringify(disclosures));
     else if (disclosures.length === 0) environment.out('nobody was shown anything');
@@ -27,11 +25,3 @@ codes: TREAT treatment, HOPERAT the running of the service. Asking for this repo
     return 0;
   },
 };
-
-function subjectOf(args: Arguments): Subject {
-  const [patient, room] = [textOf(args, 'patient'), textOf(args, 'room')];
-  const id = patient ?? room;
-  if (id === undefined || (patient !== undefined && room !== undefined)) throw new UsageError('of whom? Give --patient or --room');
-  if (!isSubjectId(id)) throw new UsageError(`"${id}" is no id of a patient or a room`);
-  return { kind: patient === undefined ? 'room' : 'patient', id };
-}

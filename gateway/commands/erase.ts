@@ -1,9 +1,10 @@
 import type { ErasureOrder } from '../erasure.ts';
 import { UsageError } from '../errors.ts';
-import { isSubjectId, nameOf, type Subject } from '../reading.ts';
+import { nameOf } from '../reading.ts';
 import { administer } from './administer.ts';
 import { counted, numberOf, textOf, type Arguments, type Command } from './command.ts';
 import { CONFIG_OPTIONS } from './settings.ts';
+import { SUBJECT_OPTIONS, subjectIn } from './subject-option.ts';
 
 export const eraseCommand: Command = {
   name: 'erase',
@@ -17,8 +18,7 @@ and the person stays known. Take the patient out of the configuration as well: w
 Works with the running gateway, or on its data folder while none runs.`,
   options: {
     ...CONFIG_OPTIONS,
-    patient: { type: 'string', value: 'ID', help: 'Whom to forget' },
-    room: { type: 'string', value: 'ID', help: 'Which room to forget' },
+    ...SUBJECT_OPTIONS,
     through: { type: 'string', value: 'EPOCH', help: 'Only what was said in the epochs up to this one' },
     yes: { type: 'boolean', help: 'That this cannot be undone is understood' },
   },
@@ -32,13 +32,5 @@ Works with the running gateway, or on its data folder while none runs.`,
 };
 
 function orderOf(args: Arguments): Omit<ErasureOrder, 'by'> {
-  const through = textOf(args, 'through');
-  return { subject: subjectOf(textOf(args, 'patient'), textOf(args, 'room')), ...(through === undefined ? {} : { through: numberOf(args, 'through', 1) }) };
-}
-
-function subjectOf(patient: string | undefined, room: string | undefined): Subject {
-  const id = patient ?? room;
-  if (id === undefined || (patient !== undefined && room !== undefined)) throw new UsageError('whom? Give --patient or --room');
-  if (!isSubjectId(id)) throw new UsageError(`"${id}" is no id of a patient or a room`);
-  return { kind: patient === undefined ? 'room' : 'patient', id };
+  return { subject: subjectIn(args), ...(textOf(args, 'through') === undefined ? {} : { through: numberOf(args, 'through', 1) }) };
 }

@@ -3,6 +3,7 @@ import { BlockRejected, UnreadableError, VitalgateError, messageOf } from '../er
 import { decodeFrame } from '../frame-codec.ts';
 import { verifyEd25519 } from '../ledger/ed25519.ts';
 import { verifyWithNodeCrypto } from '../ledger/es256k.ts';
+import { isGrowth, verifyGrowth, type GrowthVerdict } from '../ledger/growth-proof.ts';
 import { ProofRejected } from '../ledger/merkle-proof.ts';
 import { openBlock } from '../ledger/block.ts';
 import { toHex } from '../ledger/bytes.ts';
@@ -21,11 +22,14 @@ const PROOF_GOOD = 0;
 const PROOF_BAD = 1;
 const NOT_ENOUGH_COUNTERSIGNATURES = 3;
 
+const CHECKS = { es256k: verifyWithNodeCrypto, ed25519: verifyEd25519 };
+
 /** Checks a proof with two files and nothing else. Throws {@link UnreadableError} for files that cannot be read. */
 export function checkProof(path: string, policyPath: string, entryPath: string | undefined, { out }: Environment): number {
   const [text, policy, expected] = [readText(path), readPolicy(policyPath), entryPath === undefined ? undefined : readBytes(entryPath)];
   try {
-    const verdict = verifyProof(text, policy, { es256k: verifyWithNodeCrypto, ed25519: verifyEd25519 }, expected);
+    if (isGrowth(text)) return growthInWords(verifyGrowth(text, policy, CHECKS), out);
+    const verdict = verifyProof(text, policy, CHECKS, expected);
     for (const line of inWords(verdict, policy)) out(line);
     return verdict.isFinal ? PROOF_GOOD : NOT_ENOUGH_COUNTERSIGNATURES;
   } catch (error) {
@@ -33,6 +37,13 @@ export function checkProof(path: string, policyPath: string, entryPath: string |
     out(`BAD: ${error.message}`);
     return PROOF_BAD;
   }
+}
+
+function growthInWords({ older, newer }: GrowthVerdict, out: Environment['out']): number {
+  const isFinal = older.isFinal && newer.isFinal;
+  out(`${isFinal ? 'good' : 'NOT FINAL'}: the ${older.checkpoint.size} leaves of ${older.checkpoint.origin} are the beginning of its ${newer.checkpoint.size}: nothing was changed, taken out or put in`);
+  if (!isFinal) out('the policy asks for more countersignatures than there are');
+  return isFinal ? PROOF_GOOD : NOT_ENOUGH_COUNTERSIGNATURES;
 }
 
 /** Checks a COSE receipt for an entry. */
@@ -99,7 +110,7 @@ function frameInWords(bytes: Uint8Array): readonly string[] {
   return [`it came by ${source}${device === '' ? '' : ` from ${device}`}${topic === '' ? '' : ` on ${topic}`} at ${new Date(receivedAt).toISOString()} (clock ${clockTrust}):`, Buffer.from(payload).toString('utf8')];
 }
 
-function readPolicy(path: string): Policy {
+export function readPolicy(path: string): Policy {
   try {
     return parsePolicy(readText(path));
   } catch (cause) {

@@ -1,9 +1,11 @@
 import { UnreadableError, UsageError } from '../errors.ts';
+import { originOf } from '../ledger/checkpoint.ts';
 import { verifyWithNodeCrypto } from '../ledger/es256k.ts';
+import { differencesFrom } from '../ledger/policy.ts';
 import { verifyChain, type ChainVerdict } from '../ledger/verify-chain.ts';
 import { chainsAt } from './chain-source.ts';
 import { textOf, type Arguments, type Command, type Environment } from './command.ts';
-import { checkFork, checkProof, checkReceipt } from './verify-proof.ts';
+import { checkFork, checkProof, checkReceipt, readPolicy } from './verify-proof.ts';
 
 const GOOD = 0;
 const BAD = 1;
@@ -13,7 +15,7 @@ export const verifyCommand: Command = {
   name: 'verify',
   summary: 'Audits a chain, every block from the genesis on, or one proof, offline.',
   usage: [
-    'verify chain <folder | file | url>', 'verify proof FILE --policy FILE [--entry FILE]', 'verify receipt FILE --entry FILE --policy FILE',
+    'verify chain <folder | file | url> [--policy FILE]', 'verify proof FILE --policy FILE [--entry FILE]', 'verify receipt FILE --entry FILE --policy FILE',
     'verify fork FILE --policy FILE',
   ],
   details:
@@ -22,7 +24,7 @@ export const verifyCommand: Command = {
     'policy"). Exit code 0: good; 1: bad, with the first broken block or rule and why; 2: cannot be read; 3: a proof that is true but\n' +
     'that fewer hospitals have countersigned than the policy asks for. A fork that is proven is 0: the evidence is good, the gateway is not.',
   options: {
-    policy: { type: 'string', value: 'FILE', help: 'proof, receipt, fork: whom to believe' },
+    policy: { type: 'string', value: 'FILE', help: 'Whom to believe; of a chain: whose keys it has to have' },
     entry: { type: 'string', value: 'FILE', help: 'proof, receipt: the bytes that the proven entry has to have' },
   },
   run: async (args, environment) => {
@@ -30,7 +32,7 @@ export const verifyCommand: Command = {
     if (target === undefined || !isKind(what)) throw new UsageError('expected: verify chain <folder | file | url>, or verify proof, receipt or fork FILE --policy FILE');
     try {
       switch (what) {
-        case 'chain': return await verifyAll(target, environment);
+        case 'chain': return await verifyAll(target, textOf(args, 'policy'), environment);
         case 'proof': return checkProof(target, policyOf(args), textOf(args, 'entry'), environment);
         case 'receipt': return checkReceipt(target, policyOf(args), entryOf(args), environment);
         case 'fork': return await checkFork(target, policyOf(args), environment);
@@ -58,12 +60,14 @@ function policyOf(args: Arguments): string {
   return policy;
 }
 
-async function verifyAll(target: string, environment: Environment): Promise<number> {
+async function verifyAll(target: string, policyPath: string | undefined, environment: Environment): Promise<number> {
+  const policy = policyPath === undefined ? undefined : readPolicy(policyPath);
   let code = GOOD;
   for await (const { name, blocks } of chainsAt(target, environment)) {
     const verdict = await verifyChain(blocks, { check: verifyWithNodeCrypto });
-    environment.out(`${name}: ${inWords(verdict)}`);
-    if (!verdict.ok) code = BAD;
+    const differences = policy === undefined || !verdict.ok ? [] : [...new Set([...verdict.states.values()].flatMap((state) => differencesFrom(policy, originOf(state), state.parameters)))];
+    environment.out(differences.length === 0 ? `${name}: ${inWords(verdict)}` : `${name}: BAD: a whole chain, but not one of the policy: ${differences.join('; ')}`);
+    if (!verdict.ok || differences.length > 0) code = BAD;
   }
   return code;
 }

@@ -10,6 +10,7 @@
  */
 
 import { VitalgateError } from '../errors.ts';
+import { equalBytes, toHex } from './bytes.ts';
 import { parseCheckpoint, type Checkpoint } from './checkpoint.ts';
 import { formatNoteKey, parseNoteKey, signedBy, type NoteChecks, type NoteKey } from './note-keys.ts';
 import { NoteRejected, parseNote } from './signed-note.ts';
@@ -145,6 +146,17 @@ export function judgeCheckpoint(note: string, policy: Policy, checks: NoteChecks
   const witnesses = policy.witnesses.filter(({ key }) => holds(key)).map(({ name }) => name);
   const signed = new Set(policy.witnesses.filter(({ name }) => witnesses.includes(name)).map(({ key }) => key));
   return { checkpoint, witnesses, isFinal: policy.quorum === undefined || isMet(policy.quorum, signed) };
+}
+
+/** What is different in a lane from what a policy believes, in words; empty when nothing is. Whom nobody asks to countersign is not compared. */
+export function differencesFrom({ logs, witnesses }: Policy, origin: string, { gateway, hospitals }: Readonly<{ gateway: Uint8Array; hospitals: readonly Readonly<{ name: string; key: Uint8Array }>[] }>): readonly string[] {
+  const own = logs.filter(({ name, kind }) => name === origin && kind === 'header');
+  const missing = witnesses.filter(({ key: { kind, publicKey } }) => kind === 'receipt' && !hospitals.some(({ key }) => equalBytes(key, publicKey)));
+  return [
+    ...(own.length === 0 ? [`the policy knows no gateway of ${origin}`] : []),
+    ...(own.length > 0 && !own.some(({ publicKey }) => equalBytes(publicKey, gateway)) ? [`its gateway key is ${toHex(gateway)}, which the policy does not believe`] : []),
+    ...missing.map(({ name }) => `the hospital ${name} of the policy is none of its hospitals`),
+  ];
 }
 
 const isMet = (member: Member, signed: ReadonlySet<NoteKey>): boolean =>

@@ -11,11 +11,11 @@ import type { Discovery, ListedDevice } from '../device-views.ts';
 import { ConfigError, PeerError, QUARANTINE_REASONS, UsageError, VitalgateError, messageOf } from '../errors.ts';
 import type { Disclosure } from '../disclosures.ts';
 import type { Erased, ErasureOrder } from '../erasure.ts';
-import type { MadeProof, ProofOrder } from '../prove.ts';
+import type { GrowthOrder, MadeProof, ProofOrder } from '../prove.ts';
 import type { QuarantineFilter, QuarantinePage, QuarantinedFrame, RetryPage } from '../quarantine.ts';
 import type { ListedToken, MadeToken } from '../people/people.ts';
 import { Millis, type UnixMillis } from '../quantity.ts';
-import { Sequence, isDeviceId, isSubjectId, type DeviceId, type Subject } from '../reading.ts';
+import { LANES, Sequence, isDeviceId, isSubjectId, type DeviceId, type Subject } from '../reading.ts';
 import type { Trace } from '../trace.ts';
 import type { ContractInForce } from './care-desk.ts';
 
@@ -39,6 +39,7 @@ export type AdministrationApi = Readonly<{
   erase: (order: Omit<ErasureOrder, 'by'>) => Promise<Erased>;
   prove: (order: ProofOrder) => Promise<MadeProof>;
   disclosures: (subject: Subject) => Promise<readonly Disclosure[]>;
+  proveGrowth: (order: GrowthOrder) => Promise<Readonly<{ text: string; to: number }>>;
   policy: () => Promise<string>;
   receipt: (entry: number) => Promise<Readonly<{ entry: string; receipt: string }>>;
   reload: () => Promise<Reloaded>;
@@ -72,6 +73,11 @@ function addRoutes(app: FastifyInstance, administration: Administration): void {
   app.post('/reload', () => administration.reload());
   app.get<{ Params: { entry: string } }>('/receipts/:entry', ({ params }) => administration.receipt(sequenceIn(params.entry)));
   app.post<{ Body: Readonly<{ subject?: Partial<Subject> }> }>('/disclosures', ({ body }) => administration.disclosures(subjectIn(body.subject)));
+  app.get<{ Params: { lane: string; from: string } }>('/growth/:lane/:from', ({ params }) => {
+    const lane = LANES.find((each) => each === params.lane);
+    if (lane === undefined) throw new UsageError(`"${params.lane}" is no lane: ${LANES.join(' or ')}`);
+    return administration.proveGrowth({ lane, from: sequenceIn(params.from) });
+  });
   app.get('/policy', async () => ({ policy: await administration.policy() }));
   app.get<{ Params: { what: string; number: string } }>('/proofs/:what/:number', ({ params: { what, number } }) => {
     if (what !== 'entry' && what !== 'frame') throw new UsageError('a proof is of an entry or a frame');
@@ -214,6 +220,7 @@ export function controlClient(path: string): AdministrationApi {
     prove: async ({ what, number }) => (await call(path, 'GET', `/proofs/${what}/${number}`)) as MadeProof,
     receipt: async (entry) => (await call(path, 'GET', `/receipts/${entry}`)) as Readonly<{ entry: string; receipt: string }>,
     disclosures: async (subject) => (await call(path, 'POST', '/disclosures', { subject })) as readonly Disclosure[],
+    proveGrowth: async ({ lane, from }) => (await call(path, 'GET', `/growth/${lane}/${from}`)) as Readonly<{ text: string; to: number }>,
     policy: async () => ((await call(path, 'GET', '/policy')) as { policy: string }).policy,
     reload: async () => (await call(path, 'POST', '/reload')) as Reloaded,
     status: async () => (await call(path, 'GET', '/status')) as Status,

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ErasableJournal, Journal } from '../../gateway/ingest/journal.ts';
+import { evidenceLeaf } from '../../gateway/frame-codec.ts';
+import { sha256 } from '../../gateway/ledger/bytes.ts';
 import { Keyring } from '../../gateway/vault/keyring.ts';
 import { countingBytes, MemoryShelf } from '../vault/known-keys.ts';
 import { Bytes, MiB } from '../../gateway/quantity.ts';
@@ -193,6 +195,42 @@ describe.each(STORES)('a journal, $name', ({ open }) => {
     await using engine = await open();
     await engine.store.write([{ key: journalKey(1), value: Buffer.concat([Buffer.of(1), new Uint8Array(30)]) }], { sync: true });
     await expect(opened(engine.store)).rejects.toMatchObject(CORRUPT);
+  });
+
+  it('gives up what lies under a key, keeps what evidence hashed of it, and all the rest', async () => {
+    await using engine = await open();
+    const keyring = new Keyring(new MemoryShelf(), random);
+    const keys = { keys: keyring, random, bootId };
+    const journal = await openJournal(engine.store, keys);
+    const [anna, otto] = [keyring.current('device/anna').id, keyring.current('device/otto').id];
+    await journal.append(frames('a1', 'o1', 'a2'), [anna, otto, anna]);
+    await journal.append(frames('o2'), [otto]);
+    await journal.append(frames('a3'), [anna]);
+    const told: number[] = [];
+    expect(await journal.erase(new Set([anna]), journal.next, (sequence) => told.push(sequence))).toBe(3);
+    expect(told).toEqual([3, 4, 5]);
+    keyring.destroy(new Set([anna]));
+    for (const each of [journal, await openJournal(engine.store, keys)]) {
+      const run = await each.read(Sequence(1), MiB(1));
+      expect(run?.frames.map((bytes) => Buffer.from(bytes).toString())).toEqual(['', 'o1', '', 'o2', '']);
+      expect([...(run?.erased ?? [])].map(([sequence, hash]) => [sequence, Buffer.from(hash).toString('hex')])).toEqual(
+        ([[1, 'a1'], [3, 'a2'], [5, 'a3']] as const).map(([sequence, text]) => [sequence, Buffer.from(sha256(evidenceLeaf(sequence, frame(text)))).toString('hex')]),
+      );
+    }
+    // Done again, as after a crash, it finds nothing.
+    expect(await journal.erase(new Set([anna]), journal.next, () => undefined)).toBe(0);
+    await journal.append(frames('o3'), [otto]);
+    expect(await texts(journal, 6)).toEqual(['o3']);
+  });
+
+  it('refuses a section that was changed, and one that was put into another record', async () => {
+    await using engine = await open();
+    const journal = await opened(engine.store);
+    await journal.append(frames('a'));
+    await journal.append(frames('b'));
+    const first = await engine.store.get(journalKey(1)) as Uint8Array;
+    await engine.store.write([{ key: journalKey(2), value: first }], { sync: true });
+    await expect(journal.read(Sequence(2), MiB(1))).rejects.toMatchObject(CORRUPT);
   });
 
   it('probes by writing, and changes nothing by it', async () => {

@@ -4,7 +4,7 @@ import type { Checkpoint } from '../../gateway/derive/derive-store.ts';
 import { Doorbell } from '../../gateway/doorbell.ts';
 import type { StoreError } from '../../gateway/errors.ts';
 import type { Clock } from '../../gateway/ingest/clock.ts';
-import type { Journal } from '../../gateway/ingest/journal.ts';
+import type { ErasableJournal } from '../../gateway/ingest/journal.ts';
 import { beginChain } from '../../gateway/ledger/begin-chain.ts';
 import type { BlockStore, PendingEntries } from '../../gateway/ledger/block-store.ts';
 import { openBlock } from '../../gateway/ledger/block.ts';
@@ -34,7 +34,7 @@ const started = performance.now();
 const CLOCK: Clock = { now: () => START, uptime: () => Millis(performance.now() - started), trust: () => 'synchronised' };
 
 type Parts = Readonly<{
-  journal: Journal;
+  journal: ErasableJournal;
   deriveStore: StoredDerivation;
   blocks: BlockStore;
   pending: PendingEntries;

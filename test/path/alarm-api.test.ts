@@ -55,6 +55,14 @@ describe('a low oxygen saturation, by people over HTTP', () => {
     return (json['alarms'] as { physiological: AlarmJson[] }).physiological[0] as AlarmJson;
   };
 
+  /** Where the patient is, below /api: the list says it. */
+  async function addressOf(who: string): Promise<string> {
+    const { patients } = (await ask(who, '/patients')).json as unknown as { patients: { id: string; link: string }[] };
+    const link = patients.find(({ id }) => id === PATIENT)?.link ?? '';
+    expect(link).toMatch(/^\/api\/patients\/p-[0-9a-f]{32}$/);
+    return link.slice('/api'.length);
+  }
+
   it('is seen on the stream, by whom it is told, and in the list', async () => {
     await using stream = await follow();
     expect(await stream.next()).toMatchObject({ event: 'snapshot', data: { notice: NOTICE, alarms: { physiological: [] } } });
@@ -62,7 +70,7 @@ describe('a low oxygen saturation, by people over HTTP', () => {
     const raised = await heard(stream, 'raised');
     expect(raised.data).toMatchObject({ subject: { kind: 'patient', id: PATIENT }, rule: 'starter/low-oxygen', priority: 'high', told: { level: 1, to: ['ann-the-nurse', 'vera', 'cho', 'otto'] } });
     expect(await alarm()).toMatchObject({ phase: 'active', message: expect.stringContaining('80 %') as string, evidence: { values: [{ measurement: 'spo2', value: 80, limit: 92 }] } });
-    expect((await ask('vera', `/patients/${encodeURIComponent(PATIENT)}`)).json['patient']).toMatchObject({ values: [{ measurement: 'spo2', value: 80, unit: '%', quality: 'good' }], spo2Scale: 1, scores: [{ name: 'NEWS2', value: null }] });
+    expect((await ask('vera', await addressOf('vera'))).json['patient']).toMatchObject({ values: [{ measurement: 'spo2', value: 80, unit: '%', quality: 'good' }], spo2Scale: 1, scores: [{ name: 'NEWS2', value: null }] });
   });
 
   it('is acknowledged by a caregiver and not by a viewer', async () => {
@@ -99,7 +107,7 @@ describe('a low oxygen saturation, by people over HTTP', () => {
   });
 
   it('is looked at again: a nurse enters what she sees, and a clinician alone the scale', async () => {
-    const patient = `/patients/${encodeURIComponent(PATIENT)}`;
+    const patient = await addressOf('ann-the-nurse');
     const entered = await ask('ann-the-nurse', `${patient}/observations`, { consciousness: 'A', oxygen: { litresPerMinute: 2 }, respiratoryRate: 18, bodyTemperature: 37, systolicPressure: 120, heartRate: 80 });
     expect(entered).toMatchObject({ status: 201, json: { values: { consciousness: 0, oxygen_flow: 2, respiratory_rate: 18 } } });
     const score = async (): Promise<unknown> => ((await ask('vera', patient)).json['patient'] as { scores: { value: unknown }[] }).scores[0]?.value;

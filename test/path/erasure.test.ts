@@ -2,7 +2,11 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RawClient } from '../ingest/mqtt-wire.ts';
-import { keyringIn } from '../vault/folder-keys.ts';
+import type { DeviceId } from '../../gateway/reading.ts';
+import { StoredErasures } from '../../gateway/store/erasure-store.ts';
+import { openRocksStore } from '../../gateway/store/rocks-store.ts';
+import { SealedStore } from '../../gateway/store/sealed-store.ts';
+import { keyringIn, random } from '../vault/folder-keys.ts';
 import { vitalgate } from './program.ts';
 import { Site, type DeviceWithPassword } from './site.ts';
 
@@ -79,6 +83,20 @@ describe('a patient who wants to be forgotten', () => {
     }
     const { stderr, code } = await vitalgate('contract', 'replay', '--config', site.config);
     expect([code, stderr]).toEqual([2, expect.stringContaining('was erased')]);
+  });
+
+  it('is forgotten when the gateway was killed in the middle of it, with the next start', async () => {
+    expect((await site.api.devices()).find(({ device }) => device === 'clip-of-otto')?.subject).toEqual({ kind: 'patient', id: 'otto-example' });
+    await site.gateway.kill();
+    const keyring = keyringIn(site.gatewayData, { readOnly: false });
+    const store = new SealedStore(await openRocksStore(join(site.gatewayData, 'store')), { keyring, random });
+    await new StoredErasures(store).begin({ subject: { kind: 'patient', id: 'otto-example' }, by: { id: 'command line', role: 'administrator' }, devices: ['clip-of-otto' as DeviceId] });
+    await store.close();
+    await site.startGateway();
+    expect(keyringIn(site.gatewayData, { readOnly: true }).all().filter(({ about }) => about.includes('patient/otto-example'))).toEqual([]);
+    expect((await site.api.devices()).find(({ device }) => device === 'clip-of-otto')?.subject ?? null).toBeNull();
+    expect((await vitalgate('verify', 'chain', site.gatewayData)).stdout).toContain('good');
+    expect(site.gateway.stderr).toContain('an erasure was interrupted');
   });
 
   it('stays forgotten after kill -9 and a new start, and can come back as a new person', async () => {

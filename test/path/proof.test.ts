@@ -68,6 +68,27 @@ describe('a proof for somebody who has nothing but two files', () => {
     expect(await check(path('hospital.policy'))).toMatchObject({ code: 1, stdout: expect.stringContaining('does not lead to a root that this gateway signed') as string });
   });
 
+  it('shows that the chain only grew since an older checkpoint', async () => {
+    const older = Number(/\n\nvitalgate\/\S+\n(\d+)\n/.exec(readFileSync(path('entry.tlog-proof'), 'utf8'))?.[1]);
+    expect(older).toBeGreaterThan(0);
+    expect((await prove('growth', String(older), '--out', path('growth.proof'))).stderr).toMatch(new RegExp(`^lane record, from ${older} leaves to \\d+\n$`));
+    expect(await verify(path('growth.proof'))).toMatchObject({ code: 0, stdout: expect.stringMatching(new RegExp(`^good: the ${older} leaves of vitalgate/\\S+ are the beginning of its \\d+:`)) as string });
+    const lines = readFileSync(path('growth.proof'), 'utf8').split('\n');
+    writeFileSync(path('swapped.proof'), [lines[0], lines[2]?.replace('newer', 'older'), lines[1]?.replace('older', 'newer'), ...lines.slice(3)].join('\n'));
+    const swapped = await verify(path('swapped.proof'));
+    // Of one checkpoint with itself either way is true.
+    expect(swapped.code).toBe(lines.length > 4 ? 1 : 0);
+    expect((await prove('growth', '99999999')).stderr).toContain('no block of lane record ended at 99999999 leaves');
+  });
+
+  it('goes with an audit of the whole chain, which has to be the gateway\'s and the hospitals\' of the policy', async () => {
+    const audit = (policy: string): ReturnType<typeof vitalgate> => vitalgate('verify', 'chain', site.hospitalUrl, '--policy', policy);
+    expect(await audit(path('hospital.policy'))).toMatchObject({ code: 0, stdout: expect.stringContaining('good, ') as string });
+    await using other = await Site.prepare();
+    expect((await vitalgate('prove', 'policy', '--config', other.config, '--out', path('other.policy'))).code).toBe(0);
+    expect(await audit(path('other.policy'))).toMatchObject({ code: 1, stdout: expect.stringMatching(/BAD: a whole chain, but not one of the policy: the policy knows no gateway of vitalgate/) as string });
+  });
+
   it('is refused in words for what is not there', async () => {
     expect((await prove('entry', '999999')).stderr).toContain('no block holds entry 999999');
     expect((await prove('frame', '999999')).stderr).toContain('the journal has no frame 999999');
