@@ -21,7 +21,7 @@ import { decodeEntry } from './ledger/entry.ts';
 import { openBlock } from './ledger/block.ts';
 import type { Ed25519Key } from './ledger/ed25519.ts';
 import type { SigningKey } from './ledger/es256k.ts';
-import type { GenesisParameters } from './ledger/genesis.ts';
+import type { Term } from './ledger/terms.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { ListedToken, MadeToken, People } from './people/people.ts';
 import type { Progress, StateProgress } from './progress.ts';
@@ -103,7 +103,8 @@ export type AdministrationOptions = Readonly<{
   /** Where devices connect, and whether TLS is spoken anywhere. */
   reach: () => Readonly<{ urls: readonly string[]; tls: boolean }>;
   chain: Uint8Array;
-  parameters: GenesisParameters;
+  /** Who was in force when, in a lane. */
+  terms: (lane: Lane) => readonly Term[];
   keyring: Keyring;
   random: (size: number) => Uint8Array;
   clock: Clock;

@@ -33,6 +33,7 @@ import { equalBytes, toHex } from './ledger/bytes.ts';
 import { ed25519KeyFrom } from './ledger/ed25519.ts';
 import { generateSecret, signingKeyFrom, type SigningKey } from './ledger/es256k.ts';
 import { GENESIS_NONCE_BYTES, type GenesisParameters } from './ledger/genesis.ts';
+import { ChainTerms } from './ledger/terms.ts';
 import { openDataFolder, secretIn } from './operations/data-folder.ts';
 import { keyFilesIn } from './key-files.ts';
 import { LocalClock } from './local-clock.ts';
@@ -127,7 +128,7 @@ class Opened {
 }
 
 type Identity = Readonly<{ key: SigningKey }>;
-type Chain = Readonly<{ chain: Uint8Array; parameters: GenesisParameters }>;
+type Chain = Readonly<{ chain: Uint8Array; parameters: GenesisParameters; terms: ChainTerms }>;
 
 async function open({ config, openStores, log, serve, rereadConfig }: GatewayOptions, opened: Opened): Promise<Gateway> {
   const clock = systemClock();
@@ -143,7 +144,7 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
   const progress = await openProgress(stores, chain.chain, uplink);
   reached.progress = progress;
   const storeLost = Promise.withResolvers<StoreError>();
-  const observe = observerOf({ metrics, progress, log, uplink, reached, storeLost: storeLost.resolve });
+  const observe = observerOf({ terms: chain.terms, metrics, progress, log, uplink, reached, storeLost: storeLost.resolve });
   const pipeline = await Pipeline.start({ ...stores, keyFor: (publicKey) => (equalBytes(publicKey, identity.key.publicKey) ? identity.key : undefined), chain: chain.chain, clock, random, seal: config.seal, observe });
   opened.add(() => pipeline.stop());
   const erasure = new Erasure({ ...stores, pipeline, log });
@@ -181,7 +182,7 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
   const serving: Served = { broker: undefined };
   const refusedLogins = new RefusedLogins();
   const unusedPorts = (): readonly UsbPort[] => usbPorts().filter((port) => !config.serial.some((line) => means(serialLineOf(line).port, port)));
-  const administration = new Administration({ reload, erasure, disclosures, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, ...identity, ...chain, ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
+  const administration = new Administration({ reload, erasure, disclosures, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, ...identity, chain: chain.chain, terms: (lane) => chain.terms.of(lane), ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
   const gateway = { administration, chain: chain.chain, storeLost: storeLost.promise, stop: () => opened.close() };
   if (!serve) return { ...gateway, addresses: {} };
   return { ...gateway, addresses: await startServing({ config, desk, people, stores, ca, serving, refusedLogins, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };
@@ -202,7 +203,7 @@ async function openChain(config: GatewayConfig, key: SigningKey, blocks: BlockSt
   const { chain, parameters, begun } = await beginChain({ blocks, key, now: clock.now, propose: () => proposed });
   if (begun) log.info({ chain: toHex(chain), gateway: toHex(key.publicKey), data: config.data }, 'began a chain');
   else refuseOtherParameters(parameters, proposed, config.data);
-  return { chain, parameters };
+  return { chain, parameters, terms: await ChainTerms.open(blocks, chain) };
 }
 
 /** A chain keeps what it was begun with: receipts of a hospital it does not name would mean nothing to an auditor. */
@@ -223,11 +224,11 @@ function refuseOtherParameters(begun: GenesisParameters, configured: GenesisPara
 /** Receipts may arrive before there is anything to count them, and old frames be derived before there is anybody to ask. */
 type Reached = { progress: Progress | undefined; rebirths: Rebirths | undefined; alarms: AlarmFeed | undefined };
 
-async function openUplink(config: GatewayConfig, stores: GatewayStores, { chain, parameters }: Chain, log: Logger, reached: Reached): Promise<Uplink> {
+async function openUplink(config: GatewayConfig, stores: GatewayStores, { chain, terms }: Chain, log: Logger, reached: Reached): Promise<Uplink> {
   const uplink: Uplink = await startUplink({
     chain,
     hospitals: config.hospitals.map(({ name, url, key }) => ({ name, url, key: Buffer.from(key, 'hex') })),
-    quorum: parameters.quorum,
+    terms: (lane) => terms.of(lane),
     blocks: stores.blocks,
     cursors: stores.cursors,
     time: systemTime,
@@ -260,6 +261,7 @@ async function openProgress(stores: GatewayStores, chain: Uint8Array, uplink: Up
 }
 
 type Observed = Readonly<{
+  terms: ChainTerms;
   metrics: GatewayMetrics;
   progress: Progress;
   log: Logger;
@@ -268,7 +270,7 @@ type Observed = Readonly<{
   storeLost: (fault: StoreError) => void;
 }>;
 
-function observerOf({ metrics, progress, log, uplink, reached, storeLost }: Observed): PipelineObserver {
+function observerOf({ terms, metrics, progress, log, uplink, reached, storeLost }: Observed): PipelineObserver {
   return {
     accepted: (run, messages) => progress.accepted(messages, run.first + run.frames.length - 1),
     derived: (checkpoints, before) => {
@@ -277,9 +279,12 @@ function observerOf({ metrics, progress, log, uplink, reached, storeLost }: Obse
       void reached.rebirths?.take(checkpoints.flatMap(({ resyncs }) => resyncs)).catch((error: unknown) => log.error({ error }, 'asking for births'));
     },
     sealed: (block) => {
-      metrics.blocks.inc({ lane: block.state.lane });
+      const { lane } = block.state;
+      metrics.blocks.inc({ lane });
+      terms.take(block);
       progress.sealed(block);
-      uplink?.wake(block.state.lane);
+      uplink?.wake(lane);
+      if (block.succession !== undefined) void uplink?.dropLeft(lane).catch((error: unknown) => log.error({ error }, 'ending the relays to hospitals that left'));
     },
     storeFault: (fault) => {
       metrics.storeHealthy.set(fault === undefined ? 1 : 0);

@@ -6,14 +6,13 @@ import { decodeFrame, evidenceLeaf } from './frame-codec.ts';
 import type { Journal } from './ingest/journal.ts';
 import { openBlock, type OpenBlock } from './ledger/block.ts';
 import type { BlockStore, LaneId } from './ledger/block-store.ts';
-import { sha256 } from './ledger/bytes.ts';
+import { sha256, toHex } from './ledger/bytes.ts';
 import { formatCheckpoint, originOf } from './ledger/checkpoint.ts';
 import { encodeSign1 } from './ledger/cose.ts';
 import { signCoseReceipt } from './ledger/cose-receipt.ts';
 import type { Ed25519Key } from './ledger/ed25519.ts';
 import type { SigningKey } from './ledger/es256k.ts';
 import { decodeEntry } from './ledger/entry.ts';
-import type { GenesisParameters } from './ledger/genesis.ts';
 import { append, EMPTY_TREE } from './ledger/merkle.ts';
 import { formatGrowth } from './ledger/growth-proof.ts';
 import { consistencyProof, inclusionProof } from './ledger/merkle-proof.ts';
@@ -21,6 +20,7 @@ import { noteKey } from './ledger/note-keys.ts';
 import { formatPolicy } from './ledger/policy.ts';
 import { ReceiptRejected, verifyReceipt } from './ledger/receipt.ts';
 import { formatNote, type NoteSignature } from './ledger/signed-note.ts';
+import { currentTerm, isRevoked, termAt, type Term } from './ledger/terms.ts';
 import { formatProof, type Proven } from './ledger/tlog-proof.ts';
 import { Bytes, KiB } from './quantity.ts';
 import { LANES, Sequence, type Lane } from './reading.ts';
@@ -30,7 +30,8 @@ export type ProofSources = Readonly<{
   deriveStore: Pick<DeriveStore, 'evidenceFor'>;
   blocks: BlockStore;
   chain: Uint8Array;
-  parameters: GenesisParameters;
+  /** Who was in force when, in a lane. */
+  terms: (lane: Lane) => readonly Term[];
   /** For the line that public witnesses understand. */
   checkpointKey: () => Ed25519Key;
 }>;
@@ -59,7 +60,7 @@ export async function prove(sources: ProofSources, { what, number }: ProofOrder)
   const index = block.header.treeSize - block.entries.length + place;
   const path = await inclusionProof(index, at.block.header.treeSize, (level, position) => sources.blocks.node(id, level, position));
   const text = formatProof({ proven, index, path, note: noteOf(sources, id, at) });
-  return { text, lane: id.lane, entry, height: at.height, countersigned: at.receipts.map(({ name }) => name), needed: sources.parameters.quorum, ...(proven.frame === undefined ? {} : { device: decodeFrame(Buffer.from(proven.frame.leaf.subarray(9))).device }) };
+  return { text, lane: id.lane, entry, height: at.height, countersigned: at.receipts.map(({ name }) => name), needed: neededAt(sources, id, at.height), ...(proven.frame === undefined ? {} : { device: decodeFrame(Buffer.from(proven.frame.leaf.subarray(9))).device }) };
 }
 
 export type GrowthOrder = Readonly<{ lane: Lane; /** Leaves of the tree at the older checkpoint. */ from: number }>;
@@ -97,7 +98,7 @@ async function newestFinal(sources: ProofSources, id: LaneId): Promise<Countersi
   for (let height = head; height > Math.max(0, head - CHECKPOINT_SEARCH); height--) {
     const found = await countersignedAt(sources, id, height);
     newest ??= found;
-    if (found !== undefined && found.receipts.length >= sources.parameters.quorum) return found;
+    if (found !== undefined && found.receipts.length >= neededAt(sources, id, height)) return found;
   }
   return newest;
 }
@@ -110,11 +111,22 @@ export async function receiptFor(sources: ProofSources & Readonly<{ key: Signing
   return { entry: entries[place] as Uint8Array, receipt: signCoseReceipt({ size: header.treeSize, index, path, root: header.treeRoot }, sources.key) };
 }
 
-/** Whom an auditor has to believe: the keys that the chain began with. */
-export function policyOf({ chain, parameters, checkpointKey }: Pick<ProofSources, 'chain' | 'parameters' | 'checkpointKey'>): string {
-  const lanes = LANES.map((lane) => originOf({ chain, lane }));
-  const logs = lanes.flatMap((origin) => [noteKey('header', origin, parameters.gateway), noteKey('ed25519', origin, checkpointKey().publicKey)]);
-  return formatPolicy({ logs, witnesses: parameters.hospitals.map(({ name, key }) => noteKey('receipt', witnessName(name), key)), needed: parameters.quorum });
+/**
+ * Whom an auditor has to believe: the hospitals in force, and the gateway's keys, those that were rotated among them, for they signed the
+ * older blocks. A key that was lost or stolen is not.
+ */
+export function policyOf({ chain, terms, checkpointKey }: Pick<ProofSources, 'chain' | 'terms' | 'checkpointKey'>): string {
+  const logs = LANES.flatMap((lane) => {
+    const origin = originOf({ chain, lane });
+    return [...gatewayKeysIn(terms(lane)).map((key) => noteKey('header', origin, key)), noteKey('ed25519', origin, checkpointKey().publicKey)];
+  });
+  const { hospitals, quorum } = currentTerm(terms('record')).authority;
+  return formatPolicy({ logs, witnesses: hospitals.map(({ name, key }) => noteKey('receipt', witnessName(name), key)), needed: quorum });
+}
+
+function gatewayKeysIn(terms: readonly Term[]): readonly Uint8Array[] {
+  const keys = new Map(terms.map(({ authority: { gateway } }) => [toHex(gateway), gateway]));
+  return [...keys.values()].filter((key) => !isRevoked(terms, key));
 }
 
 /** Names of keys have neither spaces nor plus signs. */
@@ -185,24 +197,32 @@ async function frameIn(sources: ProofSources, number: number, span: EvidenceSpan
 
 type Countersigned = Readonly<{ height: number; block: OpenBlock; receipts: readonly Readonly<{ name: string; key: Uint8Array; bytes: Uint8Array }>[] }>;
 
-/** The first block from `height` on that hospitals enough have countersigned; else the one that most have. */
+const neededAt = ({ terms }: ProofSources, { lane }: LaneId, height: number): number => termAt(terms(lane), height).authority.quorum;
+
+/**
+ * The first block from `height` on that hospitals enough have countersigned; else the one that most have. Of an entry from before the
+ * hospitals changed it is a block of those in force now, if there is one: they are who an auditor of today believes.
+ */
 async function checkpointFrom(sources: ProofSources, id: LaneId, height: number): Promise<Countersigned> {
+  const begun = Math.max(height, currentTerm(sources.terms(id.lane)).from);
+  const head = (await sources.blocks.head(id))?.height ?? 0;
+  const start = begun <= head ? begun : height;
   let best: Countersigned | undefined;
-  for (let at = height; at < height + CHECKPOINT_SEARCH; at++) {
+  for (let at = start; at < start + CHECKPOINT_SEARCH; at++) {
     const found = await countersignedAt(sources, id, at);
     if (found === undefined) break;
     if (best === undefined || found.receipts.length > best.receipts.length) best = found;
-    if (best.receipts.length >= sources.parameters.quorum) break;
+    if (found.receipts.length >= neededAt(sources, id, at)) return found;
   }
   return best as Countersigned;
 }
 
-async function countersignedAt({ blocks, parameters }: ProofSources, id: LaneId, height: number): Promise<Countersigned | undefined> {
+async function countersignedAt({ blocks, terms }: ProofSources, id: LaneId, height: number): Promise<Countersigned | undefined> {
   const bytes = await blocks.block(id, height);
   if (bytes === undefined) return undefined;
   const block = openBlock(bytes);
   const kept = await blocks.receipts(id, height);
-  const receipts = parameters.hospitals.flatMap(({ name, key }) => {
+  const receipts = termAt(terms(id.lane), height).authority.hospitals.flatMap(({ name, key }) => {
     const good = kept.find((receipt) => isReceipt(receipt, key, id, block.hash));
     return good === undefined ? [] : [{ name, key, bytes: good }];
   });
@@ -219,12 +239,12 @@ function isReceipt(bytes: Uint8Array, key: Uint8Array, id: LaneId, hash: Uint8Ar
   }
 }
 
-function noteOf({ parameters, checkpointKey }: ProofSources, id: LaneId, { block, receipts }: Countersigned): string {
+function noteOf({ terms, checkpointKey }: ProofSources, id: LaneId, { height, block, receipts }: Countersigned): string {
   const origin = originOf(id);
   const text = formatCheckpoint({ origin, size: block.header.treeSize, root: block.header.treeRoot });
   const key = checkpointKey();
   const signatures: readonly NoteSignature[] = [
-    { ...noteKey('header', origin, parameters.gateway), signature: encodeSign1(block.envelope) },
+    { ...noteKey('header', origin, termAt(terms(id.lane), height).authority.gateway), signature: encodeSign1(block.envelope) },
     { ...noteKey('ed25519', origin, key.publicKey), signature: key.sign(Buffer.from(text, 'utf8')) },
     ...receipts.map(({ name, key: hospital, bytes }) => ({ ...noteKey('receipt', witnessName(name), hospital), signature: bytes })),
   ];

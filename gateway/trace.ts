@@ -10,10 +10,10 @@ import { decodeEntry } from './ledger/entry.ts';
 import { leafHash } from './ledger/merkle.ts';
 import { inclusionProof, verifyInclusion } from './ledger/merkle-proof.ts';
 import { ReceiptRejected, verifyReceipt, type ExpectedReceipt, type Receipt } from './ledger/receipt.ts';
-import type { GenesisParameters } from './ledger/genesis.ts';
+import { currentTerm, termAt, type Term } from './ledger/terms.ts';
 import { blockHolding, evidenceLeaves, pathInEvidence, type HeldEntry } from './prove.ts';
 import { Bytes, KiB } from './quantity.ts';
-import { Sequence, nameOf, type AcceptedFrame, type DeviceId, type ReadingState } from './reading.ts';
+import { Sequence, nameOf, type AcceptedFrame, type DeviceId, type Lane, type ReadingState } from './reading.ts';
 
 /** Where one message is on its way, and the proof of it. Hashes are hexadecimal. */
 export type Trace = Readonly<{
@@ -48,7 +48,8 @@ export type TraceSources = Readonly<{
   derived: DerivationOverview;
   blocks: BlockStore;
   chain: Uint8Array;
-  parameters: GenesisParameters;
+  /** Who was in force when, in a lane. */
+  terms: (lane: Lane) => readonly Term[];
 }>;
 
 /** How far back from the end of the journal the last message of a device is looked for, before the derived windows are asked. */
@@ -65,12 +66,12 @@ export async function traceMessage(sources: TraceSources, device: DeviceId, sequ
   const accepted = sequence === undefined ? await lastMessageOf(sources, device) : await messageAt(sources, device, sequence);
   const span = await sources.deriveStore.evidenceFor(accepted.sequence);
   const block = span === undefined ? undefined : await blockHolding(sources.blocks, recordLane(sources), span.entry);
-  const trace = { accepted: describe(sources, device, accepted), quorum: { needed: sources.parameters.quorum, of: sources.parameters.hospitals.length } };
-  if (span === undefined || block === undefined) return { state: 'accepted', ...trace, receipts: [] };
+  const trace = { accepted: describe(sources, device, accepted) };
+  if (span === undefined || block === undefined) return { state: 'accepted', ...trace, quorum: quorumOf(currentTerm(sources.terms('record'))), receipts: [] };
   const sealed = await proven(sources, accepted, span, block);
-  const receipts = await receiptsCovering(sources, block.height);
-  const receipted = trace.quorum.needed > 0 && receipts.length >= trace.quorum.needed;
-  return { state: receipted ? 'receipted' : receipts.length > 0 ? 'relayed' : 'sealed', ...trace, sealed, receipts };
+  const { receipts, quorum } = await countersigned(sources, block.height);
+  const receipted = quorum.needed > 0 && receipts.length >= quorum.needed;
+  return { state: receipted ? 'receipted' : receipts.length > 0 ? 'relayed' : 'sealed', ...trace, quorum, sealed, receipts };
 }
 
 async function messageAt({ journal, derived }: TraceSources, device: DeviceId, sequence: Sequence): Promise<AcceptedFrame> {
@@ -163,15 +164,30 @@ async function proveFrame(
   };
 }
 
-/** The hospitals that countersigned the block or one above it, each with its receipt nearest to the block. */
-async function receiptsCovering(sources: TraceSources, height: number): Promise<Trace['receipts']> {
-  const { blocks, chain, parameters } = sources;
+const quorumOf = ({ authority: { quorum, hospitals } }: Term): Trace['quorum'] => ({ needed: quorum, of: hospitals.length });
+
+/** By the hospitals in force at the block or, when they are too few, by those of a later term, whose receipts cover it as well. */
+async function countersigned(sources: TraceSources, height: number): Promise<Pick<Trace, 'receipts' | 'quorum'>> {
+  const terms = sources.terms('record');
+  const first = terms.indexOf(termAt(terms, height));
+  let found: Pick<Trace, 'receipts' | 'quorum'> | undefined;
+  for (const term of terms.slice(first)) {
+    const receipts = await receiptsIn(sources, term, Math.max(height, term.from));
+    if (found === undefined || receipts.length >= term.authority.quorum) found = { receipts, quorum: quorumOf(term) };
+    if (receipts.length >= term.authority.quorum) break;
+  }
+  return found ?? { receipts: [], quorum: quorumOf(currentTerm(terms)) };
+}
+
+/** The hospitals of a term that countersigned the block or one above it, each with its receipt nearest to the block. */
+async function receiptsIn(sources: TraceSources, { authority: { hospitals } }: Term, height: number): Promise<Trace['receipts']> {
+  const { blocks, chain } = sources;
   const found = new Map<string, { hospital: string; height: number; time: string }>();
-  for (let at = height; at < height + RECEIPT_SEARCH && found.size < parameters.hospitals.length; at++) {
+  for (let at = height; at < height + RECEIPT_SEARCH && found.size < hospitals.length; at++) {
     const block = await blocks.block(recordLane(sources), at);
     if (block === undefined) break;
     for (const receipt of await blocks.receipts(recordLane(sources), at)) {
-      for (const { name, key } of parameters.hospitals) {
+      for (const { name, key } of hospitals) {
         if (found.has(name)) continue;
         const verified = receiptOf(receipt, { key, chain, lane: 'record', height: at, hash: openBlock(block).hash });
         if (verified !== undefined) found.set(name, { hospital: name, height: at, time: new Date(verified.time).toISOString() });

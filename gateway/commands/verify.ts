@@ -1,7 +1,8 @@
 import { UnreadableError, UsageError } from '../errors.ts';
 import { originOf } from '../ledger/checkpoint.ts';
 import { verifyWithNodeCrypto } from '../ledger/es256k.ts';
-import { differencesFrom } from '../ledger/policy.ts';
+import { differencesFrom, type Policy } from '../ledger/policy.ts';
+import type { ChainState } from '../ledger/state.ts';
 import { verifyChain, type ChainVerdict } from '../ledger/verify-chain.ts';
 import { chainsAt } from './chain-source.ts';
 import { textOf, type Arguments, type Command, type Environment } from './command.ts';
@@ -65,11 +66,17 @@ async function verifyAll(target: string, policyPath: string | undefined, environ
   let code = GOOD;
   for await (const { name, blocks } of chainsAt(target, environment)) {
     const verdict = await verifyChain(blocks, { check: verifyWithNodeCrypto });
-    const differences = policy === undefined || !verdict.ok ? [] : [...new Set([...verdict.states.values()].flatMap((state) => differencesFrom(policy, originOf(state), state.parameters)))];
+    const differences = policy === undefined || !verdict.ok ? [] : [...new Set([...verdict.states.values()].flatMap((state) => differencesOf(policy, state)))];
     environment.out(differences.length === 0 ? `${name}: ${inWords(verdict)}` : `${name}: BAD: a whole chain, but not one of the policy: ${differences.join('; ')}`);
     if (!verdict.ok || differences.length > 0) code = BAD;
   }
   return code;
+}
+
+/** A policy may believe those the chain began with, whose signatures lead to those in force, or those in force. */
+function differencesOf(policy: Policy, state: ChainState): readonly string[] {
+  const [begun, inForce] = [state.parameters, state.authority].map((parties) => differencesFrom(policy, originOf(state), parties));
+  return inForce?.length === 0 ? [] : (begun ?? []);
 }
 
 function inWords(verdict: ChainVerdict): string {

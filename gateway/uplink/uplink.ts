@@ -55,6 +55,8 @@ export async function startUplink(options: UplinkOptions): Promise<Uplink> {
 export class Uplink {
   readonly #terms: UplinkOptions['terms'];
   readonly #relays: Map<Lane, readonly Relay[]>;
+  /** What they countersigned while they were there counts on. */
+  readonly #left = new Map<Lane, readonly Relay[]>();
 
   /** Starts the relays; {@link startUplink} opens them. */
   constructor(relays: ReadonlyMap<Lane, readonly Relay[]>, terms: UplinkOptions['terms']) {
@@ -82,6 +84,7 @@ export class Uplink {
   async dropLeft(lane: Lane): Promise<void> {
     const left = this.#of(lane).filter(({ hospital }) => !isServed(hospital, this.#terms(lane)));
     this.#relays.set(lane, this.#of(lane).filter((relay) => !left.includes(relay)));
+    this.#left.set(lane, [...(this.#left.get(lane) ?? []), ...left]);
     await Promise.all(left.map((relay) => relay.stop()));
   }
 
@@ -104,7 +107,7 @@ export class Uplink {
   }
 
   #heightOf(lane: Lane, key: Uint8Array): number | undefined {
-    return this.#of(lane).find(({ hospital }) => equalBytes(hospital.key, key))?.height;
+    return [...this.#of(lane), ...(this.#left.get(lane) ?? [])].find(({ hospital }) => equalBytes(hospital.key, key))?.height;
   }
 }
 

@@ -5,6 +5,8 @@ import { Doorbell } from '../../gateway/doorbell.ts';
 import type { StoreError } from '../../gateway/errors.ts';
 import type { Clock } from '../../gateway/ingest/clock.ts';
 import type { ErasableJournal } from '../../gateway/ingest/journal.ts';
+import { firstAuthority } from '../../gateway/ledger/authority.ts';
+import type { Term } from '../../gateway/ledger/terms.ts';
 import { beginChain } from '../../gateway/ledger/begin-chain.ts';
 import type { BlockStore, PendingEntries } from '../../gateway/ledger/block-store.ts';
 import { openBlock } from '../../gateway/ledger/block.ts';
@@ -40,6 +42,7 @@ type Parts = Readonly<{
   pending: PendingEntries;
   chain: Uint8Array;
   parameters: GenesisParameters;
+  terms: (lane: Lane) => readonly Term[];
   keyring: Keyring;
 }>;
 
@@ -63,7 +66,7 @@ export class House implements AsyncDisposable {
     const keyring = new Keyring(shelf, random);
     const journal = await openJournal(store, { bootId: new Uint8Array(16), keys: keyring, random });
     const house = new House(
-      { journal, deriveStore: new StoredDerivation(store), blocks, pending: new StoredPendingEntries(store), chain, parameters, keyring }
+      { journal, deriveStore: new StoredDerivation(store), blocks, pending: new StoredPendingEntries(store), chain, parameters, keyring, terms: () => [{ from: 0, authority: firstAuthority(parameters) }] }
     );
     house.#pipeline = await Pipeline.start({
       ...house.parts, keyFor: () => GATEWAY, random, clock: CLOCK, seal: { entries: 50, bytes: KiB(16), age: sealAge },

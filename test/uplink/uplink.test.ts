@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { firstAuthority } from '../../gateway/ledger/authority.ts';
 import { LANES } from '../../gateway/reading.ts';
 import { Seconds } from '../../gateway/quantity.ts';
 import { ALARM_RETRY_CAP, startUplink, type Uplink, type UplinkOptions } from '../../gateway/uplink/uplink.ts';
@@ -19,12 +20,12 @@ async function gateway(recordBlocks: number, alarmBlocks: number): Promise<{ sid
 
 type OpenUplink = Uplink & AsyncDisposable;
 
-async function uplinkOf(side: GatewaySide, urls: Record<string, string>, options: Partial<UplinkOptions> = {}): Promise<OpenUplink> {
+async function uplinkOf(side: GatewaySide, urls: Record<string, string>, { quorum = 2, ...options }: Partial<UplinkOptions> & Readonly<{ quorum?: number }> = {}): Promise<OpenUplink> {
   const { blocks, cursors, time, log, receipts, states, writer } = side;
   const uplink = await startUplink({
     chain: writer.id.chain,
     hospitals: Object.entries(urls).map(([name, url]) => ({ name, url, key: keyOf(name).publicKey })),
-    quorum: 2,
+    terms: () => [{ from: 0, authority: { ...firstAuthority(PARAMETERS), quorum } }],
     blocks, cursors, time, log,
     random: () => 0.5,
     onReceipt: receipts.add,
