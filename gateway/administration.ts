@@ -21,6 +21,7 @@ import { decodeEntry } from './ledger/entry.ts';
 import { openBlock } from './ledger/block.ts';
 import type { Ed25519Key } from './ledger/ed25519.ts';
 import type { SigningKey } from './ledger/es256k.ts';
+import type { AuthorityView, Proposal, ProposalOrder, SuccessionDesk } from './succession-desk.ts';
 import type { Term } from './ledger/terms.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { ListedToken, MadeToken, People } from './people/people.ts';
@@ -85,7 +86,9 @@ export type AdministrationOptions = Readonly<{
   erasure: Erasure;
   disclosures: Disclosures;
   checkpointKey: () => Ed25519Key;
-  key: SigningKey;
+  /** The gateway's, in force. */
+  signingKey: () => SigningKey;
+  succession: SuccessionDesk;
   reload: () => Promise<Reloaded>;
   journal: Journal;
   deriveStore: DeriveStore;
@@ -292,13 +295,38 @@ export class Administration {
 
   /** See prove.ts; both in base64. */
   async receipt(entry: number): Promise<Readonly<{ entry: string; receipt: string }>> {
-    const made = await receiptFor(this.#options, entry);
+    const made = await receiptFor({ ...this.#options, key: this.#options.signingKey() }, entry);
     return { entry: Buffer.from(made.entry).toString('base64'), receipt: Buffer.from(made.receipt).toString('base64') };
   }
 
   /** Whom an auditor of this chain has to believe (ledger/policy.ts). */
   async policy(): Promise<string> {
     return policyOf(this.#options);
+  }
+
+  /** Who speaks for the chain. */
+  async authority(): Promise<AuthorityView> {
+    return await this.#options.succession.view();
+  }
+
+  /** See SuccessionDesk.rotate. */
+  async rotateKey(): Promise<AuthorityView> {
+    return await this.#inTurn(() => this.#options.succession.rotate());
+  }
+
+  /** See SuccessionDesk.propose. */
+  async proposeChange(order: ProposalOrder): Promise<Proposal> {
+    return await this.#inTurn(() => this.#options.succession.propose(order));
+  }
+
+  /** See SuccessionDesk.apply. */
+  async applyChange(texts: readonly string[]): Promise<AuthorityView> {
+    return await this.#inTurn(() => this.#options.succession.apply(texts));
+  }
+
+  /** See SuccessionDesk.forgo. */
+  async forgoReplacement(): Promise<AuthorityView> {
+    return await this.#inTurn(() => this.#options.succession.forgo());
   }
 
   /** See Erasure.run. */

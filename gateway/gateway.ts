@@ -27,15 +27,13 @@ import { followBroker, type Bridge, type BridgeObserver, type BridgeOptions } fr
 import type { MqttBroker } from './ingest/mqtt-broker.ts';
 import { followSerialLine, type SerialLineOptions, type SerialObserver } from './ingest/serial-port.ts';
 import { means, usbPorts, type UsbPort } from './ingest/usb-ports.ts';
-import { beginChain } from './ledger/begin-chain.ts';
 import type { BlockStore, PendingEntries } from './ledger/block-store.ts';
-import { equalBytes, toHex } from './ledger/bytes.ts';
 import { ed25519KeyFrom } from './ledger/ed25519.ts';
-import { generateSecret, signingKeyFrom, type SigningKey } from './ledger/es256k.ts';
-import { GENESIS_NONCE_BYTES, type GenesisParameters } from './ledger/genesis.ts';
-import { ChainTerms } from './ledger/terms.ts';
-import { openDataFolder, secretIn } from './operations/data-folder.ts';
+import type { ChainTerms } from './ledger/terms.ts';
+import { secretIn } from './operations/data-folder.ts';
 import { keyFilesIn } from './key-files.ts';
+import { openChain, openKeys, type OpenedChain } from './open-chain.ts';
+import { SuccessionDesk } from './succession-desk.ts';
 import { LocalClock } from './local-clock.ts';
 import type { Logger } from './operations/log.ts';
 import { LogThrottle } from './operations/log-throttle.ts';
@@ -127,17 +125,15 @@ class Opened {
   }
 }
 
-type Identity = Readonly<{ key: SigningKey }>;
-type Chain = Readonly<{ chain: Uint8Array; parameters: GenesisParameters; terms: ChainTerms }>;
-
 async function open({ config, openStores, log, serve, rereadConfig }: GatewayOptions, opened: Opened): Promise<Gateway> {
   const clock = systemClock();
-  const identity = openIdentity(config.data, log);
+  const keys = openKeys(config.data, random, log);
   const stores = await openStores(config.data, random(16));
   opened.add(stores.close);
-  const chain = await openChain(config, identity.key, stores.blocks, clock, log);
+  const { state: derived } = await stores.deriveStore.load();
+  const chain = await openChain({ config, keys, blocks: stores.blocks, succession: derived.succession, clock, random, log, serve });
   const metrics = new GatewayMetrics();
-  const reached: Reached = { progress: undefined, rebirths: undefined, alarms: undefined };
+  const reached: Reached = { progress: undefined, rebirths: undefined, alarms: undefined, succession: undefined };
   const firstOfThisStart = stores.journal.next;
   const uplink = serve ? await openUplink(config, stores, chain, log, reached) : undefined;
   if (uplink !== undefined) opened.add(() => uplink.stop());
@@ -145,8 +141,10 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
   reached.progress = progress;
   const storeLost = Promise.withResolvers<StoreError>();
   const observe = observerOf({ terms: chain.terms, metrics, progress, log, uplink, reached, storeLost: storeLost.resolve });
-  const pipeline = await Pipeline.start({ ...stores, keyFor: (publicKey) => (equalBytes(publicKey, identity.key.publicKey) ? identity.key : undefined), chain: chain.chain, clock, random, seal: config.seal, observe });
+  const pipeline = await Pipeline.start({ ...stores, keyFor: keys.keyFor, chain: chain.chain, begun: chain.begun.authority, clock, random, seal: config.seal, observe });
   opened.add(() => pipeline.stop());
+  const succession = new SuccessionDesk({ ...stores, ...chain, keys, pipeline, clock, log });
+  reached.succession = succession;
   const erasure = new Erasure({ ...stores, pipeline, log });
   await erasure.resume();
   const epochs = new KeyEpochs({ pipeline, keyring: stores.keyring, clock, began: chain.parameters.created, length: config.keys.epoch, onFault: (error) => log.error({ error }, 'beginning an epoch of keys') });
@@ -182,52 +180,19 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
   const serving: Served = { broker: undefined };
   const refusedLogins = new RefusedLogins();
   const unusedPorts = (): readonly UsbPort[] => usbPorts().filter((port) => !config.serial.some((line) => means(serialLineOf(line).port, port)));
-  const administration = new Administration({ reload, erasure, disclosures, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, ...identity, chain: chain.chain, terms: (lane) => chain.terms.of(lane), ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
+  const administration = new Administration({ reload, erasure, disclosures, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, signingKey: () => keys.keyFor(succession.authority.gateway) ?? keys.current, succession, chain: chain.chain, terms: (lane) => chain.terms.of(lane), ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
   const gateway = { administration, chain: chain.chain, storeLost: storeLost.promise, stop: () => opened.close() };
   if (!serve) return { ...gateway, addresses: {} };
   return { ...gateway, addresses: await startServing({ config, desk, people, stores, ca, serving, refusedLogins, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };
 }
 
-function openIdentity(data: string, log: Logger): Identity {
-  const folder = openDataFolder(data);
-  const gatewayKey = secretIn(keyFilesIn(data), 'gateway.key', () => generateSecret(random));
-  if (folder.created) log.info({ folder: data }, 'created the data folder');
-  if (gatewayKey.created) log.info({ file: gatewayKey.path }, 'made a key; without this file the chain cannot be continued: keep a copy in a safe place');
-  return { key: signingKeyFrom(gatewayKey.secret) };
-}
-
-async function openChain(config: GatewayConfig, key: SigningKey, blocks: BlockStore, clock: Clock, log: Logger): Promise<Chain> {
-  const hospitals = config.hospitals.map(({ name, key: hex }) => ({ name, key: Buffer.from(hex, 'hex') }));
-  const { quorum, work } = config.chain;
-  const proposed = { gateway: key.publicKey, hospitals, quorum, work, created: clock.now(), nonce: random(GENESIS_NONCE_BYTES) };
-  const { chain, parameters, begun } = await beginChain({ blocks, key, now: clock.now, propose: () => proposed });
-  if (begun) log.info({ chain: toHex(chain), gateway: toHex(key.publicKey), data: config.data }, 'began a chain');
-  else refuseOtherParameters(parameters, proposed, config.data);
-  return { chain, parameters, terms: await ChainTerms.open(blocks, chain) };
-}
-
-/** A chain keeps what it was begun with: receipts of a hospital it does not name would mean nothing to an auditor. */
-function refuseOtherParameters(begun: GenesisParameters, configured: GenesisParameters, data: string): void {
-  const keysOf = ({ hospitals }: GenesisParameters): string => hospitals.map(({ key }) => toHex(key)).sort().join(' ');
-  const differences = [
-    equalBytes(begun.gateway, configured.gateway) ? '' : `the key ${join(data, 'gateway.key')} is not the key that began it`,
-    keysOf(begun) === keysOf(configured) ? '' : `its hospitals are ${begun.hospitals.map(({ name }) => name).join(', ') || 'none'}`,
-    begun.quorum === configured.quorum ? '' : `its quorum is ${begun.quorum}, configured is ${configured.quorum}`,
-    begun.work === configured.work ? '' : `its work is ${begun.work} bits, configured are ${configured.work}`,
-  ].filter((difference) => difference !== '');
-  if (differences.length === 0) return;
-  throw new ConfigError(
-    `the chain in ${data} was begun with other parameters: ${differences.join('; ')}. Restore them, or begin a new chain with another gateway.data folder`,
-  );
-}
-
 /** Receipts may arrive before there is anything to count them, and old frames be derived before there is anybody to ask. */
-type Reached = { progress: Progress | undefined; rebirths: Rebirths | undefined; alarms: AlarmFeed | undefined };
+type Reached = { progress: Progress | undefined; rebirths: Rebirths | undefined; alarms: AlarmFeed | undefined; succession: SuccessionDesk | undefined };
 
-async function openUplink(config: GatewayConfig, stores: GatewayStores, { chain, terms }: Chain, log: Logger, reached: Reached): Promise<Uplink> {
+async function openUplink(config: GatewayConfig, stores: GatewayStores, { chain, terms }: OpenedChain, log: Logger, reached: Reached): Promise<Uplink> {
   const uplink: Uplink = await startUplink({
     chain,
-    hospitals: config.hospitals.map(({ name, url, key }) => ({ name, url, key: Buffer.from(key, 'hex') })),
+    hospitals: config.hospitals.map(({ name, url, key, joining }) => ({ name, url, key: Buffer.from(key, 'hex'), joining })),
     terms: (lane) => terms.of(lane),
     blocks: stores.blocks,
     cursors: stores.cursors,
@@ -283,6 +248,7 @@ function observerOf({ terms, metrics, progress, log, uplink, reached, storeLost 
       metrics.blocks.inc({ lane });
       terms.take(block);
       progress.sealed(block);
+      reached.succession?.sealed(block);
       uplink?.wake(lane);
       if (block.succession !== undefined) void uplink?.dropLeft(lane).catch((error: unknown) => log.error({ error }, 'ending the relays to hospitals that left'));
     },

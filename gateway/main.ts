@@ -35,6 +35,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   contract: async () => (await import('./commands/contract.ts')).contractCommand,
   reload: async () => (await import('./commands/reload.ts')).reloadCommand,
   disclosures: async () => (await import('./commands/disclosures.ts')).disclosuresCommand,
+  key: async () => (await import('./commands/key.ts')).keyCommand,
+  authority: async () => (await import('./commands/authority.ts')).authorityCommand,
   erase: async () => (await import('./commands/erase.ts')).eraseCommand,
   trace: async () => (await import('./commands/trace.ts')).traceCommand,
   status: async () => (await import('./commands/status.ts')).statusCommand,

@@ -22,11 +22,13 @@ import { Acceptor } from './ingest/accept.ts';
 import type { Clock } from './ingest/clock.ts';
 import type { Journal } from './ingest/journal.ts';
 import type { BlockStore, PendingEntries } from './ledger/block-store.ts';
+import type { Authority } from './ledger/authority.ts';
 import type { SigningKey } from './ledger/es256k.ts';
 import { SealLoop } from './ledger/seal-loop.ts';
 import type { SealPolicy } from './ledger/seal-policy.ts';
 import type { VerifiedBlock } from './ledger/verify.ts';
 import { Millis } from './quantity.ts';
+import { SealHold } from './seal-hold.ts';
 import { JOURNAL_OWNER, SAID_OF, type Keyring } from './vault/keyring.ts';
 import { LANES, nameOf, type Frame, type FrameRun, type Lane, type Sequence, type Subject } from './reading.ts';
 
@@ -36,6 +38,8 @@ export type PipelineOptions = Readonly<{
   blocks: BlockStore;
   pending: PendingEntries;
   chain: Uint8Array;
+  /** Who spoke for the chain when it began. */
+  begun: Authority;
   /** See SealLoopOptions. */
   keyFor: (publicKey: Uint8Array) => SigningKey | undefined;
   /** Under which everything personal lies (vault/). */
@@ -65,6 +69,7 @@ export class Pipeline {
   readonly #deriveLoop: DeriveLoop;
   readonly #sealLoops: ReadonlyMap<Lane, SealLoop>;
   readonly #clock: Clock;
+  readonly #hold: SealHold;
   #waitingForDerivation: { sequence: number; resolve: () => void; reject: (error: StoreError) => void }[] = [];
 
   /** Loads the state of derivation and starts both loops. Throws {@link StoreError} when it does not fit the journal. */
@@ -84,13 +89,14 @@ export class Pipeline {
     const { state, committed } = resumption;
     const { observe, clock } = options;
     this.derived = new DerivationOverview(state);
-    this.#deriver = new DeriveThread({ keys: options.keyring.all(), resumption });
+    this.#deriver = new DeriveThread({ keys: options.keyring.all(), resumption, begun: { chain: options.chain, authority: options.begun } });
     this.#clock = clock;
+    this.#hold = new SealHold(state.succession);
     const halfAge = Millis(options.seal.age / 2);
-    this.#sealLoops = new Map(LANES.map((lane) => [lane, sealLoopFor(lane, { ...options, seal: { ...options.seal, age: halfAge } }, this.derived)]));
+    this.#sealLoops = new Map(LANES.map((lane) => [lane, sealLoopFor(lane, { ...options, seal: { ...options.seal, age: halfAge } }, this.derived, this.#hold)]));
     this.#deriveLoop = new DeriveLoop({
       journal: options.journal,
-      store: keepingKeys(options.deriveStore, options.keyring),
+      store: this.#hold.over(keepingKeys(options.deriveStore, options.keyring)),
       deriver: this.#deriver,
       cursor: state.cursor,
       windowAge: halfAge,
@@ -211,7 +217,7 @@ export class Pipeline {
   }
 }
 
-function sealLoopFor(lane: Lane, options: PipelineOptions, derived: DerivationOverview): SealLoop {
+function sealLoopFor(lane: Lane, options: PipelineOptions, derived: DerivationOverview, hold: SealHold): SealLoop {
   const { chain, blocks, pending, keyFor, seal, clock, observe } = options;
   return new SealLoop({
     lane,
@@ -219,7 +225,7 @@ function sealLoopFor(lane: Lane, options: PipelineOptions, derived: DerivationOv
     blocks,
     pending,
     keyFor,
-    until: () => undefined,
+    until: () => hold.until,
     policy: seal,
     now: clock.now,
     uptime: clock.uptime,

@@ -7,12 +7,13 @@ import type { Step } from './alarm/step.ts';
 import type { Contract } from './context/contract.ts';
 import { decodeOperatorAction, encodeOperatorAction } from './decode/operator.ts';
 import { NOTHING_DERIVED, type Checkpoint } from './derive/derive-store.ts';
-import { Derivation } from './derive/derivation.ts';
+import { Derivation, type DerivationOptions } from './derive/derivation.ts';
 import { LocalDeriver } from './derive/deriver.ts';
 import { randomKeys, SubjectKeys } from './derive/subject-keys.ts';
 import { DecodeError, UsageError } from './errors.ts';
 import { encodeFrame, framesOf, saltOf } from './frame-codec.ts';
 import type { Journal } from './ingest/journal.ts';
+import { firstAuthority } from './ledger/authority.ts';
 import type { BlockStore } from './ledger/block-store.ts';
 import { openBlock } from './ledger/block.ts';
 import { equalBytes, sha256 } from './ledger/bytes.ts';
@@ -112,8 +113,8 @@ class Findings {
   }
 }
 
-async function* derived({ journal, keys, random }: Omit<ReplaySources, 'blocks'>, { onProgress, signal }: ReplayOptions, change = (run: FrameRun): FrameRun => run): AsyncGenerator<Checkpoint> {
-  const deriver = new LocalDeriver(new Derivation(new SubjectKeys(keys, randomKeys(random)), NOTHING_DERIVED));
+async function* derived({ journal, blocks, keys, random }: ReplaySources, { onProgress, signal }: ReplayOptions, change = (run: FrameRun): FrameRun => run): AsyncGenerator<Checkpoint> {
+  const deriver = new LocalDeriver(new Derivation(new SubjectKeys(keys, randomKeys(random)), NOTHING_DERIVED, await begunIn(blocks)));
   const last = journal.next - 1;
   for (let next = 1; next <= last; ) {
     signal.throwIfAborted();
@@ -124,6 +125,12 @@ async function* derived({ journal, keys, random }: Omit<ReplaySources, 'blocks'>
     next = run.first + run.frames.length;
     onProgress(next - 1, last);
   }
+}
+
+async function begunIn(blocks: BlockStore): Promise<Partial<Pick<DerivationOptions, 'begun'>>> {
+  const [chain] = await blocks.chains();
+  const head = chain && await blocks.head({ chain, lane: 'record' });
+  return head === undefined ? {} : { begun: { chain: head.chain, authority: firstAuthority(head.parameters) } };
 }
 
 /** What was erased cannot be derived again, and nothing that came after it. */
@@ -143,7 +150,7 @@ export type Comparison = Readonly<{ frames: number; before: readonly RaisedAlarm
  * Derives the frames twice: as they are, and with `packs` in force whenever any were. Answers of people are left out of the second, for
  * they were given to other alarms.
  */
-export async function tryPacks(sources: Omit<ReplaySources, 'blocks'>, packs: readonly Contract[], options: ReplayOptions): Promise<Comparison> {
+export async function tryPacks(sources: ReplaySources, packs: readonly Contract[], options: ReplayOptions): Promise<Comparison> {
   const before = await alarmsIn(derived(sources, halfOf(options, 0)), options);
   const after = await alarmsIn(derived(sources, halfOf(options, 1), (run) => withPacks(run, packs)), options);
   return { frames: sources.journal.next - 1, before, after };

@@ -6,6 +6,7 @@ import { openDataFolder, secretIn } from '../operations/data-folder.ts';
 import { keyFilesIn } from '../key-files.ts';
 import { createLog } from '../operations/log.ts';
 import { UpstreamMetrics } from '../operations/metrics.ts';
+import { promisedFor } from '../upstream/promises.ts';
 import { startUpstream } from '../upstream/server.ts';
 import { addMetrics } from '../web/server.ts';
 import { START_AGAIN, untilStoppedOrLost, type Command } from './command.ts';
@@ -38,6 +39,7 @@ export const upstreamCommand: Command = {
       ...config,
       key,
       blocks,
+      promised: (chain) => promisedFor(config.data, chain),
       log,
       gateways: config.gateways === 'open' ? 'open' : config.gateways.map((hex) => Buffer.from(hex, 'hex')),
       onJudged: (outcome) => metrics.blocks.inc({ outcome }),

@@ -121,6 +121,7 @@ const hospital = z
     name: name('a hospital name').describe('Name for logs and metrics; unique in this file.'),
     url: webAddress().describe('Where its node listens, an http or https address.'),
     key: publicKey().describe('Its public key, printed when its node starts: compressed secp256k1, 66 hexadecimal characters.'),
+    joining: z.boolean({ error: 'expected true or false' }).prefault(false).describe('Whether it is to join a chain that goes on: it gets all blocks, and its receipts count as soon as the chain says so. Default false.'),
   })
   .describe('A hospital node that verifies and countersigns the blocks.');
 
@@ -343,7 +344,7 @@ const gatewaySection = z
       ...given,
       timeZone: timeZoneHere,
       alarms: { ...given.alarms, quiet: { ...quiet, timeZone: quiet.timeZone === ZONE_OF_GATEWAY ? timeZoneHere : quiet.timeZone } },
-      chain: { ...given.chain, quorum: given.chain.quorum ?? defaultQuorum(given.hospitals.length) },
+      chain: { ...given.chain, quorum: given.chain.quorum ?? defaultQuorum(given.hospitals.filter(({ joining }) => !joining).length) },
     };
   })
   .describe('The gateway at the edge ("vitalgate gateway").');

@@ -38,6 +38,10 @@ export type OperatorAction =
   | Readonly<{ type: 'erase'; subject: Subject; through?: number; by: Actor }>
   /** Somebody was shown what is known of a subject, so many times (disclosures.ts). */
   | Readonly<{ type: 'disclose'; subject: Subject; what: string; purpose: string; times: number; by: Actor }>
+  /** Sets numbers aside for the entries of a replacement (derive/succession-book.ts), or says that none is to come. */
+  | Readonly<{ type: 'await_replacement' | 'forgo_replacement' }>
+  /** Changes who may speak for the chain; `change` as ledger/change.ts encodes it, signed. */
+  | Readonly<{ type: 'change'; change: Uint8Array }>
   /** Local clocks are so many minutes ahead of UTC from now on, and it is an hour that shall be quiet or none. */
   | Readonly<{ type: 'local'; offset: number; quiet: boolean }>;
 
@@ -64,8 +68,16 @@ const MOST_VALUES = 32;
 const LONGEST_NAME = 256;
 
 export function encodeOperatorAction(action: OperatorAction): Uint8Array {
-  const plain = action.type === 'retry' ? { ...action, frame: Buffer.from(action.frame).toString('base64') } : action;
-  return Buffer.from(JSON.stringify(plain), 'utf8');
+  return Buffer.from(JSON.stringify(plainOf(action)), 'utf8');
+}
+
+/** JSON has no bytes. */
+function plainOf(action: OperatorAction): object {
+  switch (action.type) {
+    case 'retry': return { ...action, frame: Buffer.from(action.frame).toString('base64') };
+    case 'change': return { ...action, change: Buffer.from(action.change).toString('base64') };
+    default: return action;
+  }
 }
 
 /** Throws {@link DecodeError} for an action this version does not know. */
@@ -77,7 +89,7 @@ export function decodeOperatorAction(payload: Uint8Array): OperatorAction {
     case 'unbind':
       return { type: 'unbind', device: deviceOf(action) };
     case 'retry':
-      return { type: 'retry', sequence: sequenceIn(action), frame: bytesIn(action), taken: takenIn(action) };
+      return { type: 'retry', sequence: sequenceIn(action), frame: bytesIn(action, 'frame'), taken: takenIn(action) };
     case 'enrol':
       return { type: 'enrol', device: deviceOf(action), ...credentialOf(action) };
     case 'revoke':
@@ -105,6 +117,11 @@ export function decodeOperatorAction(payload: Uint8Array): OperatorAction {
       return { type: 'local', offset: offsetIn(action), quiet: action['quiet'] };
     case 'disclose':
       return { type: 'disclose', subject: subjectOf(action['subject']), what: textIn(action, 'what'), purpose: textIn(action, 'purpose'), times: wholeIn(action, 'times', 1), by: actorOf(action['by']) };
+    case 'await_replacement':
+    case 'forgo_replacement':
+      return { type: action['type'] };
+    case 'change':
+      return { type: 'change', change: bytesIn(action, 'change') };
     case 'epoch':
       return { type: 'epoch', epoch: wholeIn(action, 'epoch', 1) };
     case 'erase':
@@ -191,9 +208,10 @@ function sequenceIn({ sequence }: Fields): Sequence {
   return Sequence(sequence as number);
 }
 
-function bytesIn({ frame }: Fields): Uint8Array {
-  if (typeof frame !== 'string') throw new DecodeError('wrong_shape', '"frame" must be bytes in base64');
-  return Buffer.from(frame, 'base64');
+function bytesIn(action: Fields, name: string): Uint8Array {
+  const text = action[name];
+  if (typeof text !== 'string') throw new DecodeError('wrong_shape', `"${name}" must be bytes in base64`);
+  return Buffer.from(text, 'base64');
 }
 
 function takenIn({ taken }: Fields): readonly string[] {

@@ -20,6 +20,8 @@ import { memoryName, understand, type Attributed, type Meaning } from './meaning
 import type { SubjectKeys } from './subject-keys.ts';
 import { Sightings } from './sightings.ts';
 import { SteadyTime } from './steady-time.ts';
+import { SuccessionBook } from './succession-book.ts';
+import type { BegunChain } from './succession-state.ts';
 import { SummaryBook } from './summary-book.ts';
 import { Summary } from './summary.ts';
 import { Window } from './window.ts';
@@ -29,6 +31,8 @@ export type DerivationOptions = Readonly<{
   rememberEvery: Millis;
   /** See Resumption. */
   committed: Readonly<{ cursor: number; entrySequence: number }>;
+  /** Default: none, and nothing changes who speaks for it. */
+  begun: BegunChain;
 }>;
 
 /** What is remembered of somebody is tens of kilobytes; a restart derives again what came since it was written. */
@@ -53,6 +57,7 @@ export class Derivation {
   readonly #bindings: Map<DeviceId, Bindings>;
   readonly #care: Care;
   readonly #summaries: SummaryBook;
+  readonly #succession: SuccessionBook;
   readonly #duplicates: DuplicateWindows;
   readonly #book: DeviceBook;
   readonly #sightings: Sightings;
@@ -60,7 +65,7 @@ export class Derivation {
   readonly #memories: Map<string, unknown>;
   readonly #totals: RunningTotals;
   #profiles: ProfileTable;
-  readonly #resume: DerivationOptions;
+  readonly #resume: Omit<DerivationOptions, 'begun'>;
 
   /** Steady time of the last checkpoint with all that is remembered of everybody, and the frames since. */
   #rememberedAt: Millis;
@@ -77,6 +82,7 @@ export class Derivation {
   #resyncs = new Map<string, Resync>();
 
   constructor(keys: SubjectKeys, state: DerivedState, options: Partial<DerivationOptions> = {}) {
+    const { begun, ...resume } = options;
     this.#keys = keys;
     keys.enter(state.epoch);
     this.#drafts = new Drafts(keys, state.entrySequence);
@@ -84,6 +90,7 @@ export class Derivation {
     this.#bindings = new Map(state.bindings);
     this.#care = new Care(this.#drafts, state);
     this.#summaries = new SummaryBook(this.#drafts, state.summaries);
+    this.#succession = new SuccessionBook(this.#drafts, begun, state.succession);
     this.#duplicates = new DuplicateWindows(state.seen);
     this.#book = new DeviceBook(state.devices);
     this.#sightings = new Sightings(state.sightings);
@@ -91,7 +98,7 @@ export class Derivation {
     this.#totals = { ...state.totals };
     this.#profiles = new ProfileTable(state.profiles);
     this.#rememberedAt = this.#steady.now;
-    this.#resume = { rememberEvery: REMEMBER_EVERY, committed: { cursor: state.cursor, entrySequence: state.entrySequence }, ...options };
+    this.#resume = { rememberEvery: REMEMBER_EVERY, committed: { cursor: state.cursor, entrySequence: state.entrySequence }, ...resume };
   }
 
   /** Whether frames wait for their window to close: then a `timer` frame is due in time. */
@@ -251,6 +258,10 @@ export class Derivation {
         return this.#erase(action, occasion);
       case 'disclose':
         return this.#disclose(action, time);
+      case 'await_replacement':
+      case 'forgo_replacement':
+      case 'change':
+        return this.#changeSuccession(action, time);
       default:
         return this.#takeCareAction(action, accepted, occasion);
     }
@@ -280,6 +291,14 @@ export class Derivation {
 
   #disclose({ subject, what, purpose, times, by }: Extract<OperatorAction, { type: 'disclose' }>, time: UnixMillis): void {
     this.#drafts.add({ lane: 'record', kind: 'disclosure', time, subject, fields: {}, payload: { subject: nameOf(subject), recipient: by.id, role: by.role, what, purpose, times } });
+  }
+
+  /** The state is written whole with it: what may be sealed after a restart stands in it. */
+  #changeSuccession(action: Extract<OperatorAction, { type: 'await_replacement' | 'forgo_replacement' | 'change' }>, time: UnixMillis): void {
+    if (action.type === 'change') this.#succession.apply(action.change, time);
+    else if (action.type === 'await_replacement') this.#succession.reserve();
+    else this.#succession.release();
+    this.#framesSince = MOST_FRAMES_AGAIN;
   }
 
   #forget(subject: Subject, occasion: Occasion): void {
@@ -392,6 +411,7 @@ export class Derivation {
       cursor: last,
       entrySequence: this.#drafts.sequence,
       epoch: this.#keys.epoch,
+      succession: this.#succession.state,
       keys: this.#keys.takeMade(),
       profiles: this.#changedProfiles,
       memories: this.#changedMemories,

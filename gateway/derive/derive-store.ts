@@ -10,6 +10,7 @@ import { NO_ORDERS, type Orders } from './orders.ts';
 import type { OpenSummaries } from './summary.ts';
 import type { Sighting } from './sightings.ts';
 import type { SteadyState } from './steady-time.ts';
+import type { SuccessionState } from './succession-state.ts';
 import type { VaultKey } from '../vault/keyring.ts';
 
 /** An entry with what stays beside the chain: its payload and the salt of its commitment, sealed. */
@@ -72,6 +73,8 @@ export type DerivedState = Readonly<{
   entrySequence: number;
   /** Of the keys under which what is said of subjects lies; from 1. */
   epoch: number;
+  /** Of who speaks for the chain. */
+  succession: SuccessionState;
   /** What people decided about watching. */
   orders: Orders;
   alarms: AlarmState;
@@ -97,6 +100,7 @@ export const NOTHING_DERIVED: DerivedState = {
   cursor: 0,
   entrySequence: 0,
   epoch: 1,
+  succession: {},
   orders: NO_ORDERS,
   alarms: NO_ALARMS,
   profiles: [],
@@ -123,6 +127,7 @@ export type Checkpoint = Readonly<{
   cursor: Sequence;
   entrySequence: number;
   epoch: number;
+  succession: SuccessionState;
   /** Keys that were made for these entries: they MUST be durable before the checkpoint. */
   keys: readonly VaultKey[];
   totals: Totals;

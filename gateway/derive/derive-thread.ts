@@ -5,10 +5,11 @@ import { packFrames } from '../frame-codec.ts';
 import type { FrameRun, Sequence } from '../reading.ts';
 import type { VaultKey } from '../vault/keyring.ts';
 import type { Resumption } from './derive-store.ts';
+import type { BegunChain } from './succession-state.ts';
 import type { Derived, Deriver } from './deriver.ts';
 
 /** What the thread is started with. */
-export type DeriveWorkerData = Readonly<{ keys: readonly VaultKey[]; resumption: Resumption }>;
+export type DeriveWorkerData = Readonly<{ keys: readonly VaultKey[]; resumption: Resumption; begun: BegunChain }>;
 /** Frames on their way to the thread: packed (frame-codec.ts), the memory changes hands. */
 export type DeriveRequest = Readonly<{ first: Sequence; packed: Uint8Array }>;
 /** Asks what is remembered of a patient or a room, by name; the answer has the same number. */

@@ -19,8 +19,8 @@ const NICENESS = 5;
 // Linux counts niceness by thread, and 0 is the thread that asks; elsewhere it would be the whole process.
 if (process.platform === 'linux') setPriority(0, NICENESS);
 
-const { keys, resumption: { state, committed } } = workerData as DeriveWorkerData;
-const derivation = new Derivation(new SubjectKeys(keys, randomKeys(randomBytes)), state, { committed });
+const { keys, resumption: { state, committed }, begun } = workerData as DeriveWorkerData;
+const derivation = new Derivation(new SubjectKeys(keys, randomKeys(randomBytes)), state, { committed, begun });
 const deriver = new LocalDeriver(derivation);
 
 parentPort?.on('message', (request: DeriveRequest | WatchRequest) => {

@@ -38,9 +38,15 @@ export class Drafts {
     this.#sequence = Math.max(this.#sequence, sequence);
   }
 
-  /** Returns the entry's number. */
-  add(draft: EntryDraft): number {
-    const sequence = ++this.#sequence;
+  /** Sets numbers aside for entries that are to come, and returns the first. */
+  reserve(count: number): number {
+    this.#sequence += count;
+    return this.#sequence - count + 1;
+  }
+
+  /** Returns the entry's number: the next, or one that was set aside. */
+  add(draft: EntryDraft, reserved?: number): number {
+    const sequence = reserved ?? ++this.#sequence;
     const payload = draft.payload instanceof Uint8Array || draft.payload === undefined ? draft.payload : encode(new Map(Object.entries(draft.payload)), { floats: true });
     const key = this.#keys.current(ownerOf(draft.subject));
     const secret = payload === undefined ? undefined : { salt: this.#keys.salt(key, sequence), payload };

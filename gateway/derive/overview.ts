@@ -8,9 +8,10 @@ import type { DeviceStatus } from './device-status.ts';
 import type { Orders } from './orders.ts';
 import type { Sighting } from './sightings.ts';
 import type { SteadyState } from './steady-time.ts';
+import type { SuccessionState } from './succession-state.ts';
 
 /** The parts of the state that are replaced as a whole. */
-type Head = Pick<DerivedState, 'cursor' | 'totals' | 'profiles' | 'steady' | 'orders' | 'alarms'>;
+type Head = Pick<DerivedState, 'cursor' | 'totals' | 'profiles' | 'steady' | 'orders' | 'alarms' | 'succession'>;
 
 /**
  * What the rest of the gateway may know of derivation: its state as of the last committed checkpoint, followed by
@@ -54,6 +55,11 @@ export class DerivationOverview {
   /** What people decided about watching. */
   get orders(): Orders {
     return this.#head.orders;
+  }
+
+  /** Of who speaks for the chain. */
+  get succession(): SuccessionState {
+    return this.#head.succession;
   }
 
   get alarms(): AlarmState {
@@ -104,6 +110,6 @@ export class DerivationOverview {
 
 type Replaced = Pick<Head, 'profiles' | 'orders' | 'alarms'>;
 
-const headOf = ({ cursor, totals, steady }: Omit<Head, keyof Replaced> & Readonly<{ steady: SteadyState | undefined }>, { profiles, orders, alarms }: Replaced): Head => ({
-  cursor, totals, steady, profiles, orders, alarms,
+const headOf = ({ cursor, totals, steady, succession }: Omit<Head, keyof Replaced> & Readonly<{ steady: SteadyState | undefined }>, { profiles, orders, alarms }: Replaced): Head => ({
+  cursor, totals, steady, succession, profiles, orders, alarms,
 });

@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ConfigError, messageOf } from '../errors.ts';
 
@@ -69,6 +69,12 @@ export class FolderFiles {
   write(name: string, text: string): void {
     writeDurably(this.pathOf(name), text);
   }
+
+  /** Does nothing when there is no such file. */
+  remove(name: string): void {
+    rmSync(this.pathOf(name), { force: true });
+    syncFolder(this.pathOf(name));
+  }
 }
 
 /** A crash leaves either no file, or the old one, or the whole new one. */
@@ -82,6 +88,11 @@ function writeDurably(path: string, text: string): void {
     closeSync(file);
   }
   renameSync(temporary, path);
+  syncFolder(path);
+}
+
+/** The one that the file is in. */
+function syncFolder(path: string): void {
   const folder = openSync(dirname(path), 'r');
   try {
     fsyncSync(folder);

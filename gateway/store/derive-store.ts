@@ -26,7 +26,7 @@ import {
 type Bindings = NonNullable<ReturnType<DerivedState['bindings']['get']>>;
 
 /** The record under `D`: where the state stands. Small records of derivation are JSON: read by people when something is wrong. */
-type Root = Readonly<{ cursor: number; entrySequence: number; epoch: number; totals: Totals; steady?: NonNullable<DerivedState['steady']> }>;
+type Root = Readonly<{ cursor: number; entrySequence: number; epoch: number; succession?: DerivedState['succession']; totals: Totals; steady?: NonNullable<DerivedState['steady']> }>;
 
 /** The record under `O`: how far entries are committed, which is at or ahead of where the state stands. */
 type Committed = Resumption['committed'];
@@ -51,10 +51,11 @@ export class StoredDerivation implements DeriveStore {
       if (key.length === derivationKey().length) root = fromJson(value) as Root;
       else bindings.set(nameAt(key, 1) as DeviceId, fromJson(value) as Bindings);
     }
-    const { steady, ...rest } = root;
+    const { steady, succession = {}, ...rest } = root;
     const state: DerivedState = {
       ...rest,
       steady,
+      succession,
       orders: ((await this.#loadOne(ordersKey())) ?? NOTHING_DERIVED.orders) as DerivedState['orders'],
       alarms: ((await this.#loadOne(alarmsKey())) ?? NOTHING_DERIVED.alarms) as DerivedState['alarms'],
       profiles: ((await this.#loadOne(profilesKey())) ?? []) as DerivedState['profiles'],
@@ -143,7 +144,7 @@ function statesAfter(before: ReadonlyMap<string, Change>, checkpoints: readonly 
   return { unwritten, written };
 }
 
-const rootOf = ({ cursor, entrySequence, epoch, totals, steady }: Checkpoint): Root => ({ cursor, entrySequence, epoch, totals, ...(steady === undefined ? {} : { steady }) });
+const rootOf = ({ cursor, entrySequence, epoch, succession, totals, steady }: Checkpoint): Root => ({ cursor, entrySequence, epoch, succession, totals, ...(steady === undefined ? {} : { steady }) });
 
 /** What a window gave for others to read. */
 function recordsOf({ entries, evidence, quarantined, released }: Checkpoint): Change[] {

@@ -30,6 +30,8 @@ export type UpstreamOptions = Readonly<{
   /** How long {@link Upstream.close} waits for answers under way before it cuts connections. Default 5 s. */
   closeTimeout?: Millis;
   log: UpstreamLog;
+  /** See {@link WitnessOptions}. Default: none. */
+  promised?: NonNullable<WitnessOptions['promised']>;
   /** This hospital's wall clock, for receipts. Default: the machine's. */
   now?: () => UnixMillis;
   /** Called once for every offered block that was judged, for counters. Default: not counted. */

@@ -7,6 +7,7 @@ import { BlockRejected, type RejectReason, StoreError } from '../errors.ts';
 import type { BlockStore, LaneId, Place } from '../ledger/block-store.ts';
 import { type Header, type OpenBlock, openBlock, rejecting } from '../ledger/block.ts';
 import { equalBytes, toHex } from '../ledger/bytes.ts';
+import type { Replacement } from '../ledger/change.ts';
 import { DOMAINS, verifySign1 } from '../ledger/cose.ts';
 import { fingerprint, fingerprintBytes, type SigningKey, verifyWithNodeCrypto } from '../ledger/es256k.ts';
 import { firstAuthority } from '../ledger/authority.ts';
@@ -37,6 +38,8 @@ export type WitnessOptions = Readonly<{
   gateways: 'open' | readonly Uint8Array[];
   /** This hospital's wall clock, for receipts. */
   now: () => UnixMillis;
+  /** The replacement of a chain's key that this hospital has signed, if any (promises.ts). Default: none. */
+  promised?: (chain: Uint8Array) => Replacement | undefined;
   log: UpstreamLog;
   /** Awaited at every {@link StallPoint}. For tests only. Default: goes on at once. */
   testingOnlyStall?: (point: StallPoint, place: Place) => Promise<void>;
@@ -71,6 +74,7 @@ export class Witness {
   readonly #key: SigningKey;
   readonly #admitted: ReadonlySet<string> | 'open';
   readonly #now: () => UnixMillis;
+  readonly #promised: NonNullable<WitnessOptions['promised']>;
   readonly #log: UpstreamLog;
   readonly #stall: NonNullable<WitnessOptions['testingOnlyStall']>;
   readonly #turns = new Turns();
@@ -87,6 +91,7 @@ export class Witness {
     this.#key = options.key;
     this.#admitted = options.gateways === 'open' ? 'open' : new Set(options.gateways.map(toHex));
     this.#now = options.now;
+    this.#promised = options.promised ?? (() => undefined);
     this.#log = options.log;
     this.#stall = options.testingOnlyStall ?? (() => Promise.resolve());
     this.#terms = new TermBook(options.blocks);
@@ -149,7 +154,19 @@ export class Witness {
     const rival = head && await this.#rivalOf(offer, head);
     if (rival !== undefined) return await this.#compare(offer, rival, terms);
     if (this.isForked(place)) return forkedLane(place);
-    return await this.#commit(offer, verifyOpenBlock(head, block, { chain: place.chain, lane: place.lane, check: verifyWithNodeCrypto }));
+    const verified = verifyOpenBlock(head, block, { chain: place.chain, lane: place.lane, check: verifyWithNodeCrypto });
+    return this.#broken(verified) ?? await this.#commit(offer, verified);
+  }
+
+  /** A block that a promise of this hospital forbids. */
+  #broken({ state, header }: VerifiedBlock): Judgement | undefined {
+    const promised = this.#promised(state.chain);
+    if (promised === undefined || state.authority.number >= promised.number || header.height <= promised.last[state.lane]) return undefined;
+    if (promised.expires !== undefined && promised.expires < this.#now()) return undefined;
+    return {
+      outcome: 'rejected', reason: 'revoked_key',
+      message: `this hospital has signed that the gateway's key is replaced after block ${promised.last[state.lane]} of lane ${state.lane}`,
+    };
   }
 
   /** Persist, then sign. */

@@ -3,7 +3,7 @@ import { SECRET_BYTES } from './kdf.ts';
 import type { RootKeyPlace } from './keyring-file.ts';
 
 /** Text files for their owner alone, replaced as a whole and durably. */
-export type PrivateFiles = Readonly<{ read: (name: string) => string | undefined; write: (name: string, text: string) => void; pathOf: (name: string) => string }>;
+export type PrivateFiles = Readonly<{ read: (name: string) => string | undefined; write: (name: string, text: string) => void; remove: (name: string) => void; pathOf: (name: string) => string }>;
 
 const ROOT_KEY_FILE = 'vault.key';
 

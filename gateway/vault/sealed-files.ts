@@ -55,6 +55,10 @@ export class SealedFiles implements PrivateFiles {
     files.write(name, passphrase === undefined || !isKey(name) ? text : this.#seal(name, text, passphrase));
   }
 
+  remove(name: string): void {
+    this.#options.files.remove(name);
+  }
+
   #seal(name: string, text: string, passphrase: string): string {
     const { random } = this.#options;
     const salt = [...this.#keys.keys()][0] ?? Buffer.from(random(SALT_BYTES)).toString('base64');

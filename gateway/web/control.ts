@@ -16,6 +16,7 @@ import type { QuarantineFilter, QuarantinePage, QuarantinedFrame, RetryPage } fr
 import type { ListedToken, MadeToken } from '../people/people.ts';
 import { Millis, type UnixMillis } from '../quantity.ts';
 import { LANES, Sequence, isDeviceId, isSubjectId, type DeviceId, type Subject } from '../reading.ts';
+import type { AuthorityView, Proposal, ProposalOrder } from '../succession-desk.ts';
 import type { Trace } from '../trace.ts';
 import type { ContractInForce } from './care-desk.ts';
 
@@ -36,6 +37,11 @@ export type AdministrationApi = Readonly<{
   trace: (device: DeviceId, sequence?: Sequence) => Promise<Trace>;
   contracts: () => Promise<readonly ContractInForce[]>;
   activateContracts: (order: ContractOrder) => Promise<readonly ContractInForce[]>;
+  authority: () => Promise<AuthorityView>;
+  rotateKey: () => Promise<AuthorityView>;
+  proposeChange: (order: ProposalOrder) => Promise<Proposal>;
+  applyChange: (texts: readonly string[]) => Promise<AuthorityView>;
+  forgoReplacement: () => Promise<AuthorityView>;
   erase: (order: Omit<ErasureOrder, 'by'>) => Promise<Erased>;
   prove: (order: ProofOrder) => Promise<MadeProof>;
   disclosures: (subject: Subject) => Promise<readonly Disclosure[]>;
@@ -59,6 +65,7 @@ export async function startControl(path: string, administration: Administration)
   addQuarantineRoutes(app, administration);
   addTokenRoutes(app, administration);
   addContractRoutes(app, administration);
+  addAuthorityRoutes(app, administration);
   rmSync(path, { force: true });
   await app.listen({ path });
   chmodSync(path, 0o600);
@@ -109,6 +116,36 @@ function addContractRoutes(app: FastifyInstance, administration: Administration)
     if (!Array.isArray(packs) || packs.length === 0 || !packs.every((each) => typeof each === 'string')) throw new UsageError('"packs" must be a list of rule packs');
     return administration.activateContracts({ packs, signatures: Array.isArray(signatures) ? signatures : [], by: { id: textIn(by?.id, 'by.id'), role: textIn(by?.role, 'by.role') } });
   });
+}
+
+function addAuthorityRoutes(app: FastifyInstance, administration: Administration): void {
+  app.get('/authority', () => administration.authority());
+  app.post('/authority/rotate', () => administration.rotateKey());
+  app.post<{ Body: Fields }>('/authority/propose', ({ body }) => administration.proposeChange(proposalIn(body)));
+  app.post<{ Body: Fields }>('/authority/apply', ({ body: { texts } }) => administration.applyChange(textsIn(texts, 'texts')));
+  app.post('/authority/forgo', () => administration.forgoReplacement());
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function proposalIn({ type, join, leave, quorum, expires }: Fields): ProposalOrder {
+  const period = periodIn(expires);
+  if (period === undefined) throw new UsageError('"expires" must be whole milliseconds from 1');
+  if (type === 'replacement') return { type, expires: period };
+  if (type !== 'membership') throw new UsageError('"type" must be "membership" or "replacement"');
+  if (quorum !== undefined && !Number.isSafeInteger(quorum)) throw new UsageError('"quorum" must be a whole number');
+  return { type, join: Array.isArray(join) ? join.map(hospitalIn) : [], leave: textsIn(leave ?? [], 'leave'), quorum: quorum as number | undefined, expires: period };
+}
+
+function hospitalIn(value: unknown): Readonly<{ name: string; key: string }> {
+  const { name, key } = (value ?? {}) as Fields;
+  if (typeof key !== 'string' || !/^0[23][0-9a-f]{64}$/.test(key)) throw new UsageError('"join" must name hospitals with keys of 66 hexadecimal digits');
+  return { name: textIn(name, 'join.name'), key };
+}
+
+function textsIn(value: unknown, name: string): readonly string[] {
+  if (!Array.isArray(value) || !value.every((each) => typeof each === 'string')) throw new UsageError(`"${name}" must be a list of texts`);
+  return value;
 }
 
 type TokenBody = Readonly<{ person?: unknown; expiresAfter?: unknown }>;
@@ -216,6 +253,11 @@ export function controlClient(path: string): AdministrationApi {
       (await call(path, 'GET', `/devices/${device}/trace${sequence === undefined ? '' : `?sequence=${sequence}`}`)) as Trace,
     contracts: async () => (await call(path, 'GET', '/contracts')) as readonly ContractInForce[],
     activateContracts: async (order) => (await call(path, 'POST', '/contracts', order)) as readonly ContractInForce[],
+    authority: async () => (await call(path, 'GET', '/authority')) as AuthorityView,
+    rotateKey: async () => (await call(path, 'POST', '/authority/rotate')) as AuthorityView,
+    proposeChange: async (order) => (await call(path, 'POST', '/authority/propose', order)) as Proposal,
+    applyChange: async (texts) => (await call(path, 'POST', '/authority/apply', { texts })) as AuthorityView,
+    forgoReplacement: async () => (await call(path, 'POST', '/authority/forgo')) as AuthorityView,
     erase: async (order) => (await call(path, 'POST', '/erase', order)) as Erased,
     prove: async ({ what, number }) => (await call(path, 'GET', `/proofs/${what}/${number}`)) as MadeProof,
     receipt: async (entry) => (await call(path, 'GET', `/receipts/${entry}`)) as Readonly<{ entry: string; receipt: string }>,

@@ -8,6 +8,7 @@ import { mistakesIn } from '../../gateway/context/contract.ts';
 import { encodeOperatorAction } from '../../gateway/decode/operator.ts';
 import { hashOfContract, NO_ORDERS, type Orders } from '../../gateway/derive/orders.ts';
 import { WatchBook } from '../../gateway/derive/watch-book.ts';
+import { firstAuthority } from '../../gateway/ledger/authority.ts';
 import { beginChain } from '../../gateway/ledger/begin-chain.ts';
 import { generateSecret, signingKeyFrom } from '../../gateway/ledger/es256k.ts';
 import { GENESIS_NONCE_BYTES } from '../../gateway/ledger/genesis.ts';
@@ -137,13 +138,13 @@ async function followEvents({ options, folder, progress, signal }: BenchContext)
   const started = performance.now();
   const clock = { now: () => UnixMillis(Date.now()), uptime: () => Millis(performance.now() - started), trust: () => 'synchronised' as const };
   const key = signingKeyFrom(generateSecret(randomBytes));
-  const { chain } = await beginChain({ blocks, key, now: clock.now, propose: () => ({ gateway: key.publicKey, hospitals: [], quorum: 0, work: 0, created: clock.now(), nonce: randomBytes(GENESIS_NONCE_BYTES) }) });
+  const { chain, parameters } = await beginChain({ blocks, key, now: clock.now, propose: () => ({ gateway: key.publicKey, hospitals: [], quorum: 0, work: 0, created: clock.now(), nonce: randomBytes(GENESIS_NONCE_BYTES) }) });
   const acceptedAt = new Map<number, number>();
   const latencies: number[] = [];
   const nothing = (): void => undefined;
   const pipeline = stack.adopt(
     await Pipeline.start({
-      journal, deriveStore: new StoredDerivation(store), blocks, pending: new StoredPendingEntries(store), chain, keyFor: () => key, keyring, random, clock,
+      journal, deriveStore: new StoredDerivation(store), blocks, pending: new StoredPendingEntries(store), chain, begun: firstAuthority(parameters), keyFor: () => key, keyring, random, clock,
       seal: { entries: 1000, bytes: KiB(64), age: Seconds(5) },
       observe: {
         accepted: nothing, sealed: nothing, storeFault: nothing,

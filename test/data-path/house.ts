@@ -69,7 +69,7 @@ export class House implements AsyncDisposable {
       { journal, deriveStore: new StoredDerivation(store), blocks, pending: new StoredPendingEntries(store), chain, parameters, keyring, terms: () => [{ from: 0, authority: firstAuthority(parameters) }] }
     );
     house.#pipeline = await Pipeline.start({
-      ...house.parts, keyFor: () => GATEWAY, random, clock: CLOCK, seal: { entries: 50, bytes: KiB(16), age: sealAge },
+      ...house.parts, begun: firstAuthority(parameters), keyFor: () => GATEWAY, random, clock: CLOCK, seal: { entries: 50, bytes: KiB(16), age: sealAge },
       observe: {
         accepted: (_run, messages) => house.#note(() => (house.accepted += messages)),
         derived: (checkpoints) => house.#note(() => house.checkpoints.push(...checkpoints)),

@@ -121,6 +121,8 @@ describe('deriving a journal', () => {
 /** It was given the keys that deriving in place had to make. */
 const withoutKeys = ({ checkpoints, ...rest }: Derived): unknown => plain({ ...rest, checkpoints: checkpoints.map(({ keys: _, ...each }) => each) });
 
+const BEGUN = { chain: new Uint8Array(16), authority: { number: 0, gateway: new Uint8Array(33), hospitals: [], quorum: 0 } };
+
 describe('deriving in a thread', () => {
   it('gives what deriving in place gives, from any state', async () => {
     const samples = fc.sample(fc.tuple(closed, closed), { numRuns: 4, seed: 7 });
@@ -128,7 +130,7 @@ describe('deriving in a thread', () => {
       const state = fold(derive(before));
       const run = runOf(frames, state.cursor + 1);
       const expected = deriverFrom(state, {}).deriveNow(run);
-      const thread = new DeriveThread({ keys: knownKeys(), resumption: resumptionOf(state) });
+      const thread = new DeriveThread({ keys: knownKeys(), resumption: resumptionOf(state), begun: BEGUN });
       try {
         expect(withoutKeys(await thread.derive(run))).toEqual(withoutKeys(expected));
       } finally {
@@ -138,7 +140,7 @@ describe('deriving in a thread', () => {
   });
 
   it('says whether a window is open, and goes on from call to call', async () => {
-    const thread = new DeriveThread({ keys: [], resumption: resumptionOf(EMPTY_STATE) });
+    const thread = new DeriveThread({ keys: [], resumption: resumptionOf(EMPTY_STATE), begun: BEGUN });
     try {
       expect(await thread.derive(runOf([message('watch-1', pulse(70))]))).toEqual({ checkpoints: [], windowIsOpen: true });
       const { checkpoints, windowIsOpen } = await thread.derive(runOf([tick()], 2));
@@ -150,7 +152,7 @@ describe('deriving in a thread', () => {
   });
 
   it('fails loudly on bytes that are no frame, and for ever after', async () => {
-    const thread = new DeriveThread({ keys: [], resumption: resumptionOf(EMPTY_STATE) });
+    const thread = new DeriveThread({ keys: [], resumption: resumptionOf(EMPTY_STATE), begun: BEGUN });
     const broken = { first: Sequence(1), frames: [Buffer.from('not a frame')] };
     await expect(thread.derive(broken)).rejects.toMatchObject({ code: 'VG_INTERNAL' });
     await expect(thread.derive(runOf([tick()]))).rejects.toMatchObject({ code: 'VG_INTERNAL' });
@@ -158,7 +160,7 @@ describe('deriving in a thread', () => {
   });
 
   it('refuses to derive once it is closed, and answers what was under way', async () => {
-    const thread = new DeriveThread({ keys: [], resumption: resumptionOf(EMPTY_STATE) });
+    const thread = new DeriveThread({ keys: [], resumption: resumptionOf(EMPTY_STATE), begun: BEGUN });
     const [underWay] = await Promise.allSettled([thread.derive(runOf([tick()])), thread.close()]);
     expect(underWay).toMatchObject({ status: 'rejected', reason: { code: 'VG_INTERNAL' } });
     await expect(thread.derive(runOf([tick()]))).rejects.toMatchObject({ code: 'VG_INTERNAL' });
