@@ -383,7 +383,7 @@ export class Administration {
     const entry = bytes === undefined ? undefined : openBlock(bytes).entries.at(-1);
     const sealed = entry === undefined ? undefined : await pending.sealedPayload(decodeEntry(entry).sequence);
     const open = entry === undefined || sealed === undefined ? undefined : openPayload(keyring, entry, sealed);
-    return open === undefined ? null : inWords(decode(open.payload, { floats: true }) as CborMap);
+    return open === undefined ? null : inWords(open.subject, decode(open.payload, { floats: true }) as CborMap);
   }
 }
 
@@ -392,7 +392,7 @@ function enrolment(credential: Credential): OperatorAction {
   return kind === 'password' ? { type: 'enrol', device, credential: kind } : { type: 'enrol', device, credential: kind, fingerprint: toHex(credential.fingerprint) };
 }
 
-function inWords(event: CborMap): string {
-  const { subject, why, priority, message } = Object.fromEntries(event) as Record<string, string>;
-  return `${subject}: ${message}, ${priority} priority, ${why}`;
+function inWords(subject: string | undefined, event: CborMap): string {
+  const { why, priority, message } = Object.fromEntries(event) as Record<string, string>;
+  return `${subject ?? 'the gateway'}: ${message}, ${priority} priority, ${why}`;
 }

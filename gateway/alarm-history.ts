@@ -5,7 +5,7 @@ import type { BlockStore, LaneId, PendingEntries } from './ledger/block-store.ts
 import { openBlock } from './ledger/block.ts';
 import { decode, type CborValue } from './ledger/cbor.ts';
 import { decodeEntry, type Entry } from './ledger/entry.ts';
-import type { Subject } from './reading.ts';
+import { subjectNamed } from './reading.ts';
 import type { Keyring } from './vault/keyring.ts';
 import { openPayload } from './vault/payload.ts';
 
@@ -86,7 +86,7 @@ export class AlarmHistory implements StepHistory {
     const sealed = entry === undefined ? undefined : await this.#options.pending.sealedPayload(decodeEntry(entry).sequence);
     if (entry === undefined || sealed === undefined) throw new StoreError('VG_STORE_CORRUPT', `step ${step} of alarms is not in the alarm lane with its payload`);
     const open = openPayload(this.#options.keyring, entry, sealed);
-    return viewOf(decodeEntry(entry), open === undefined ? ERASED : (plain(decode(open.payload, { floats: true })) as Payload));
+    return viewOf(decodeEntry(entry), open?.subject, open === undefined ? ERASED : (plain(decode(open.payload, { floats: true })) as Payload));
   }
 }
 
@@ -96,12 +96,12 @@ function stepOf({ fields }: Entry): number | undefined {
 }
 
 /** What stays beside the chain (derive/); what is not there is null or absent. */
-type Payload = Readonly<{ subject?: string | null }> & Partial<Omit<StepView, 'subject' | 'step' | 'time' | 'revision'>>;
+type Payload = Partial<Omit<StepView, 'subject' | 'step' | 'time' | 'revision'>>;
 
 /** Whom it was about is erased, and what it said. */
 const ERASED: Payload = { message: 'erased' };
 
-function viewOf({ fields, time }: Entry, payload: Payload): StepView {
+function viewOf({ fields, time }: Entry, subject: string | undefined, payload: Payload): StepView {
   const number = (name: string): number => Number(fields.get(name) ?? 0);
   const word = (name: string): string => String(fields.get(name) ?? '');
   const { rule = null, kind = null, priority = null, message = null, count = null, evidence = null, told = null, untold = null, by = null, refusal = null } = payload;
@@ -113,14 +113,8 @@ function viewOf({ fields, time }: Entry, payload: Payload): StepView {
     why: word('why') as StepView['why'],
     from: word('from') as StepView['from'],
     to: word('to') as StepView['to'],
-    subject: subjectOf(payload.subject ?? null), rule, kind, priority, message, count, evidence, told, untold, by, refusal,
+    subject: subject === undefined ? null : subjectNamed(subject), rule, kind, priority, message, count, evidence, told, untold, by, refusal,
   };
-}
-
-function subjectOf(name: string | null): Subject | null {
-  if (name === null) return null;
-  const [kind = '', ...id] = name.split('/');
-  return { kind: kind as Subject['kind'], id: id.join('/') };
 }
 
 /** CBOR as JSON has it. */

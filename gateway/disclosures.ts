@@ -106,8 +106,8 @@ export async function disclosuresOf(sources: DisclosureSources, subject: Subject
     const sealed = await sources.pending.sealedPayload(sequence);
     const open = sealed === undefined ? undefined : openPayload(sources.keyring, entry, sealed);
     if (open === undefined) continue;
+    if (open.subject !== nameOf(subject)) continue;
     const said = Object.fromEntries(decode(open.payload, { floats: true }) as CborMap) as Record<string, string> & { times: number };
-    if (said['subject'] !== nameOf(subject)) continue;
     const { recipient = '', role = '', what = '', purpose = '', times } = said;
     found.push({ time, recipient, role, what, purpose, times });
   }

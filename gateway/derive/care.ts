@@ -12,7 +12,7 @@ import { MEASUREMENTS } from '../decode/measurements.ts';
 import type { OperatorAction } from '../decode/operator.ts';
 import { DecodeError } from '../errors.ts';
 import { Millis, Minutes, type UnixMillis } from '../quantity.ts';
-import { nameOf, type AcceptedFrame, type DeviceId, type Reading, type Subject } from '../reading.ts';
+import type { AcceptedFrame, DeviceId, Reading, Subject } from '../reading.ts';
 import { AlarmBook, type TimedStep } from './alarm-book.ts';
 import { isSignatureOf, readContractSignature } from './contract-signature.ts';
 import type { Drafts } from './drafts.ts';
@@ -85,7 +85,7 @@ export class Care {
     const { measurement, value, unit, rateHz = 0, doubt } = reading;
     if (typeof value === 'number' || subject.kind !== 'patient') return;
     if (!wanted.some((each) => each.patient === subject.id && each.measurement === measurement && now < each.until)) return;
-    const payload = { subject: nameOf(subject), measurement, unit, rateHz, from: measuredAt, samples: value, ...(doubt === undefined ? {} : { doubt }) };
+    const payload = { measurement, unit, rateHz, from: measuredAt, samples: value, ...(doubt === undefined ? {} : { doubt }) };
     this.#drafts.add({ lane: 'record', kind: 'summary', time, subject, fields: { samples: value.length }, payload });
   }
 

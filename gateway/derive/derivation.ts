@@ -290,7 +290,7 @@ export class Derivation {
   }
 
   #disclose({ subject, what, purpose, times, by }: Extract<OperatorAction, { type: 'disclose' }>, time: UnixMillis): void {
-    this.#drafts.add({ lane: 'record', kind: 'disclosure', time, subject, fields: {}, payload: { subject: nameOf(subject), recipient: by.id, role: by.role, what, purpose, times } });
+    this.#drafts.add({ lane: 'record', kind: 'disclosure', time, subject, fields: {}, payload: { recipient: by.id, role: by.role, what, purpose, times } });
   }
 
   /** The state is written whole with it: what may be sealed after a restart stands in it. */

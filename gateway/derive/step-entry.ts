@@ -2,7 +2,6 @@ import type { Step } from '../alarm/step.ts';
 import type { CborMap, CborValue } from '../ledger/cbor.ts';
 import type { FieldValue } from '../ledger/entry.ts';
 import type { UnixMillis } from '../quantity.ts';
-import { nameOf } from '../reading.ts';
 import type { EntryDraft } from './drafts.ts';
 
 /** With everything that is told to people. */
@@ -10,7 +9,7 @@ const NOTICE = 'Vitalgate is not a certified medical device. Do not rely on it a
 
 /**
  * What the chain says of a step of an alarm: that, why and how urgently something happened to an alarm of this pseudonym; about what, by
- * whom and who was told is in the payload. `contract`: hash of the contract its rule comes from; a pack for one illness would say who has it, so
+ * whom and who was told is in the payload, which lies under the subject's key and does not name it. `contract`: hash of the contract its rule comes from; a pack for one illness would say who has it, so
  * that this is in the payload, too.
  */
 export function entryOfStep({ about, ...step }: Step, time: UnixMillis, contract: Uint8Array | undefined): EntryDraft {
@@ -22,9 +21,9 @@ export function entryOfStep({ about, ...step }: Step, time: UnixMillis, contract
 }
 
 function payloadOf({ alarm, why, from, to, told, untold, by, refusal, asked }: Omit<Step, 'about'>, about: Step['about'], contract: Uint8Array | undefined): Record<string, CborValue> {
-  const { subject, ...rest } = about ?? { subject: null };
+  const { subject: _, ...rest } = about ?? { subject: null };
   const said = { alarm, why, from, to, ...rest, told, untold, by, refusal, asked, ...(told === undefined ? {} : { notice: NOTICE }) };
-  return { subject: subject === null ? null : nameOf(subject), ...Object.fromEntries(toCbor(said) as CborMap), ...(contract === undefined ? {} : { contract }) };
+  return { ...Object.fromEntries(toCbor(said) as CborMap), ...(contract === undefined ? {} : { contract }) };
 }
 
 /** Plain JSON as CBOR; what is undefined is left out. */

@@ -1,6 +1,6 @@
 import { encode, type CborMap, type CborValue } from '../ledger/cbor.ts';
 import type { UnixMillis } from '../quantity.ts';
-import { nameOf, type Reading, type Subject } from '../reading.ts';
+import type { Reading, Subject } from '../reading.ts';
 
 /** Of one measurement. `doubtful` values are counted and nothing else; without any other the rest says nothing. */
 type Statistics = { unit: string; count: number; doubtful: number; lowest: number; highest: number; sum: number; last: number };
@@ -90,7 +90,7 @@ export class Summary {
   }
 
   /**
-   * CBOR: `{"subject": "patient/anna", "from": ms, "to": ms, "measurements": {name: {"unit", "count", "doubtful", "lowest", "highest",
+   * CBOR: `{"from": ms, "to": ms, "measurements": {name: {"unit", "count", "doubtful", "lowest", "highest",
    * "mean", "last"}}}`; the last four only where `count` is above 0.
    */
   payload(): Uint8Array {
@@ -101,7 +101,6 @@ export class Summary {
       measurements.set(name, statistics);
     }
     const payload = new Map<string, CborValue>([
-      ['subject', nameOf(this.subject)],
       ['from', this.#from ?? 0],
       ['to', this.#to ?? 0],
       ['measurements', measurements],

@@ -16,6 +16,9 @@ import { KEY_ID_BYTES, type VaultKey } from './keyring.ts';
 
 export type OpenPayload = Readonly<{ salt: Uint8Array; payload: Uint8Array }>;
 
+/** `subject`: whose key it lies under (`patient/anna`); payloads do not name it, so that they can be given to whoever knows the subject by another name. */
+export type OpenedPayload = OpenPayload & Readonly<{ subject: string | undefined }>;
+
 /** The key of all payloads of one kind of entry under a subject's key. */
 const payloadKey = (key: Pick<VaultKey, 'secret'>, kind: string): Buffer => deriveSecret(key.secret, `payload/${kind}`);
 
@@ -26,7 +29,7 @@ export function sealPayload(key: VaultKey, kind: string, { entry, commit }: Read
 }
 
 /** Undefined when its key was destroyed: it is erased. Throws {@link RangeError} for bytes that are not the payload of this entry. */
-export function openPayload(keys: Readonly<{ byId: (id: string) => VaultKey | undefined }>, entry: Uint8Array, sealed: Uint8Array): OpenPayload | undefined {
+export function openPayload(keys: Readonly<{ byId: (id: string) => VaultKey | undefined }>, entry: Uint8Array, sealed: Uint8Array): OpenedPayload | undefined {
   const { kind, sequence, commit } = decodeEntry(entry);
   const key = keys.byId(Buffer.from(sealed.subarray(0, KEY_ID_BYTES)).toString('hex'));
   if (key === undefined) return undefined;
@@ -35,5 +38,7 @@ export function openPayload(keys: Readonly<{ byId: (id: string) => VaultKey | un
   if (commit === undefined || salt?.length !== SALT_BYTES || payload === undefined || !equalBytes(commitment(salt, payload), commit)) {
     throw new RangeError(`what lies beside the chain for entry ${sequence} is not its payload`);
   }
-  return { salt, payload };
+  return { salt, payload, subject: isSubject(key.owner) ? key.owner : undefined };
 }
+
+const isSubject = (owner: string): boolean => owner.startsWith('patient/') || owner.startsWith('room/');

@@ -175,6 +175,6 @@ export function raisedIn({ entries }: Pick<Checkpoint, 'entries'>): readonly Rai
       return typeof value === 'string' ? value : '';
     };
     if (text('why') !== 'raised' && text('why') !== 'raised_again') return [];
-    return [{ at: (time - EPOCH) / 1000, subject: text('subject'), rule: text('rule'), kind: text('kind') as RaisedAlarm['kind'], priority: text('priority') }];
+    return [{ at: (time - EPOCH) / 1000, subject: open?.subject ?? '', rule: text('rule'), kind: text('kind') as RaisedAlarm['kind'], priority: text('priority') }];
   });
 }

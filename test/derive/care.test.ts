@@ -4,13 +4,13 @@ import type { ContractRule } from '../../gateway/context/contract.ts';
 import { encodeOperatorAction, type Actor, type OperatorAction } from '../../gateway/decode/operator.ts';
 import { signContract } from '../../gateway/derive/contract-signature.ts';
 import type { Checkpoint } from '../../gateway/derive/derive-store.ts';
-import { decode, type CborMap } from '../../gateway/ledger/cbor.ts';
+import { type CborMap } from '../../gateway/ledger/cbor.ts';
 import { decodeEntry } from '../../gateway/ledger/entry.ts';
 import { signingKeyFrom } from '../../gateway/ledger/es256k.ts';
 import { Millis, Seconds, UnixMillis } from '../../gateway/quantity.ts';
 import type { Frame, Subject } from '../../gateway/reading.ts';
 import { BEN, bind, derive, deriverFrom, fold, HIGH_PULSE, message, operator, pulse, rules, runOf, START, tick, unbind } from './story.ts';
-import { payloadOf } from '../vault/known-keys.ts';
+import { saidIn } from '../vault/known-keys.ts';
 
 const LEE: Actor = { id: 'lee', role: 'clinician' };
 const at = (seconds: number, frame: Frame): Frame => ({ ...frame, receivedAt: UnixMillis(START + seconds * 1000), uptime: Millis(seconds * 1000) });
@@ -24,7 +24,7 @@ const stepsOf = (checkpoints: readonly Checkpoint[]): string[] =>
 const reasonsOf = (checkpoints: readonly Checkpoint[]): string[] => checkpoints.flatMap(({ quarantined }) => quarantined.flatMap(({ rejections }) => rejections.map((each) => each.message)));
 const entriesOf = (checkpoints: readonly Checkpoint[], ...kinds: readonly string[]): Record<string, unknown>[] =>
   checkpoints.flatMap(({ entries }) => entries).filter(({ bytes }) => kinds.includes(decodeEntry(bytes).kind))
-    .map((entry) => Object.fromEntries(decode(payloadOf(entry), { floats: true }) as CborMap));
+    .map((entry) => saidIn(entry));
 
 const SLOW: ContractRule = { ...HIGH_PULSE, id: 'slow', when: 'heart_rate < 50', clear: 'heart_rate >= 55', for: Seconds(40), message: 'pulse {heart_rate} for {for}, {activity}, {room}' };
 
@@ -72,7 +72,7 @@ describe('an alarm', () => {
       '7 #9 ? none>none refused by ben unknown_alarm',
     ]);
     expect(entriesOf(checkpoints, 'acknowledgement').map(({ by, subject }) => [Object.fromEntries(by as CborMap), subject])).toEqual([
-      [BEN, 'patient/anna'], [LEE, 'patient/anna'], [BEN, null],
+      [BEN, 'patient/anna'], [LEE, 'patient/anna'], [BEN, undefined],
     ]);
   });
 

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import type { Checkpoint } from '../../gateway/derive/derive-store.ts';
 import { DerivationOverview } from '../../gateway/derive/overview.ts';
 import { sha256, toHex } from '../../gateway/ledger/bytes.ts';
-import { decode, type CborMap } from '../../gateway/ledger/cbor.ts';
 import { decodeEntry, type Entry } from '../../gateway/ledger/entry.ts';
 import { Millis, UnixMillis } from '../../gateway/quantity.ts';
 import type { DeviceId, Frame } from '../../gateway/reading.ts';
@@ -11,7 +10,7 @@ import {
   ANNA, BEN, bind, derive, deriveAndClose, deriverFrom, EMPTY_STATE, fold, HIGH_PULSE, message, operator, pulse, rules, runOf, START, tick,
   enrol, revoke, unbind,
 } from './story.ts';
-import { payloadOf } from '../vault/known-keys.ts';
+import { saidIn } from '../vault/known-keys.ts';
 
 const kindsOf = (checkpoints: readonly Checkpoint[]): string[] => entriesOf(checkpoints).map(({ kind }) => kind);
 const entriesOf = (checkpoints: readonly Checkpoint[]): Entry[] => checkpoints.flatMap(
@@ -20,7 +19,7 @@ const entriesOf = (checkpoints: readonly Checkpoint[]): Entry[] => checkpoints.f
 const totalsOf = (checkpoints: readonly Checkpoint[]): Checkpoint['totals'] => checkpoints.at(-1)?.totals ?? EMPTY_STATE.totals;
 const eventsOf = (checkpoints: readonly Checkpoint[]): Record<string, unknown>[] =>
   checkpoints.flatMap(({ entries }) => entries).filter(({ lane }) => lane === 'alarm')
-    .map((entry) => Object.fromEntries(decode(payloadOf(entry), { floats: true }) as CborMap));
+    .map((entry) => saidIn(entry));
 const reasonsOf = (checkpoints: readonly Checkpoint[]): string[] =>
   checkpoints.flatMap(({ quarantined }) => quarantined.flatMap(({ rejections }) => rejections.map(({ reason }) => reason)));
 
@@ -216,7 +215,7 @@ describe('a binding', () => {
     const checkpoints = deriveAndClose(bind('w', ANNA), unbind('w'), unbind('w'));
     const bindings = checkpoints.flatMap(({ entries }) => entries).filter(({ bytes }) => decodeEntry(bytes).kind === 'binding');
     expect(bindings.map(({ bytes }) => decodeEntry(bytes).fields.get('action'))).toEqual(['bind', 'unbind', 'unbind']);
-    expect(bindings.map((entry) => Object.fromEntries(decode(payloadOf(entry)) as CborMap))).toEqual([
+    expect(bindings.map((entry) => saidIn(entry))).toEqual([
       { device: 'w', subject: 'patient/anna' }, { device: 'w', subject: 'patient/anna' }, { device: 'w', subject: null },
     ]);
   });
@@ -240,7 +239,7 @@ describe('a credential', () => {
       .flatMap(({ entries }) => entries)
       .map((entry) => ({ ...decodeEntry(entry.bytes), lane: entry.lane, entry }))
       .filter(({ kind }) => kind === 'device' || kind === 'binding')
-      .map(({ kind, lane, fields, entry }) => [kind, lane, Object.fromEntries(fields), Object.fromEntries(decode(payloadOf(entry)) as CborMap)]);
+      .map(({ kind, lane, fields, entry }) => [kind, lane, Object.fromEntries(fields), saidIn(entry)]);
 
   it('is told when a device gets one, with the fingerprint of a certificate in the payload', () => {
     const fingerprint = '5a'.repeat(32);

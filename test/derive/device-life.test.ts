@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import type { Checkpoint } from '../../gateway/derive/derive-store.ts';
 import type { Sighting } from '../../gateway/derive/sightings.ts';
-import { decode, type CborMap } from '../../gateway/ledger/cbor.ts';
+import { type CborMap } from '../../gateway/ledger/cbor.ts';
 import { Millis, Minutes, UnixMillis } from '../../gateway/quantity.ts';
 import type { Frame } from '../../gateway/reading.ts';
 import { bind, derive, deriverFrom, fold, HIGH_PULSE, message, profiles, pulse, rules, runOf, START, tick } from './story.ts';
-import { payloadOf } from '../vault/known-keys.ts';
+import { saidIn } from '../vault/known-keys.ts';
 
 /** A frame that came so many milliseconds after the first. */
 const at = (ms: number, frame: Frame): Frame => ({ ...frame, receivedAt: UnixMillis(START + ms), uptime: Millis(ms) });
 const eventsOf = (checkpoints: readonly Checkpoint[]): Record<string, unknown>[] =>
   checkpoints.flatMap(({ entries }) => entries).filter(({ lane }) => lane === 'alarm')
-    .map((entry) => Object.fromEntries(decode(payloadOf(entry), { floats: true }) as CborMap));
+    .map((entry) => saidIn(entry));
 const strangersAfter = (frames: readonly Frame[]): Sighting[] => [...fold(derive([...frames, tick()])).sightings.values()];
 
 const ZIGBEE = { name: 'zigbee', decoder: 'zigbee2mqtt', topic: 'devices/home/zigbee2mqtt/#', devices: [{ address: 'bath/climate', device: 'bath' }] };
@@ -83,7 +83,7 @@ describe('a device\'s time', () => {
       at(Minutes(21), message('w', [{ ...pulse(71), time: START + Minutes(10) }, { ...pulse(72), time: START + Minutes(21) }])), at(Minutes(23), tick()),
     ];
     const summaries = derive(frames).flatMap(({ entries }) => entries).filter(({ sealed }) => sealed !== undefined)
-      .map((entry) => Object.fromEntries(decode(payloadOf(entry), { floats: true }) as CborMap)).filter(({ measurements }) => measurements !== undefined);
+      .map((entry) => saidIn(entry)).filter(({ measurements }) => measurements !== undefined);
     expect(summaries.map(({ subject, measurements }) => [subject, ((measurements as CborMap).get('heart_rate') as CborMap).get('last')])).toEqual([
       ['patient/anna', 70], ['patient/anna', 70], ['patient/anna', 71], ['patient/otto', 72],
     ]);

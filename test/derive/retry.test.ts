@@ -2,12 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { encodeOperatorAction } from '../../gateway/decode/operator.ts';
 import type { Checkpoint, DerivedState } from '../../gateway/derive/derive-store.ts';
 import { encodeFrame } from '../../gateway/frame-codec.ts';
-import { decode, type CborMap } from '../../gateway/ledger/cbor.ts';
 import { decodeEntry } from '../../gateway/ledger/entry.ts';
 import { Millis, UnixMillis } from '../../gateway/quantity.ts';
 import { Sequence, type Frame } from '../../gateway/reading.ts';
 import { ANNA, bind, derive, fold, HIGH_PULSE, message, operator, profiles, pulse, rules, START, tick } from './story.ts';
-import { FRAME_SALT, payloadOf } from '../vault/known-keys.ts';
+import { FRAME_SALT, saidIn } from '../vault/known-keys.ts';
 
 const OTTO = { kind: 'patient', id: 'otto' } as const;
 const BAD = [{ measurement: 'heart_rate', value: 150, unit: '/min' }, { measurement: 'heart_rate', value: 150, unit: 'bpm' }];
@@ -24,7 +23,7 @@ const quarantineOf = (checkpoints: readonly Checkpoint[]): number[] => {
 };
 const summaries = (checkpoints: readonly Checkpoint[]): Record<string, unknown>[] =>
   checkpoints.flatMap(({ entries }) => entries).filter(({ bytes }) => decodeEntry(bytes).kind === 'summary')
-    .map((entry) => Object.fromEntries(decode(payloadOf(entry), { floats: true }) as CborMap));
+    .map((entry) => saidIn(entry));
 const events = (checkpoints: readonly Checkpoint[]): number => checkpoints.at(-1)?.totals.events ?? 0;
 
 describe('a message in quarantine that is tried again', () => {

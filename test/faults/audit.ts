@@ -21,7 +21,7 @@ import type { KeyValueStore } from '../../gateway/store/key-value.ts';
 import { openRocksStore } from '../../gateway/store/rocks-store.ts';
 import { SealedStore } from '../../gateway/store/sealed-store.ts';
 import type { Keyring } from '../../gateway/vault/keyring.ts';
-import { openPayload, type OpenPayload } from '../../gateway/vault/payload.ts';
+import { openPayload, type OpenedPayload } from '../../gateway/vault/payload.ts';
 import type { Site } from '../path/site.ts';
 import { keyringIn, random } from '../vault/folder-keys.ts';
 
@@ -131,10 +131,10 @@ export type Summarised = Readonly<{ subject: string; measurement: string; count:
 
 const isOfMinute = ({ kind, fields }: Entry): boolean => kind === 'summary' && fields.get('seconds') === 60;
 
-function* readSummary(payload: Uint8Array): Generator<Summarised> {
+function* readSummary({ subject = '', payload }: OpenedPayload): Generator<Summarised> {
   const summary = decode(payload, { floats: true }) as CborMap;
   for (const [measurement, statistics] of summary.get('measurements') as CborMap) {
-    yield { subject: summary.get('subject') as string, measurement: measurement as string, count: (statistics as CborMap).get('count') as number };
+    yield { subject, measurement: measurement as string, count: (statistics as CborMap).get('count') as number };
   }
 }
 
@@ -153,7 +153,7 @@ export async function* openSummaries(store: KeyValueStore, frames: readonly Acce
   const { checkpoints } = new LocalDeriver(new Derivation(new SubjectKeys([...keys.values()], randomKeys(random)), state, { committed })).deriveNow({ first: Sequence(state.cursor + 1), frames: all });
   for (const made of checkpoints.flatMap((checkpoint) => checkpoint.keys)) keys.set(made.id, made);
   for (const { bytes, sealed } of checkpoints.filter(({ cursor }) => cursor > committed.cursor).flatMap(({ entries }) => entries)) {
-    if (isOfMinute(decodeEntry(bytes))) yield* readSummary((openPayload({ byId: (id) => keys.get(id) }, bytes, sealed as Uint8Array) as OpenPayload).payload);
+    if (isOfMinute(decodeEntry(bytes))) yield* readSummary(openPayload({ byId: (id) => keys.get(id) }, bytes, sealed as Uint8Array) as OpenedPayload);
   }
 }
 
@@ -165,7 +165,7 @@ export async function* summariesOf(entries: readonly Uint8Array[], payloads: Sto
     const sealed = await payloads.sealedPayload(entry.sequence);
     const secret = sealed === undefined ? undefined : openPayload(keys, bytes, sealed);
     if (secret === undefined || !matchesCommitment(entry, secret.salt, secret.payload)) throw new Error(`entry ${entry.sequence} does not fit its payload`);
-    yield* readSummary(secret.payload);
+    yield* readSummary(secret);
   }
 }
 

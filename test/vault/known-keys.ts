@@ -1,7 +1,8 @@
+import { decode, type CborMap } from '../../gateway/ledger/cbor.ts';
 import { SubjectKeys, type MakeKey } from '../../gateway/derive/subject-keys.ts';
 import { deriveSecret } from '../../gateway/vault/kdf.ts';
 import { Keyring, type KeyShelf, type VaultKey } from '../../gateway/vault/keyring.ts';
-import { openPayload, type OpenPayload } from '../../gateway/vault/payload.ts';
+import { openPayload, type OpenedPayload } from '../../gateway/vault/payload.ts';
 
 const SEED = new Uint8Array(32).fill(0x5e);
 const known = new Map<string, VaultKey>();
@@ -28,7 +29,7 @@ export const knownSubjectKeys = (): SubjectKeys => new KnownSubjectKeys([], know
 export const knownKeys = (): readonly VaultKey[] => [...known.values()];
 
 /** What was sealed under known keys; undefined where there is nothing. */
-export function openKnown({ bytes, sealed }: Readonly<{ bytes: Uint8Array; sealed?: Uint8Array }>): OpenPayload | undefined {
+export function openKnown({ bytes, sealed }: Readonly<{ bytes: Uint8Array; sealed?: Uint8Array }>): OpenedPayload | undefined {
   return sealed === undefined ? undefined : openPayload({ byId: (id) => known.get(id) }, bytes, sealed);
 }
 
@@ -36,6 +37,12 @@ export function payloadOf(entry: Readonly<{ bytes: Uint8Array; sealed?: Uint8Arr
   const open = openKnown(entry);
   if (open === undefined) throw new Error('the entry has no payload, or none under a known key');
   return open.payload;
+}
+
+/** What an entry says beside the chain, with whose key it lies under. */
+export function saidIn(entry: Readonly<{ bytes: Uint8Array; sealed?: Uint8Array }>): Record<string, unknown> {
+  const { subject, payload } = openKnown(entry) ?? { subject: undefined, payload: payloadOf(entry) };
+  return { ...(subject === undefined ? {} : { subject }), ...Object.fromEntries(decode(payload, { floats: true }) as CborMap) };
 }
 
 /** Keeps keys as a disk would, for as long as the test lasts. */
