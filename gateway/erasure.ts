@@ -12,7 +12,7 @@ import type { Logger } from './operations/log.ts';
 import type { Pipeline } from './pipeline.ts';
 import { Bytes } from './quantity.ts';
 import { nameOf, Sequence, type DeviceId, type Subject } from './reading.ts';
-import type { Keyring } from './vault/keyring.ts';
+import type { Keyring, VaultKey } from './vault/keyring.ts';
 
 /** `through`: only what was said in epochs up to this one; absent: everything, and nothing is remembered. */
 export type ErasureOrder = Readonly<{ subject: Subject; through?: number; by: Actor }>;
@@ -42,6 +42,8 @@ export type ErasureOptions = Readonly<{
   keyring: Keyring;
   deriveStore: Pick<DeriveStore, 'quarantine' | 'forgetQuarantined'>;
   erasures: ErasureStore;
+  /** Others have what lies under keys that go now. MUST be durable when it resolves; what it resolves with is called when they are gone. */
+  tellErased: (keys: readonly VaultKey[]) => Promise<() => Promise<void>>;
   log: Logger;
 }>;
 
@@ -80,7 +82,7 @@ export class Erasure {
   }
 
   async #erase(pending: PendingErasure): Promise<Erased> {
-    const { pipeline, journal, keyring, erasures, log } = this.#options;
+    const { pipeline, journal, keyring, erasures, log, tellErased } = this.#options;
     const { devices, ...order } = pending;
     if (order.through === undefined) for (const device of devices) keyring.turn(`device/${device}`, []);
     await pipeline.carryOut([encodeOperatorAction({ type: 'erase', ...order })]);
@@ -95,7 +97,9 @@ export class Erasure {
     });
     await this.#forgetQuarantined();
     const replaced = await erasures.reseal();
+    const tellAgain = await tellErased(keyring.all().filter(({ id }) => keys.has(id)));
     keyring.destroy(new Set([...keys, ...replaced]));
+    await tellAgain();
     await erasures.end();
     log.info({ keys: keys.size, frames }, 'erased; the chain verifies as before');
     return { keys: keys.size, frames };

@@ -29,10 +29,15 @@ import { followSerialLine, type SerialLineOptions, type SerialObserver } from '.
 import { means, usbPorts, type UsbPort } from './ingest/usb-ports.ts';
 import type { BlockStore, PendingEntries } from './ledger/block-store.ts';
 import { ed25519KeyFrom } from './ledger/ed25519.ts';
+import type { SigningKey } from './ledger/es256k.ts';
 import type { ChainTerms } from './ledger/terms.ts';
 import { secretIn } from './operations/data-folder.ts';
 import { keyFilesIn } from './key-files.ts';
 import { openChain, openKeys, type OpenedChain } from './open-chain.ts';
+import { rememberErased } from './releases.ts';
+import { openReleaseRelays } from './release-relays.ts';
+import type { ReleaseCursors } from './uplink/release-cursors.ts';
+import type { ReleaseRelay } from './uplink/release-relay.ts';
 import { SuccessionDesk } from './succession-desk.ts';
 import { LocalClock } from './local-clock.ts';
 import type { Logger } from './operations/log.ts';
@@ -66,6 +71,7 @@ export type GatewayStores = Readonly<{
   keyring: Keyring;
   erasures: ErasureStore;
   cursors: RelayCursors;
+  releaseCursors: ReleaseCursors;
   close: () => Promise<void>;
 }>;
 
@@ -133,7 +139,7 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
   const { state: derived } = await stores.deriveStore.load();
   const chain = await openChain({ config, keys, blocks: stores.blocks, succession: derived.succession, clock, random, log, serve });
   const metrics = new GatewayMetrics();
-  const reached: Reached = { progress: undefined, rebirths: undefined, alarms: undefined, succession: undefined };
+  const reached: Reached = { progress: undefined, rebirths: undefined, alarms: undefined, succession: undefined, releases: [] };
   const firstOfThisStart = stores.journal.next;
   const uplink = serve ? await openUplink(config, stores, chain, log, reached) : undefined;
   if (uplink !== undefined) opened.add(() => uplink.stop());
@@ -145,7 +151,8 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
   opened.add(() => pipeline.stop());
   const succession = new SuccessionDesk({ ...stores, ...chain, keys, pipeline, clock, log });
   reached.succession = succession;
-  const erasure = new Erasure({ ...stores, pipeline, log });
+  const signingKey = (): SigningKey => keys.keyFor(succession.authority.gateway) ?? keys.current;
+  const erasure = new Erasure({ ...stores, pipeline, log, tellErased: (gone) => rememberErased(stores.releaseCursors, config.hospitals.map(({ key }) => Buffer.from(key, 'hex')), gone) });
   await erasure.resume();
   const epochs = new KeyEpochs({ pipeline, keyring: stores.keyring, clock, began: chain.parameters.created, length: config.keys.epoch, onFault: (error) => log.error({ error }, 'beginning an epoch of keys') });
   opened.add(async () => epochs.stop());
@@ -174,20 +181,24 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
   let packsAreConfigured = config.packs !== undefined;
   const disclosures = new Disclosures({ pipeline, clock, log });
   opened.add(() => disclosures.stop());
+  if (uplink !== undefined) {
+    reached.releases = openReleaseRelays({ ...stores, config, chain: chain.chain, uplink, signingKey, disclosures, random, log });
+    opened.add(async () => void (await Promise.all(reached.releases.map((relay) => relay.stop()))));
+  }
   const desk = deskOver(pipeline, { alarms, clock, disclosures, handles: new Handles(stores.keyring), packsAreConfigured: () => packsAreConfigured });
   const people = await People.open({ store: stores.tokens, people: config.alarms.people, random, now: clock.now });
   const ca = new DeviceCa(keyFilesIn(config.data), random);
   const serving: Served = { broker: undefined };
   const refusedLogins = new RefusedLogins();
   const unusedPorts = (): readonly UsbPort[] => usbPorts().filter((port) => !config.serial.some((line) => means(serialLineOf(line).port, port)));
-  const administration = new Administration({ reload, erasure, disclosures, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, signingKey: () => keys.keyFor(succession.authority.gateway) ?? keys.current, succession, chain: chain.chain, terms: (lane) => chain.terms.of(lane), ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
+  const administration = new Administration({ reload, erasure, disclosures, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, signingKey, succession, chain: chain.chain, terms: (lane) => chain.terms.of(lane), ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
   const gateway = { administration, chain: chain.chain, storeLost: storeLost.promise, stop: () => opened.close() };
   if (!serve) return { ...gateway, addresses: {} };
   return { ...gateway, addresses: await startServing({ config, desk, people, stores, ca, serving, refusedLogins, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };
 }
 
 /** Receipts may arrive before there is anything to count them, and old frames be derived before there is anybody to ask. */
-type Reached = { progress: Progress | undefined; rebirths: Rebirths | undefined; alarms: AlarmFeed | undefined; succession: SuccessionDesk | undefined };
+type Reached = { progress: Progress | undefined; rebirths: Rebirths | undefined; alarms: AlarmFeed | undefined; succession: SuccessionDesk | undefined; releases: readonly ReleaseRelay[] };
 
 async function openUplink(config: GatewayConfig, stores: GatewayStores, { chain, terms }: OpenedChain, log: Logger, reached: Reached): Promise<Uplink> {
   const uplink: Uplink = await startUplink({
@@ -202,6 +213,7 @@ async function openUplink(config: GatewayConfig, stores: GatewayStores, { chain,
     retry: { base: config.relay.retryBase, cap: config.relay.retryCap },
     deadline: config.relay.timeout,
     onReceipt: ({ lane }) => {
+      for (const relay of reached.releases) relay.wake();
       if (lane === 'record') void reached.progress?.countersigned(heightsOf(uplink)).catch((error: unknown) => log.error({ error }, 'counting receipts'));
     },
     onState: (event) => log.debug(event, 'relay'),

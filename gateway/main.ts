@@ -13,6 +13,8 @@ import type { GatewayStores } from './gateway.ts';
 import { StoredBlocks, StoredPendingEntries } from './store/block-store.ts';
 import { StoredCredentials } from './store/credential-store.ts';
 import { StoredCursors } from './store/cursor-store.ts';
+import { StoredReleaseCursors } from './store/release-cursor-store.ts';
+import { StoredReleases } from './store/release-store.ts';
 import { StoredDerivation } from './store/derive-store.ts';
 import { openJournal } from './store/journal-store.ts';
 import type { KeyValueStore } from './store/key-value.ts';
@@ -37,6 +39,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   disclosures: async () => (await import('./commands/disclosures.ts')).disclosuresCommand,
   key: async () => (await import('./commands/key.ts')).keyCommand,
   authority: async () => (await import('./commands/authority.ts')).authorityCommand,
+  released: async () => (await import('./commands/released.ts')).releasedCommand,
   erase: async () => (await import('./commands/erase.ts')).eraseCommand,
   trace: async () => (await import('./commands/trace.ts')).traceCommand,
   status: async () => (await import('./commands/status.ts')).statusCommand,
@@ -73,6 +76,7 @@ function recordsIn(store: SealedStore): Omit<GatewayStores, 'journal' | 'keyring
     tokens: new StoredTokens(store),
     erasures: new StoredErasures(store),
     cursors: new StoredCursors(store),
+    releaseCursors: new StoredReleaseCursors(store),
   };
 }
 
@@ -98,7 +102,7 @@ async function countJournal(folder: string): Promise<number> {
 
 async function openBlocks(folder: string, options: Readonly<{ readOnly: boolean }>): Promise<OpenBlocks> {
   const store = await openRocksStore(join(folder, STORE_FOLDER), options);
-  return { blocks: new StoredBlocks(store, { removePending: false }), close: () => store.close() };
+  return { blocks: new StoredBlocks(store, { removePending: false }), releases: new StoredReleases(store), close: () => store.close() };
 }
 
 function environment(): Environment {

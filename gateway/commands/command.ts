@@ -3,9 +3,10 @@ import type { GatewayStores } from '../gateway.ts';
 import { UsageError, messageOf, type StoreError } from '../errors.ts';
 import type { BlockStore } from '../ledger/block-store.ts';
 import type { Logger } from '../operations/log.ts';
+import type { ReleaseStore } from '../upstream/release-store.ts';
 
-/** Blocks of a hospital or of a folder under audit. */
-export type OpenBlocks = Readonly<{ blocks: BlockStore; close: () => Promise<void> }>;
+/** Blocks of a hospital or of a folder under audit, and what a hospital was given beside them. */
+export type OpenBlocks = Readonly<{ blocks: BlockStore; releases: ReleaseStore; close: () => Promise<void> }>;
 
 /** What commands are given instead of reaching for it: the stores main.ts chose, the terminal, and the wish to end. */
 export type Environment = Readonly<{

@@ -6,6 +6,7 @@ import { openDataFolder, secretIn } from '../operations/data-folder.ts';
 import { keyFilesIn } from '../key-files.ts';
 import { createLog } from '../operations/log.ts';
 import { UpstreamMetrics } from '../operations/metrics.ts';
+import { payloadPairIn } from './hospital-keys.ts';
 import { promisedFor } from '../upstream/promises.ts';
 import { startUpstream } from '../upstream/server.ts';
 import { addMetrics } from '../web/server.ts';
@@ -33,12 +34,13 @@ export const upstreamCommand: Command = {
     }
     const log = createLog(config.log.level, config.name);
     const metrics = new UpstreamMetrics();
-    const { blocks, close } = await openBlocks(config.data, { readOnly: false });
+    const { blocks, releases, close } = await openBlocks(config.data, { readOnly: false });
     const storeLost = Promise.withResolvers<StoreError>();
     const upstream = await startUpstream({
       ...config,
       key,
       blocks,
+      released: { store: releases, payloadKey: payloadPairIn(config.data).publicBytes },
       promised: (chain) => promisedFor(config.data, chain),
       log,
       gateways: config.gateways === 'open' ? 'open' : config.gateways.map((hex) => Buffer.from(hex, 'hex')),

@@ -121,6 +121,7 @@ const hospital = z
     name: name('a hospital name').describe('Name for logs and metrics; unique in this file.'),
     url: webAddress().describe('Where its node listens, an http or https address.'),
     key: publicKey().describe('Its public key, printed when its node starts: compressed secp256k1, 66 hexadecimal characters.'),
+    payloads: word('none', 'events', 'summary', 'full').prefault('none').describe('What it gets of the payloads beside the blocks, of everybody unless a patient has said otherwise: none, events (alarms), summary (and what was measured by the minute), full (and waveforms). Default none.'),
     joining: z.boolean({ error: 'expected true or false' }).prefault(false).describe('Whether it is to join a chain that goes on: it gets all blocks, and its receipts count as soon as the chain says so. Default false.'),
   })
   .describe('A hospital node that verifies and countersigns the blocks.');

@@ -27,6 +27,8 @@ export const DOMAINS = {
   rotation: 'vitalgate/rotation/1',
   replacement: 'vitalgate/replacement/1',
   membership: 'vitalgate/membership/1',
+  release: 'vitalgate/release/1',
+  payloadKey: 'vitalgate/payload-key/1',
 } as const;
 export type Domain = (typeof DOMAINS)[keyof typeof DOMAINS];
 

@@ -31,7 +31,15 @@
  *     C  key(16) lane(1)                      relay cursor of a hospital
  *     U  device(n)                            credential of a device
  *     K                                       who is being erased
+ *     h  key(16)                              how far payloads were given to a hospital
+ *     x  key(16) id(8)                        content key that a hospital is to be told is erased
  *     A  digest(32)                           access token of a person, or session of a browser, under its SHA-256
+ *
+ * and at a hospital, beside blocks, receipts and forks:
+ *
+ *     n  chain(16)                            number of the last release of a gateway
+ *     k  chain(16) id(8)                      content key, sealed for this hospital
+ *     r  chain(16) id(8) entry(8)             payload under a content key
  */
 
 import { LANES, type Lane } from '../reading.ts';
@@ -77,6 +85,11 @@ export const cursorKey = (fingerprint: Uint8Array, lane: Lane): Buffer => key('C
 export const credentialKey = (device: string): Buffer => key('U', text(device));
 export const tokenKey = (digest: Uint8Array): Buffer => key('A', digest);
 export const erasureKey = (): Buffer => key('K');
+export const releaseCursorKey = (fingerprint: Uint8Array): Buffer => key('h', fingerprint);
+export const erasedReleaseKey = (fingerprint: Uint8Array, id: Uint8Array = new Uint8Array()): Buffer => key('x', fingerprint, id);
+export const releasedNumberKey = (chain: Uint8Array): Buffer => key('n', chain);
+export const releasedKeyKey = (chain: Uint8Array, id: Uint8Array = new Uint8Array()): Buffer => key('k', chain, id);
+export const releasedPayloadKey = (chain: Uint8Array, id: Uint8Array, entry?: number): Buffer => key('r', chain, id, entry === undefined ? new Uint8Array() : number(entry));
 export const probeKey = (): Buffer => key('Z');
 
 /** The range of all keys that begin with `prefix`. */

@@ -4,6 +4,9 @@ import { z } from 'zod';
 import { messageOf, PeerError } from '../errors.ts';
 import type { LaneId } from '../ledger/block-store.ts';
 import { toHex } from '../ledger/bytes.ts';
+import { CborError } from '../ledger/cbor.ts';
+import { verifyWithNodeCrypto } from '../ledger/es256k.ts';
+import { verifyPayloadKey } from '../ledger/release.ts';
 import { type Bytes, formatBytes, formatDuration, KiB, type Millis, Seconds } from '../quantity.ts';
 
 export type HospitalClientOptions = Readonly<{
@@ -42,7 +45,12 @@ const Head = z.object({
   receipt: z.base64().nullable(),
 });
 
+const Key = z.object({ payloadKey: z.base64().optional() });
+const OldNumber = z.object({ error: z.string(), last: z.int().nonnegative().optional() });
 const ErrorBody = z.object({ error: z.string(), message: z.string(), reason: z.string().optional() });
+
+/** What became of a release. `old_number`: it has to come after `last`. */
+export type ReleaseAnswer = Readonly<{ outcome: 'taken' }> | Readonly<{ outcome: 'old_number'; last: number }> | Refused | Unreachable;
 
 type Reply = Readonly<{ status: number; type: string; body: Uint8Array }>;
 
@@ -80,6 +88,34 @@ export class HospitalClient {
       const reply = await this.#request(`${pathOf(id)}/blocks/${height}`, init, signal);
       if (reply.status === 200 || reply.status === 201) return { outcome: 'accepted', receipt: readReceipt(reply) };
       return readPutRefusal(readRefusal(reply));
+    });
+  }
+
+  /**
+   * The key that content keys are sealed for, 32 bytes, as the hospital has signed it with `key`. Never rejects; aborting the signal makes
+   * it `unreachable`.
+   */
+  async payloadKey(key: Uint8Array, signal: AbortSignal): Promise<Uint8Array | Refused | Unreachable> {
+    return await unreachableWhenThrown(async () => {
+      const reply = await this.#request('/v1/key', {}, signal);
+      if (reply.status !== 200) return readRefusal(reply);
+      const { payloadKey } = readJson(reply, Key);
+      if (payloadKey === undefined) return { outcome: 'refused', reason: 'no_payload_key', message: 'this node takes no payloads' };
+      return readPayloadKey(Buffer.from(payloadKey, 'base64'), key) ?? { outcome: 'refused', reason: 'bad_signature', message: 'its key for payloads is not signed by the key it is known by' };
+    });
+  }
+
+  /** Gives payloads and keys (ledger/release.ts). Never rejects; aborting the signal makes it `unreachable`. */
+  async release(chain: Uint8Array, release: Uint8Array, signal: AbortSignal): Promise<ReleaseAnswer> {
+    return await unreachableWhenThrown(async () => {
+      const init = { method: 'POST', headers: { 'content-type': CBOR }, body: release as Uint8Array<ArrayBuffer> };
+      const reply = await this.#request(`/v1/chains/${toHex(chain)}/releases`, init, signal);
+      if (reply.status === 200) return { outcome: 'taken' };
+      if (reply.status === 409) {
+        const { error, last } = readJson(reply, OldNumber);
+        if (error === 'old_number' && last !== undefined) return { outcome: 'old_number', last };
+      }
+      return readRefusal(reply);
     });
   }
 
@@ -137,6 +173,16 @@ function notAHospital({ status, type }: Reply, expected: string): PeerError {
 function readReceipt(reply: Reply): Uint8Array {
   if (reply.type !== CBOR) throw notAHospital(reply, CBOR);
   return reply.body;
+}
+
+/** Undefined when it is not signed by that key. */
+function readPayloadKey(bytes: Uint8Array, key: Uint8Array): Uint8Array | undefined {
+  try {
+    return verifyPayloadKey(bytes, key, verifyWithNodeCrypto);
+  } catch (thrown) {
+    if (thrown instanceof CborError) return undefined;
+    throw thrown;
+  }
 }
 
 function readJson<T>(reply: Reply, schema: z.ZodType<T>): T {

@@ -72,12 +72,17 @@ export class Uplink {
 
   /** Up to where at least one hospital has answered for the lane; undefined before the first. */
   relayedHeight(lane: Lane): number | undefined {
-    return receiptedHeight(this.#terms(lane), (key) => this.#heightOf(lane, key), ({ hospitals }) => Math.min(1, hospitals.length));
+    return receiptedHeight(this.#terms(lane), (key) => this.heightOf(lane, key), ({ hospitals }) => Math.min(1, hospitals.length));
   }
 
   /** Up to where the quorum in force has countersigned the lane; undefined before the first. It never falls while the gateway runs. */
   receiptedHeight(lane: Lane): number | undefined {
-    return receiptedHeight(this.#terms(lane), (key) => this.#heightOf(lane, key));
+    return receiptedHeight(this.#terms(lane), (key) => this.heightOf(lane, key));
+  }
+
+  /** Up to where a hospital, by its key, has countersigned the lane; undefined before its first receipt. */
+  heightOf(lane: Lane, key: Uint8Array): number | undefined {
+    return [...this.#of(lane), ...(this.#left.get(lane) ?? [])].find(({ hospital }) => equalBytes(hospital.key, key))?.height;
   }
 
   /** Ends the relays of the lane to hospitals that have left: they get no block any more, and nobody waits for them. */
@@ -104,10 +109,6 @@ export class Uplink {
 
   #all(): readonly Relay[] {
     return LANES.flatMap((lane) => this.#of(lane));
-  }
-
-  #heightOf(lane: Lane, key: Uint8Array): number | undefined {
-    return [...this.#of(lane), ...(this.#left.get(lane) ?? [])].find(({ hospital }) => equalBytes(hospital.key, key))?.height;
   }
 }
 

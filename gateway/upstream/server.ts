@@ -10,6 +10,9 @@ import { CHAIN_ID_BYTES } from '../ledger/genesis.ts';
 import { Bytes, type Millis, Seconds, UnixMillis } from '../quantity.ts';
 import { addChainRoutes } from './chain-routes.ts';
 import { answerTo, RequestError } from '../web/request-error.ts';
+import { signPayloadKey } from '../ledger/release.ts';
+import { addReleaseRoutes } from './release-routes.ts';
+import type { ReleaseStore } from './release-store.ts';
 import { type Judgement, type UpstreamLog, Witness, type WitnessOptions } from './witness.ts';
 
 export type UpstreamOptions = Readonly<{
@@ -21,6 +24,8 @@ export type UpstreamOptions = Readonly<{
   key: SigningKey;
   /** Blocks, receipts and forks of every chain. It stays open when the server closes. */
   blocks: BlockStore;
+  /** What gateways give beside the blocks, and the key it is sealed for. Default: nothing is taken. */
+  released?: Readonly<{ store: ReleaseStore; payloadKey: Uint8Array }>;
   /** Gateways whose chains are taken: compressed public keys, 33 bytes each, or `open` for every gateway. */
   gateways: 'open' | readonly Uint8Array[];
   /** Longest request body in bytes; longer ones get 413. Default: the longest block of the format, 4 MiB. */
@@ -60,6 +65,7 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
   const witness = await Witness.open({ ...options, now });
   const app = buildServer(options);
   addChainRoutes(app, { blocks: options.blocks, witness, onJudged: options.onJudged ?? (() => undefined) });
+  if (options.released !== undefined) addReleaseRoutes(app, { blocks: options.blocks, releases: options.released.store, key: options.key });
   addNodeRoutes(app, options);
   await options.register?.(app);
   const address = await listen(app, options.listen);
@@ -94,8 +100,9 @@ function buildServer({ maxBlock = Bytes(MAX_BLOCK_BYTES), requestTimeout = Secon
 }
 
 /** Who this node is, and whether it is well. */
-function addNodeRoutes(app: FastifyInstance, { name, key, blocks }: UpstreamOptions): void {
-  app.get('/v1/key', () => ({ name, key: toHex(key.publicKey), fingerprint: fingerprint(key.publicKey) }));
+function addNodeRoutes(app: FastifyInstance, { name, key, blocks, released }: UpstreamOptions): void {
+  const payloadKey = released === undefined ? {} : { payloadKey: Buffer.from(signPayloadKey(released.payloadKey, key)).toString('base64') };
+  app.get('/v1/key', () => ({ name, key: toHex(key.publicKey), fingerprint: fingerprint(key.publicKey), ...payloadKey }));
   app.get('/healthz', () => ({ status: 'ok' }));
   app.get('/readyz', async () => {
     await blocks.head({ chain: new Uint8Array(CHAIN_ID_BYTES), lane: 'alarm' });

@@ -17,7 +17,7 @@ import { KEY_ID_BYTES, type VaultKey } from './keyring.ts';
 export type OpenPayload = Readonly<{ salt: Uint8Array; payload: Uint8Array }>;
 
 /** `subject`: whose key it lies under (`patient/anna`); payloads do not name it, so that they can be given to whoever knows the subject by another name. */
-export type OpenedPayload = OpenPayload & Readonly<{ subject: string | undefined }>;
+export type OpenedPayload = OpenPayload & Readonly<{ subject: string | undefined; key: VaultKey }>;
 
 /** The key of all payloads of one kind of entry under a subject's key. */
 const payloadKey = (key: Pick<VaultKey, 'secret'>, kind: string): Buffer => deriveSecret(key.secret, `payload/${kind}`);
@@ -38,7 +38,7 @@ export function openPayload(keys: Readonly<{ byId: (id: string) => VaultKey | un
   if (commit === undefined || salt?.length !== SALT_BYTES || payload === undefined || !equalBytes(commitment(salt, payload), commit)) {
     throw new RangeError(`what lies beside the chain for entry ${sequence} is not its payload`);
   }
-  return { salt, payload, subject: isSubject(key.owner) ? key.owner : undefined };
+  return { salt, payload, subject: isSubject(key.owner) ? key.owner : undefined, key };
 }
 
 const isSubject = (owner: string): boolean => owner.startsWith('patient/') || owner.startsWith('room/');

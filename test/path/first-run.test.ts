@@ -70,8 +70,8 @@ describe('a gateway does not start', () => {
     site.writeConfig(site.sections(OTHER_KEY));
     const { code, stderr } = await vitalgate('gateway', '--config', site.config);
     expect(code).toBe(2);
-    expect(stderr).toContain('begun with other parameters');
-    expect(stderr).toContain('its hospitals are north');
+    expect(stderr).toContain('contradicts the configuration');
+    expect(stderr).toContain('its hospital north');
   });
 
   it('over a data folder or a key that others can read, and says the command that mends it', async () => {

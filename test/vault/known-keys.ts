@@ -33,7 +33,7 @@ export function openKnown({ bytes, sealed }: Readonly<{ bytes: Uint8Array; seale
   return sealed === undefined ? undefined : openPayload({ byId: (id) => known.get(id) }, bytes, sealed);
 }
 
-export function payloadOf(entry: Readonly<{ bytes: Uint8Array; sealed?: Uint8Array }>): Uint8Array {
+function payloadOf(entry: Readonly<{ bytes: Uint8Array; sealed?: Uint8Array }>): Uint8Array {
   const open = openKnown(entry);
   if (open === undefined) throw new Error('the entry has no payload, or none under a known key');
   return open.payload;

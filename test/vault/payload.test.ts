@@ -14,7 +14,7 @@ const sealed = sealPayload(anna, 'event', { entry, commit }, { salt, payload });
 
 describe('a sealed payload', () => {
   it('opens with its key and entry, and shows nothing without', () => {
-    expect(openPayload(keyring, entry, sealed)).toEqual({ salt: Buffer.from(salt), payload, subject: 'patient/anna' });
+    expect(openPayload(keyring, entry, sealed)).toEqual({ salt: Buffer.from(salt), payload, subject: 'patient/anna', key: keyring.current('patient/anna') });
     expect(sealed.includes('pulse')).toBe(false);
     expect(sealed.includes(Buffer.from(salt))).toBe(false);
   });

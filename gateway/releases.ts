@@ -1,0 +1,129 @@
+/** What hospitals may have of the payloads beside the blocks, and telling them what was erased. */
+
+import type { Disclosures } from './disclosures.ts';
+import type { BlockStore, PendingEntries } from './ledger/block-store.ts';
+import { openBlock } from './ledger/block.ts';
+import { decode, type CborMap } from './ledger/cbor.ts';
+import { decodeEntry, type Entry } from './ledger/entry.ts';
+import { fingerprintBytes, type SigningKey } from './ledger/es256k.ts';
+import { MOST_RELEASED, type Release, type ReleasedKey, type ReleasedPayload, signRelease } from './ledger/release.ts';
+import { KiB } from './quantity.ts';
+import { subjectNamed, type Lane, type Subject } from './reading.ts';
+import type { ReleaseCursors } from './uplink/release-cursors.ts';
+import type { ReleaseParts, ReleaseSource } from './uplink/release-relay.ts';
+import type { Keyring, VaultKey } from './vault/keyring.ts';
+import { openPayload } from './vault/payload.ts';
+import { contentSecret, releaseKeyId, sealContent, sealContentKey } from './vault/release.ts';
+
+/** What one hospital may have of one payload: all of it, this excerpt, or nothing. */
+export type Allowed = 'whole' | Readonly<{ excerpt: Uint8Array }> | 'nothing';
+
+/** A payload, as somebody decides on it. */
+export type Asked = Readonly<{ subject: Subject; entry: Entry; payload: CborMap }>;
+
+export type ReleasesOptions = Readonly<{
+  hospital: Readonly<{ name: string; key: Uint8Array }>;
+  chain: Uint8Array;
+  blocks: BlockStore;
+  pending: PendingEntries;
+  keyring: Keyring;
+  /** In force now. */
+  signingKey: () => SigningKey;
+  allowed: (asked: Asked) => Allowed;
+  disclosures: Disclosures;
+  random: (size: number) => Uint8Array;
+}>;
+
+/** Most bytes of payloads in one release, but for one that is longer by itself. */
+const PIECE = KiB(512);
+
+/** Seals for one hospital what it may have. Content keys go along with the first payload under them since the start. */
+export class Releases implements ReleaseSource {
+  readonly #options: ReleasesOptions;
+  readonly #given = new Set<string>();
+
+  constructor(options: ReleasesOptions) {
+    this.#options = options;
+  }
+
+  async ofBlock(lane: Lane, height: number, hpke: Uint8Array): Promise<readonly ReleaseParts[]> {
+    const { blocks, chain, disclosures, hospital } = this.#options;
+    const bytes = await blocks.block({ chain, lane }, height);
+    const found: Readonly<{ key: VaultKey; payload: ReleasedPayload }>[] = [];
+    for (const entry of bytes === undefined ? [] : openBlock(bytes).entries) found.push(...await this.#ofEntry(entry));
+    if (found.length === 0) return [];
+    // Written down before it leaves.
+    await disclosures.note({ id: hospital.name, role: 'hospital' }, found.map(({ key }) => subjectNamed(key.owner)), 'payloads');
+    const keys = await this.#newKeys(found.map(({ key }) => key), hpke);
+    return inPieces(keys, found.map(({ payload }) => payload));
+  }
+
+  async #ofEntry(encoded: Uint8Array): Promise<readonly Readonly<{ key: VaultKey; payload: ReleasedPayload }>[]> {
+    const { pending, keyring, allowed, chain, hospital, random } = this.#options;
+    const entry = decodeEntry(encoded);
+    if (entry.commit === undefined || entry.subject === undefined) return [];
+    const sealed = await pending.sealedPayload(entry.sequence);
+    const open = sealed === undefined ? undefined : openPayload(keyring, encoded, sealed);
+    if (open?.subject === undefined) return [];
+    const decision = allowed({ subject: subjectNamed(open.subject), entry, payload: decode(open.payload, { floats: true }) as CborMap });
+    if (decision === 'nothing') return [];
+    const content = decision === 'whole' ? { salt: open.salt, payload: open.payload } : { payload: decision.excerpt };
+    const { key } = open;
+    const place = { chain, entry: entry.sequence };
+    return [{ key, payload: { key: releaseKeyId(key, hospital.key), entry: entry.sequence, sealed: sealContent(contentSecret(key, hospital.key), content, place, random) } }];
+  }
+
+  async #newKeys(keys: readonly VaultKey[], hpke: Uint8Array): Promise<readonly ReleasedKey[]> {
+    const { keyring, hospital, chain } = this.#options;
+    const fresh = [...new Map(keys.map((key) => [key.id, key])).values()].filter(({ id }) => !this.#given.has(id));
+    const sealed = await Promise.all(fresh.map((key) => sealContentKey(keyring, key, { key: hospital.key, hpke }, chain)));
+    for (const { id } of fresh) this.#given.add(id);
+    return sealed;
+  }
+
+  sign(release: Omit<Release, 'chain' | 'recipient'>): Uint8Array {
+    const { chain, hospital, signingKey } = this.#options;
+    return signRelease({ chain, recipient: hospital.key, ...release }, signingKey());
+  }
+}
+
+/** Keys go first, so that what they open is never there without them. */
+function inPieces(keys: readonly ReleasedKey[], payloads: readonly ReleasedPayload[]): readonly ReleaseParts[] {
+  const pieces: { keys: ReleasedKey[]; payloads: ReleasedPayload[]; bytes: number }[] = [];
+  for (let at = 0; at < keys.length; at += MOST_RELEASED) pieces.push({ keys: keys.slice(at, at + MOST_RELEASED), payloads: [], bytes: 0 });
+  for (const payload of payloads) {
+    const last = pieces.at(-1);
+    const fits = last !== undefined && last.payloads.length < MOST_RELEASED && last.bytes + payload.sealed.length <= PIECE;
+    const piece = fits ? last : { keys: [], payloads: [], bytes: 0 };
+    if (!fits) pieces.push(piece);
+    piece.payloads.push(payload);
+    piece.bytes += payload.sealed.length;
+  }
+  return pieces;
+}
+
+/** Writes down, durably, which content keys hospitals are to be told are erased: those for keys that are destroyed here next. */
+export async function rememberErased(cursors: ReleaseCursors, hospitals: readonly Uint8Array[], keys: readonly Pick<VaultKey, 'secret'>[]): Promise<() => Promise<void>> {
+  const told = hospitals.map((hospital) => ({ hospital: fingerprintBytes(hospital), ids: keys.map((key) => releaseKeyId(key, hospital)) }));
+  const remember = async (): Promise<void> => {
+    for (const { hospital, ids } of told) await cursors.addErased(hospital, ids);
+  };
+  await remember();
+  // A payload may have left between the two, while the key was still there.
+  return remember;
+}
+
+/** What a hospital may have of everybody unless somebody has said otherwise (gateway.hospitals.payloads). */
+export type BaseFidelity = 'none' | 'events' | 'summary' | 'full';
+
+const RANK: readonly BaseFidelity[] = ['none', 'events', 'summary', 'full'];
+
+/** The least fidelity that shows a payload; undefined for one that no hospital ever gets. */
+export function fidelityOf({ kind, fields }: Pick<Entry, 'kind' | 'fields'>): Exclude<BaseFidelity, 'none'> | undefined {
+  if (kind === 'event' || kind === 'acknowledgement') return 'events';
+  if (kind === 'summary') return fields.has('samples') ? 'full' : 'summary';
+  return undefined;
+}
+
+/** Whether a fidelity shows what needs another. */
+export const shows = (granted: BaseFidelity, needed: Exclude<BaseFidelity, 'none'>): boolean => RANK.indexOf(granted) >= RANK.indexOf(needed);

@@ -1,0 +1,56 @@
+import { messageOf, StoreError } from '../errors.ts';
+import { CborFields } from '../ledger/cbor-fields.ts';
+import { type CborKey, type CborValue, decode, encode } from '../ledger/cbor.ts';
+import type { ReleaseCursor, ReleaseCursors } from '../uplink/release-cursors.ts';
+import type { KeyValueStore } from './key-value.ts';
+import { erasedReleaseKey, releaseCursorKey, startingWith } from './keys.ts';
+
+const CURSOR_VERSION = 1;
+/** Before the id in a key: its letter and the fingerprint. */
+const ID_OFFSET = 17;
+
+/**
+ * Release cursors over any engine. A cursor lies there as
+ *
+ *     { 1: 1, 2: number uint, 3: height of lane alarm uint, 4: height of lane record uint }
+ */
+export class StoredReleaseCursors implements ReleaseCursors {
+  readonly #store: KeyValueStore;
+
+  constructor(store: KeyValueStore) {
+    this.#store = store;
+  }
+
+  async load(hospital: Uint8Array): Promise<ReleaseCursor | undefined> {
+    const bytes = await this.#store.get(releaseCursorKey(hospital));
+    return bytes === undefined ? undefined : decodeCursor(bytes);
+  }
+
+  async save(hospital: Uint8Array, { number, heights }: ReleaseCursor): Promise<void> {
+    const value = encode(new Map<CborKey, CborValue>([[1, CURSOR_VERSION], [2, number], [3, heights.alarm], [4, heights.record]]));
+    await this.#store.write([{ key: releaseCursorKey(hospital), value }], { sync: false });
+  }
+
+  async addErased(hospital: Uint8Array, ids: readonly Uint8Array[]): Promise<void> {
+    if (ids.length > 0) await this.#store.write(ids.map((id) => ({ key: erasedReleaseKey(hospital, id), value: new Uint8Array() })), { sync: true });
+  }
+
+  async erased(hospital: Uint8Array, limit: number): Promise<readonly Uint8Array[]> {
+    const keys = await Array.fromAsync(this.#store.range({ ...startingWith(erasedReleaseKey(hospital)), limit }));
+    return keys.map(([key]) => Uint8Array.from(key.subarray(ID_OFFSET)));
+  }
+
+  async removeErased(hospital: Uint8Array, ids: readonly Uint8Array[]): Promise<void> {
+    if (ids.length > 0) await this.#store.write(ids.map((id) => ({ key: erasedReleaseKey(hospital, id) })), { sync: false });
+  }
+}
+
+function decodeCursor(bytes: Uint8Array): ReleaseCursor {
+  try {
+    const fields = new CborFields(decode(bytes), 'release cursor', [1, 2, 3, 4]);
+    fields.version(1, CURSOR_VERSION);
+    return { number: fields.count(2), heights: { alarm: fields.count(3), record: fields.count(4) } };
+  } catch (cause) {
+    throw new StoreError('VG_STORE_CORRUPT', `a release cursor cannot be read: ${messageOf(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,23 @@
+import type { Lane } from '../reading.ts';
+
+/** How far payloads were given to one hospital. */
+export type ReleaseCursor = Readonly<{
+  /** Of the last release that was sent. */
+  number: number;
+  /** By lane: the last block whose payloads the hospital has, as far as it may have them. */
+  heights: Readonly<Record<Lane, number>>;
+}>;
+
+/** Keeps one cursor for each hospital, and the content keys it is to be told are erased. `hospital`: the 16-byte fingerprint of its key. Throws {@link StoreError}. */
+export interface ReleaseCursors {
+  /** Undefined before the first. */
+  load(hospital: Uint8Array): Promise<ReleaseCursor | undefined>;
+  /** It MUST survive the death of the process. */
+  save(hospital: Uint8Array, cursor: ReleaseCursor): Promise<void>;
+  /** MUST be durable when it resolves: the keys are destroyed here next. */
+  addErased(hospital: Uint8Array, ids: readonly Uint8Array[]): Promise<void>;
+  /** Those it has not been told yet, at most `limit`. */
+  erased(hospital: Uint8Array, limit: number): Promise<readonly Uint8Array[]>;
+  /** It was told. */
+  removeErased(hospital: Uint8Array, ids: readonly Uint8Array[]): Promise<void>;
+}

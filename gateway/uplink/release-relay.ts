@@ -1,0 +1,152 @@
+import { messageOf } from '../errors.ts';
+import { fingerprintBytes } from '../ledger/es256k.ts';
+import type { Release } from '../ledger/release.ts';
+import { type Lane, LANES } from '../reading.ts';
+import { Doorbell } from '../doorbell.ts';
+import { Minutes, type Millis } from '../quantity.ts';
+import type { HospitalClient, Refused, Unreachable } from './hospital-client.ts';
+import type { UplinkLog } from './relay.ts';
+import type { ReleaseCursor, ReleaseCursors } from './release-cursors.ts';
+import type { RelayTime, RetrySchedule } from './retry.ts';
+
+/** What one release carries. */
+export type ReleaseParts = Pick<Release, 'keys' | 'payloads'>;
+
+/** What a hospital may have of one block, in the order of its entries, in pieces of a size that travels well. */
+export interface ReleaseSource {
+  /** `hpke`: the key that content keys are sealed for, 32 bytes. */
+  ofBlock(lane: Lane, height: number, hpke: Uint8Array): Promise<readonly ReleaseParts[]>;
+  /** Encodes and signs. */
+  sign(release: Omit<Release, 'chain' | 'recipient'>): Uint8Array;
+}
+
+export type ReleaseRelayOptions = Readonly<{
+  chain: Uint8Array;
+  hospital: Readonly<{ name: string; key: Uint8Array }>;
+  client: HospitalClient;
+  source: ReleaseSource;
+  cursors: ReleaseCursors;
+  /** Up to where the hospital has the blocks of a lane: payloads follow them, never the other way round. */
+  heightOf: (lane: Lane) => number | undefined;
+  retry: RetrySchedule;
+  time: RelayTime;
+  log: UplinkLog;
+}>;
+
+export type ReleaseStatus = Readonly<{ hospital: string; heights: Readonly<Record<Lane, number>>; /** What is in the way. */ lastError: string | undefined }>;
+
+const NONE: ReleaseCursor = { number: 0, heights: { alarm: 0, record: 0 } };
+/** Nobody rings when a content key was erased while no release is due. */
+const LOOK_EVERY: Millis = Minutes(1);
+const MOST_ERASED = 1000;
+
+/** Carries payloads to one hospital, behind the blocks, lane alarm first. What is in doubt is sent again: the hospital takes it twice and keeps it once. */
+export class ReleaseRelay {
+  readonly #options: ReleaseRelayOptions;
+  readonly #fingerprint: Uint8Array;
+  readonly #stopping = new AbortController();
+  readonly #doorbell = new Doorbell();
+  #cursor = NONE;
+  #hpke: Uint8Array | undefined;
+  #lastError: string | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(options: ReleaseRelayOptions) {
+    this.#options = options;
+    this.#fingerprint = fingerprintBytes(options.hospital.key);
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** The hospital has another block, or is to be told of an erasure. */
+  wake(): void {
+    this.#doorbell.ring();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#doorbell.ring();
+    await this.#running;
+  }
+
+  get status(): ReleaseStatus {
+    return { hospital: this.#options.hospital.name, heights: this.#cursor.heights, lastError: this.#lastError };
+  }
+
+  async #run(): Promise<void> {
+    const { cursors, retry, time } = this.#options;
+    let loaded = false;
+    while (!this.#stopping.signal.aborted) {
+      let trouble: Refused | Unreachable | undefined;
+      let worked = false;
+      try {
+        if (!loaded) this.#cursor = (await cursors.load(this.#fingerprint)) ?? NONE;
+        loaded = true;
+        const done = await this.#next();
+        if (done === 'nothing') await this.#doorbell.wait(LOOK_EVERY);
+        else if (done === 'sent') worked = true;
+        else trouble = done;
+      } catch (thrown) {
+        trouble = { outcome: 'unreachable', message: messageOf(thrown) };
+      }
+      if (this.#stopping.signal.aborted) return;
+      this.#tell(trouble);
+      if (worked) retry.worked();
+      else if (trouble !== undefined) await time.sleep(trouble.outcome === 'refused' ? retry.refused() : retry.failed(), this.#stopping.signal);
+    }
+  }
+
+  #tell(trouble: Refused | Unreachable | undefined): void {
+    const { hospital, log } = this.#options;
+    const said = trouble === undefined ? undefined : `${trouble.outcome === 'refused' ? `${trouble.reason}: ` : ''}${trouble.message}`;
+    if (said !== undefined && said !== this.#lastError) log.warn({ hospital: hospital.name, detail: said }, 'payloads do not get to the hospital; trying again');
+    this.#lastError = said;
+  }
+
+  async #next(): Promise<'sent' | 'nothing' | Refused | Unreachable> {
+    const { cursors, source } = this.#options;
+    const erased = await cursors.erased(this.#fingerprint, MOST_ERASED);
+    if (erased.length > 0) {
+      const trouble = await this.#send({ keys: [], payloads: [] }, erased);
+      if (trouble === undefined) await cursors.removeErased(this.#fingerprint, erased);
+      return trouble ?? 'sent';
+    }
+    const lane = LANES.find((each) => this.#cursor.heights[each] < (this.#options.heightOf(each) ?? 0));
+    if (lane === undefined) return 'nothing';
+    const hpke = await this.#payloadKey();
+    if (!(hpke instanceof Uint8Array)) return hpke;
+    const height = this.#cursor.heights[lane] + 1;
+    for (const parts of await source.ofBlock(lane, height, hpke)) {
+      const trouble = await this.#send(parts, []);
+      if (trouble !== undefined) return trouble;
+    }
+    await this.#save({ ...this.#cursor, heights: { ...this.#cursor.heights, [lane]: height } });
+    return 'sent';
+  }
+
+  async #payloadKey(): Promise<Uint8Array | Refused | Unreachable> {
+    const answer = this.#hpke ?? await this.#options.client.payloadKey(this.#options.hospital.key, this.#stopping.signal);
+    if (answer instanceof Uint8Array) this.#hpke = answer;
+    return answer;
+  }
+
+  /** Undefined when the hospital has it. */
+  async #send(parts: ReleaseParts, erased: readonly Uint8Array[]): Promise<Refused | Unreachable | undefined> {
+    const { chain, client, source } = this.#options;
+    // Numbered before it is sent: with one that was used already the hospital would take other content for the same.
+    await this.#save({ ...this.#cursor, number: this.#cursor.number + 1 });
+    const answer = await client.release(chain, source.sign({ number: this.#cursor.number, ...parts, erased }), this.#stopping.signal);
+    if (answer.outcome === 'taken') return undefined;
+    if (answer.outcome !== 'old_number') return answer;
+    // A power cut took our count: we go on behind the hospital's.
+    await this.#save({ ...this.#cursor, number: answer.last });
+    return { outcome: 'unreachable', message: `release numbers up to ${answer.last} are used; sending it under the next` };
+  }
+
+  async #save(cursor: ReleaseCursor): Promise<void> {
+    await this.#options.cursors.save(this.#fingerprint, cursor);
+    this.#cursor = cursor;
+  }
+}

@@ -1,0 +1,50 @@
+/** Where gateways give what lies beside the blocks: payloads, and the keys to open them, sealed for this hospital alone. */
+
+import type { FastifyInstance } from 'fastify';
+import type { BlockStore } from '../ledger/block-store.ts';
+import { CborError } from '../ledger/cbor.ts';
+import { type SigningKey, verifyWithNodeCrypto } from '../ledger/es256k.ts';
+import { type Release, verifyRelease } from '../ledger/release.ts';
+import type { ChainState } from '../ledger/state.ts';
+import { LANES } from '../reading.ts';
+import { Turns } from '../turns.ts';
+import { readLaneId } from '../web/path.ts';
+import { RequestError } from '../web/request-error.ts';
+import type { ReleaseStore } from './release-store.ts';
+
+export type ReleaseRoutesOptions = Readonly<{ blocks: BlockStore; releases: ReleaseStore; key: SigningKey }>;
+
+/** Adds the route. Bodies of type application/cbor must be parsed to bytes by the server it is added to. */
+export function addReleaseRoutes(app: FastifyInstance, options: ReleaseRoutesOptions): void {
+  const turns = new Turns();
+  app.post<{ Params: Readonly<{ chain: string }>; Body: Uint8Array | undefined }>('/v1/chains/:chain/releases', async ({ params, body }, reply) => {
+    const { chain } = readLaneId({ chain: params.chain, lane: 'record' });
+    const answer = await turns.take(params.chain, () => take(chain, body ?? new Uint8Array(), options));
+    return await reply.code(answer.status).send(answer.body);
+  });
+}
+
+async function take(chain: Uint8Array, bytes: Uint8Array, { blocks, releases, key }: ReleaseRoutesOptions): Promise<Readonly<{ status: number; body: object }>> {
+  const heads = (await Promise.all(LANES.map((lane) => blocks.head({ chain, lane })))).filter((head) => head !== undefined);
+  const [head] = heads;
+  if (head === undefined) throw new RequestError(404, 'unknown_chain', 'this chain has no block here');
+  const release = judged(bytes, head, key);
+  const newest = Math.max(...heads.map(({ lastEntrySequence }) => lastEntrySequence));
+  const early = release.payloads.find(({ entry }) => entry > newest);
+  if (early !== undefined) throw new RequestError(409, 'gap', `entry ${early.entry} is in no block here yet: expected payloads of entries up to ${newest}`);
+  const last = await releases.lastNumber(chain);
+  if (release.number <= last) return { status: 409, body: { error: 'old_number', last, message: `release ${release.number} comes after release ${last}: expected a later number` } };
+  await releases.put(release);
+  return { status: 200, body: { number: release.number } };
+}
+
+function judged(bytes: Uint8Array, head: ChainState, key: SigningKey): Release {
+  try {
+    const release = verifyRelease(bytes, { gateway: head.authority.gateway, chain: head.chain, recipient: key.publicKey }, verifyWithNodeCrypto);
+    if (typeof release === 'string') throw new RequestError(422, release, `the release is refused: ${release}`);
+    return release;
+  } catch (cause) {
+    if (cause instanceof CborError) throw new RequestError(400, cause.fault, cause.message, { cause });
+    throw cause;
+  }
+}
