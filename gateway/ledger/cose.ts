@@ -21,7 +21,14 @@ import { signES256K, SIGNATURE_BYTES, type SignatureCheck, type SigningKey, veri
 export const SIGN1_TAG = 18;
 
 /** What a signed payload is: the external_aad of its signature, as UTF-8. */
-export const DOMAINS = { block: 'vitalgate/block/1', receipt: 'vitalgate/receipt/1' } as const;
+export const DOMAINS = {
+  block: 'vitalgate/block/1',
+  receipt: 'vitalgate/receipt/1',
+  grant: 'vitalgate/grant/1',
+  revocation: 'vitalgate/revocation/1',
+  approval: 'vitalgate/approval/1',
+  review: 'vitalgate/review/1',
+} as const;
 export type Domain = (typeof DOMAINS)[keyof typeof DOMAINS];
 
 /** An envelope that was taken apart. Nothing is known about the signature but its length. */
