@@ -29,6 +29,10 @@ export const DOMAINS = {
   membership: 'vitalgate/membership/1',
   release: 'vitalgate/release/1',
   payloadKey: 'vitalgate/payload-key/1',
+  grant: 'vitalgate/grant/1',
+  revocation: 'vitalgate/revocation/1',
+  approval: 'vitalgate/approval/1',
+  review: 'vitalgate/review/1',
 } as const;
 export type Domain = (typeof DOMAINS)[keyof typeof DOMAINS];
 
