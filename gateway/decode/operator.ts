@@ -38,6 +38,16 @@ export type OperatorAction =
   | Readonly<{ type: 'erase'; subject: Subject; through?: number; by: Actor }>
   /** Somebody was shown what is known of a subject, so many times (disclosures.ts). */
   | Readonly<{ type: 'disclose'; subject: Subject; what: string; purpose: string; times: number; by: Actor }>
+  /** This key speaks for a patient (consent/keys.ts), or no longer. "key": compressed point, "fingerprint": its name, both hexadecimal. */
+  | Readonly<{ type: 'enrol_person'; patient: string; key: string; who: 'patient' | 'guardian'; name: string; until?: UnixMillis; by: Actor }>
+  | Readonly<{ type: 'revoke_person'; patient: string; fingerprint: string; reason: string; by: Actor }>
+  /** What somebody signed about consent (consent/statement.ts), or is asked to approve (consent/release.ts). `patient`: whom it is about. */
+  | Readonly<{ type: 'statement'; patient: string; statement: Uint8Array }>
+  | Readonly<{ type: 'ask_release'; patient: string; request: Uint8Array; by: Actor }>
+  /** Everything of one patient is seen for a while (consent/break-glass.ts). */
+  | Readonly<{ type: 'break_glass'; patient: string; reason: string; time?: Millis; by: Actor }>
+  | Readonly<{ type: 'end_glass'; patient: string; episode: number; by: Actor }>
+  | Readonly<{ type: 'review_glass'; patient: string; episode: number; verdict: 'justified' | 'unjustified'; remark: string; by: Actor }>
   /** Sets numbers aside for the entries of a replacement (derive/succession-book.ts), or says that none is to come. */
   | Readonly<{ type: 'await_replacement' | 'forgo_replacement' }>
   /** Changes who may speak for the chain; `change` as ledger/change.ts encodes it, signed. */
@@ -49,7 +59,7 @@ export type OperatorAction =
 export function subjectIn(action: OperatorAction): Subject | undefined {
   switch (action.type) {
     case 'bind': case 'erase': case 'disclose': return action.subject;
-    case 'prescribe': case 'observe': case 'waveform': return { kind: 'patient', id: action.patient };
+    case 'prescribe': case 'observe': case 'waveform': case 'enrol_person': case 'revoke_person': case 'break_glass': case 'end_glass': case 'review_glass': case 'statement': case 'ask_release': return { kind: 'patient', id: action.patient };
     default: return undefined;
   }
 }
@@ -75,6 +85,8 @@ export function encodeOperatorAction(action: OperatorAction): Uint8Array {
 function plainOf(action: OperatorAction): object {
   switch (action.type) {
     case 'retry': return { ...action, frame: Buffer.from(action.frame).toString('base64') };
+    case 'statement': return { ...action, statement: Buffer.from(action.statement).toString('base64') };
+    case 'ask_release': return { ...action, request: Buffer.from(action.request).toString('base64') };
     case 'change': return { ...action, change: Buffer.from(action.change).toString('base64') };
     default: return action;
   }
@@ -117,6 +129,20 @@ export function decodeOperatorAction(payload: Uint8Array): OperatorAction {
       return { type: 'local', offset: offsetIn(action), quiet: action['quiet'] };
     case 'disclose':
       return { type: 'disclose', subject: subjectOf(action['subject']), what: textIn(action, 'what'), purpose: textIn(action, 'purpose'), times: wholeIn(action, 'times', 1), by: actorOf(action['by']) };
+    case 'enrol_person':
+      return { type: 'enrol_person', patient: patientOf(action), key: textIn(action, 'key'), who: oneOf(action, 'who', ['patient', 'guardian']), name: textIn(action, 'name'), ...instantIn(action, 'until'), by: actorOf(action['by']) };
+    case 'revoke_person':
+      return { type: 'revoke_person', patient: patientOf(action), fingerprint: textIn(action, 'fingerprint'), reason: textIn(action, 'reason'), by: actorOf(action['by']) };
+    case 'statement':
+      return { type: 'statement', patient: patientOf(action), statement: bytesIn(action, 'statement') };
+    case 'ask_release':
+      return { type: 'ask_release', patient: patientOf(action), request: bytesIn(action, 'request'), by: actorOf(action['by']) };
+    case 'break_glass':
+      return { type: 'break_glass', patient: patientOf(action), reason: textIn(action, 'reason'), ...(action['time'] === undefined ? {} : { time: Millis(wholeIn(action, 'time', 1)) }), by: actorOf(action['by']) };
+    case 'end_glass':
+      return { type: 'end_glass', patient: patientOf(action), episode: wholeIn(action, 'episode', 1), by: actorOf(action['by']) };
+    case 'review_glass':
+      return { type: 'review_glass', patient: patientOf(action), episode: wholeIn(action, 'episode', 1), verdict: oneOf(action, 'verdict', ['justified', 'unjustified']), remark: textIn(action, 'remark'), by: actorOf(action['by']) };
     case 'await_replacement':
     case 'forgo_replacement':
       return { type: action['type'] };
@@ -151,6 +177,12 @@ function textIn(action: Fields, name: string): string {
   const text = action[name];
   if (typeof text !== 'string') throw new DecodeError('wrong_shape', `"${name}" must be text`);
   return text;
+}
+
+function oneOf<Word extends string>(action: Fields, name: string, words: readonly Word[]): Word {
+  const word = words.find((each) => each === action[name]);
+  if (word === undefined) throw new DecodeError('wrong_shape', `"${name}" must be ${words.join(' or ')}`);
+  return word;
 }
 
 function wholeIn(action: Fields, name: string, least: number): number {

@@ -11,6 +11,7 @@ import { Millis, Seconds, type UnixMillis } from '../quantity.ts';
 import { nameOf, type AcceptedFrame, type DeviceId, type Frame, type Subject } from '../reading.ts';
 import { Care, type CareAction, type Occasion } from './care.ts';
 import { bound, forgotten, subjectAt, unbound, type Bindings } from './bindings.ts';
+import { ConsentBook } from './consent-book.ts';
 import type { Checkpoint, DerivedState, Quarantined, Resync, Totals } from './derive-store.ts';
 import { DeviceBook, type DeviceChange } from './device-book.ts';
 import { aheadOf, type DeviceClock } from './device-clock.ts';
@@ -56,6 +57,7 @@ export class Derivation {
   readonly #steady: SteadyTime;
   readonly #bindings: Map<DeviceId, Bindings>;
   readonly #care: Care;
+  readonly #consent: ConsentBook;
   readonly #summaries: SummaryBook;
   readonly #succession: SuccessionBook;
   readonly #duplicates: DuplicateWindows;
@@ -89,6 +91,7 @@ export class Derivation {
     this.#steady = new SteadyTime(state.steady);
     this.#bindings = new Map(state.bindings);
     this.#care = new Care(this.#drafts, state);
+    this.#consent = new ConsentBook(this.#drafts, this.#care, state.consent);
     this.#summaries = new SummaryBook(this.#drafts, state.summaries);
     this.#succession = new SuccessionBook(this.#drafts, begun, state.succession);
     this.#duplicates = new DuplicateWindows(state.seen);
@@ -110,7 +113,7 @@ export class Derivation {
   get dueIn(): Millis | undefined {
     const { nextLook } = this.#book;
     const { now } = this.#steady;
-    const due = Math.min(nextLook === undefined ? Infinity : Math.max(0, nextLook - now), this.#care.dueIn(now) ?? Infinity, this.#summaries.dueIn(now) ?? Infinity);
+    const due = Math.min(nextLook === undefined ? Infinity : Math.max(0, nextLook - now), this.#care.dueIn(now) ?? Infinity, this.#summaries.dueIn(now) ?? Infinity, this.#consent.dueIn(this.#steady.wall) ?? Infinity);
     return due === Infinity ? undefined : Millis(due);
   }
 
@@ -128,6 +131,7 @@ export class Derivation {
     this.#framesSince += 1;
     const occasion = occasionOf(frame, now);
     this.#care.passTime(before, occasion);
+    this.#consent.passTime(occasion);
     this.#summaries.passTime(before, now, occasion.time);
     this.#window.addFrame(accepted);
     if (frame.source === 'operator') this.#takeOperatorFrame(accepted, occasion);
@@ -258,6 +262,14 @@ export class Derivation {
         return this.#erase(action, occasion);
       case 'disclose':
         return this.#disclose(action, time);
+      case 'enrol_person':
+      case 'revoke_person':
+      case 'statement':
+      case 'ask_release':
+      case 'break_glass':
+      case 'end_glass':
+      case 'review_glass':
+        return this.#consent.carryOut(action, occasion);
       case 'await_replacement':
       case 'forgo_replacement':
       case 'change':
@@ -307,6 +319,7 @@ export class Derivation {
       if (after.length !== bindings.length) this.#setBindings(device, after, occasion);
     }
     this.#care.erase(subject, occasion);
+    this.#consent.forget(subject);
     this.#summaries.forget(nameOf(subject));
   }
 
@@ -427,6 +440,7 @@ export class Derivation {
       sightings: this.#sightings.takeChanges(),
       resyncs: [...this.#resyncs.values()],
       ...changes,
+      consent: this.#consent.takeChange(),
       ...this.#duplicates.close(last),
     };
     this.#startWindow();

@@ -4,6 +4,7 @@ import type { Profile } from '../decode/profile.ts';
 import type { QuarantineReason } from '../errors.ts';
 import type { DeviceId, FrameSource, Lane, Sequence } from '../reading.ts';
 import type { Bindings } from './bindings.ts';
+import { type ConsentState, NO_CONSENT_STATE } from './consent-state.ts';
 import type { TimedStep } from './alarm-book.ts';
 import type { DeviceStatus } from './device-status.ts';
 import { NO_ORDERS, type Orders } from './orders.ts';
@@ -77,6 +78,7 @@ export type DerivedState = Readonly<{
   succession: SuccessionState;
   /** What people decided about watching. */
   orders: Orders;
+  consent: ConsentState;
   alarms: AlarmState;
   /** As configured; the built-in ones are not among them. */
   profiles: readonly Profile[];
@@ -102,6 +104,7 @@ export const NOTHING_DERIVED: DerivedState = {
   epoch: 1,
   succession: {},
   orders: NO_ORDERS,
+  consent: NO_CONSENT_STATE,
   alarms: NO_ALARMS,
   profiles: [],
   bindings: new Map(),
@@ -152,6 +155,7 @@ export type Checkpoint = Readonly<{
   forgotten: readonly Readonly<{ window: Sequence; device: DeviceId }>[];
   /** Undefined when they did not change. */
   orders: Orders | undefined;
+  consent: ConsentState | undefined;
   alarms: AlarmState | undefined;
   steps: readonly TimedStep[];
   /**

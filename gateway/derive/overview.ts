@@ -3,6 +3,7 @@ import type { Profile } from '../decode/profile.ts';
 import { Millis, UnixMillis } from '../quantity.ts';
 import type { DeviceId, Sequence, Subject } from '../reading.ts';
 import { subjectAt, type Bindings } from './bindings.ts';
+import type { ConsentState } from './consent-state.ts';
 import type { Checkpoint, DerivedState, Totals } from './derive-store.ts';
 import type { DeviceStatus } from './device-status.ts';
 import type { Orders } from './orders.ts';
@@ -11,7 +12,7 @@ import type { SteadyState } from './steady-time.ts';
 import type { SuccessionState } from './succession-state.ts';
 
 /** The parts of the state that are replaced as a whole. */
-type Head = Pick<DerivedState, 'cursor' | 'totals' | 'profiles' | 'steady' | 'orders' | 'alarms' | 'succession'>;
+type Head = Pick<DerivedState, 'cursor' | 'totals' | 'profiles' | 'steady' | 'orders' | 'alarms' | 'succession' | 'consent'>;
 
 /**
  * What the rest of the gateway may know of derivation: its state as of the last committed checkpoint, followed by
@@ -36,8 +37,8 @@ export class DerivationOverview {
   }
 
   take(checkpoint: Checkpoint): void {
-    const { profiles = this.#head.profiles, orders = this.#head.orders, alarms = this.#head.alarms } = checkpoint;
-    this.#head = headOf(checkpoint, { profiles, orders, alarms });
+    const { profiles = this.#head.profiles, orders = this.#head.orders, alarms = this.#head.alarms, consent = this.#head.consent } = checkpoint;
+    this.#head = headOf(checkpoint, { profiles, orders, alarms, consent });
     for (const [device, bindings] of checkpoint.bindings) this.#bindings.set(device, bindings);
     for (const [device, status] of checkpoint.devices) this.#devices.set(device, status);
     for (const [name, sighting] of checkpoint.sightings) {
@@ -55,6 +56,11 @@ export class DerivationOverview {
   /** What people decided about watching. */
   get orders(): Orders {
     return this.#head.orders;
+  }
+
+  /** What patients have permitted. */
+  get consent(): ConsentState {
+    return this.#head.consent;
   }
 
   /** Of who speaks for the chain. */
@@ -108,8 +114,8 @@ export class DerivationOverview {
   }
 }
 
-type Replaced = Pick<Head, 'profiles' | 'orders' | 'alarms'>;
+type Replaced = Pick<Head, 'profiles' | 'orders' | 'alarms' | 'consent'>;
 
-const headOf = ({ cursor, totals, steady, succession }: Omit<Head, keyof Replaced> & Readonly<{ steady: SteadyState | undefined }>, { profiles, orders, alarms }: Replaced): Head => ({
-  cursor, totals, steady, succession, profiles, orders, alarms,
+const headOf = ({ cursor, totals, steady, succession }: Omit<Head, keyof Replaced> & Readonly<{ steady: SteadyState | undefined }>, { profiles, orders, alarms, consent }: Replaced): Head => ({
+  cursor, totals, steady, succession, profiles, orders, alarms, consent,
 });

@@ -35,6 +35,11 @@ export class SteadyTime {
     return this.#state?.now ?? Millis(0);
   }
 
+  /** What the wall clock showed with the last frame; undefined where it was worth nothing. */
+  get wall(): UnixMillis | undefined {
+    return this.#state?.trusted === true ? this.#state.receivedAt : undefined;
+  }
+
   /** Moves on to a frame. `restarted`: the gateway was away since the last one, and nobody listened meanwhile. */
   follow({ uptime, receivedAt, clockTrust }: Pick<Frame, 'uptime' | 'receivedAt' | 'clockTrust'>): Readonly<{ now: Millis; restarted: boolean }> {
     const before = this.#state;

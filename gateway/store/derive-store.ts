@@ -12,6 +12,7 @@ import {
   memoryKey,
   nameAt,
   numberAt,
+  consentKey,
   ordersKey,
   payloadKey,
   pendingKey,
@@ -57,6 +58,7 @@ export class StoredDerivation implements DeriveStore {
       steady,
       succession,
       orders: ((await this.#loadOne(ordersKey())) ?? NOTHING_DERIVED.orders) as DerivedState['orders'],
+      consent: ((await this.#loadOne(consentKey())) ?? NOTHING_DERIVED.consent) as DerivedState['consent'],
       alarms: ((await this.#loadOne(alarmsKey())) ?? NOTHING_DERIVED.alarms) as DerivedState['alarms'],
       profiles: ((await this.#loadOne(profilesKey())) ?? []) as DerivedState['profiles'],
       bindings,
@@ -157,9 +159,10 @@ function recordsOf({ entries, evidence, quarantined, released }: Checkpoint): Ch
   ];
 }
 
-function stateOf({ cursor, profiles, memories, bindings, devices, sightings, seen, forgotten, orders, alarms }: Checkpoint): Change[] {
+function stateOf({ cursor, profiles, memories, bindings, devices, sightings, seen, forgotten, orders, consent, alarms }: Checkpoint): Change[] {
   return [
     ...(profiles === undefined ? [] : [{ key: profilesKey(), value: toJson(profiles) }]),
+    ...(consent === undefined ? [] : [{ key: consentKey(), value: toJson(consent) }]),
     ...(orders === undefined ? [] : [{ key: ordersKey(), value: toJson(orders) }]),
     ...(alarms === undefined ? [] : [{ key: alarmsKey(), value: toJson(alarms) }]),
     ...[...memories].map(([name, memory]) => ({ key: memoryKey(name), value: toJson(memory) })),

@@ -18,6 +18,7 @@
  *     X  name(n)                              derivation: what is remembered of a patient or room
  *     Y  name(n)                              derivation: its summaries that are not ended
  *     G                                       derivation: the profiles in force
+ *     c                                       derivation: what patients have permitted
  *     M  connection/decoder(n)                derivation: what a decoder keeps between frames
  *     Q  sequence(8)                          quarantine: why this frame (or part of it) was not understood
  *     V  last sequence(8)                     evidence: which entry covers the frames up to here
@@ -67,6 +68,7 @@ export const summariesKey = (name: string): Buffer => key('Y', text(name));
 export const committedKey = (): Buffer => key('O');
 export const alarmsKey = (): Buffer => key('L');
 export const ordersKey = (): Buffer => key('T');
+export const consentKey = (): Buffer => key('c');
 export const profilesKey = (): Buffer => key('G');
 export const memoryKey = (name: string): Buffer => key('M', text(name));
 export const quarantineKey = (sequence: number): Buffer => key('Q', number(sequence));
@@ -106,7 +108,7 @@ export function startingWith(prefix: Buffer): { gte: Buffer; lt: Buffer } {
 }
 
 /** Records that hold or name what is of people: sealed-store.ts keeps them encrypted. */
-export const SEALED_LETTERS: ReadonlySet<string> = new Set(['D', 'K', 'L', 'T', 'I', 'S', 'W', 'X', 'Y', 'G', 'M', 'Q', 'U', 'A']);
+export const SEALED_LETTERS: ReadonlySet<string> = new Set(['D', 'K', 'L', 'T', 'I', 'S', 'W', 'X', 'Y', 'G', 'M', 'Q', 'U', 'A', 'c']);
 /** Those of them whose keys end with a name. */
 export const NAMED_LETTERS: ReadonlySet<string> = new Set(['D', 'I', 'S', 'W', 'X', 'Y', 'M', 'U']);
 

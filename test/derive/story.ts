@@ -86,7 +86,7 @@ export function fold(checkpoints: readonly Checkpoint[], from: DerivedState = EM
       device, (seen.get(device) ?? []).filter((chunk) => chunk.window !== window),
     );
     return {
-      cursor, entrySequence, epoch, succession: changed.succession, totals, orders: orders ?? state.orders, alarms: alarms ?? state.alarms, steady: changed.steady, seen, sightings,
+      cursor, entrySequence, epoch, succession: changed.succession, totals, orders: orders ?? state.orders, consent: changed.consent ?? state.consent, alarms: alarms ?? state.alarms, steady: changed.steady, seen, sightings,
       bindings: new Map([...state.bindings, ...changed.bindings]), devices: new Map([...state.devices, ...changed.devices]),
       watches: new Map([...new Map([...state.watches, ...(remembered?.watches ?? [])])].filter((each): each is [string, WatchState] => each[1] !== undefined)),
       summaries: new Map([...new Map([...state.summaries, ...(remembered?.summaries ?? [])])].filter((each): each is [string, OpenSummaries] => each[1] !== undefined)),
