@@ -1,7 +1,9 @@
 /** What people and commands may ask of a gateway and have it do. It knows no HTTP and no terminal. */
 
 import type { LiveSection } from './activation.ts';
-import { encodeOperatorAction, type Actor, type OperatorAction } from './decode/operator.ts';
+import { ConsentAdministration } from './consent-administration.ts';
+import type { ConsentDesk } from './consent-desk.ts';
+import { COMMAND_LINE, encodeOperatorAction, type Actor, type OperatorAction } from './decode/operator.ts';
 import { readContractSignature } from './derive/contract-signature.ts';
 import type { DeriveStore, Totals } from './derive/derive-store.ts';
 import type { Desk } from './desk.ts';
@@ -89,6 +91,7 @@ export type AdministrationOptions = Readonly<{
   /** The gateway's, in force. */
   signingKey: () => SigningKey;
   succession: SuccessionDesk;
+  consent: ConsentDesk;
   reload: () => Promise<Reloaded>;
   journal: Journal;
   deriveStore: DeriveStore;
@@ -117,15 +120,16 @@ export type AdministrationOptions = Readonly<{
   startedAt: UnixMillis;
 }>;
 
-const COMMAND_LINE: Actor = { id: 'command line', role: 'administrator' };
 const nameIfAny = (subject: Subject | undefined): string | null => (subject === undefined ? null : nameOf(subject));
 
 export class Administration {
+  readonly consent: ConsentAdministration;
   readonly #options: AdministrationOptions;
   #lastChange: Promise<unknown> = Promise.resolve();
 
   constructor(options: AdministrationOptions) {
     this.#options = options;
+    this.consent = new ConsentAdministration(options);
   }
 
   /**
@@ -278,7 +282,7 @@ export class Administration {
   /** Whoever may open the data folder was shown something of a subject (`patient/anna`). */
   async #showing(name: string | null, what: Disclosed = 'raw message'): Promise<void> {
     if (name === null) return;
-    await this.#options.disclosures.note(COMMAND_LINE, [subjectNamed(name)], what);
+    await this.#options.disclosures.note(COMMAND_LINE, [{ subject: subjectNamed(name) }], what);
   }
 
   /** Whom a subject's data were shown to. */

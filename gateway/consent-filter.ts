@@ -6,16 +6,19 @@ import type { Fidelity } from './consent/vocabulary.ts';
 import type { ConsentDesk } from './consent-desk.ts';
 import { encode, type CborMap, type CborValue } from './ledger/cbor.ts';
 import { fingerprint } from './ledger/es256k.ts';
-import { type Allowed, type Asked, fidelityOf, shows, type BaseFidelity } from './releases.ts';
+import { type Allowed, type Asked, fidelityOf, type Ruling, shows, type BaseFidelity } from './releases.ts';
+import { ACCESSES } from './people/access.ts';
 import type { Subject } from './reading.ts';
-import type { SubjectView } from './web/care-desk.ts';
+import type { Onlooker, Page, SubjectView } from './web/care-desk.ts';
 
 /** Of an alarm that may be told of, though not what was measured: that, when and how urgent. */
 const BARE_ALARM: readonly string[] = ['alarm', 'why', 'from', 'to', 'kind', 'priority'];
 
 export type HospitalFilterOptions = Readonly<{
   hospital: Readonly<{ key: Uint8Array }>;
-  /** Where patients said nothing. */
+  /** What for it gets anything: ActReason code, or HRESCH/study. */
+  purpose: string;
+  /** Of a room that is nobody's. */
   base: BaseFidelity;
   desk: Pick<ConsentDesk, 'decide'>;
   /** Who lives in a room. */
@@ -23,19 +26,22 @@ export type HospitalFilterOptions = Readonly<{
 }>;
 
 /**
- * What a hospital may have of a payload, for treatment, as consent stands now. Of a room that is somebody's it may have what each of them
- * permits; a room that is nobody's goes by the base alone.
+ * What a hospital may have of a payload as consent stands now. Of a room that is somebody's it may have what each of them permits; a room
+ * that is nobody's goes by the base alone.
  */
-export function allowedTo({ hospital, base, desk, livingIn }: HospitalFilterOptions, { subject, entry, payload }: Asked): Allowed {
+export function rulingFor({ hospital, purpose, base, desk, livingIn }: HospitalFilterOptions, { subject, entry, payload }: Asked): Ruling {
   const needed = fidelityOf(entry);
-  if (needed === undefined) return 'nothing';
+  if (needed === undefined) return { allowed: 'nothing', purpose, consents: [] };
   const recipient = { hospital: fingerprint(hospital.key) };
-  const rules: readonly BaseRule[] = base === 'none' ? [] : [{ to: recipient, purposes: ['TREAT'], fidelity: base }];
   const patients = subject.kind === 'patient' ? [subject.id] : livingIn(subject.id);
-  if (patients.length === 0) return shows(base, needed) ? 'whole' : 'nothing';
+  if (patients.length === 0) return { allowed: shows(base, needed) ? 'whole' : 'nothing', purpose, consents: [] };
   const measuredAt = entry.time;
-  const decisions = patients.map((patient) => desk.decide({ patient, recipient, purpose: 'TREAT', measuredAt }, rules));
+  const decisions = patients.map((patient) => desk.decide({ patient, recipient, purpose, measuredAt }));
   const permits = (item: string, fidelity: Fidelity): boolean => decisions.every(({ what }) => what[item] !== undefined && shows(what[item], fidelity));
+  return { allowed: allowedOf(entry, payload, permits), purpose, consents: [...new Set(decisions.map(({ version }) => version))] };
+}
+
+function allowedOf(entry: Asked['entry'], payload: CborMap, permits: Permits): Allowed {
   switch (entry.kind) {
     case 'acknowledgement': return permits('alarm_answer', 'events') && alarmShows(payload, permits) ? 'whole' : 'nothing';
     case 'event': return alarm(payload, permits);
@@ -54,7 +60,9 @@ function alarmShows(payload: CborMap, permits: Permits): boolean {
 function alarm(payload: CborMap, permits: Permits): Allowed {
   const kind = payload.get('kind') === 'technical' ? 'technical_alarm' : 'physiological_alarm';
   if (!permits(kind, 'events')) return 'nothing';
-  return alarmShows(payload, permits) ? 'whole' : { excerpt: encode(new Map([...payload].filter(([name]) => BARE_ALARM.includes(name as string))), { floats: true }) };
+  // Why somebody broke the glass is what they wrote about the patient.
+  const saysWhy = (payload.get('rule') as string | undefined)?.startsWith('glass-') === true;
+  return alarmShows(payload, permits) && (!saysWhy || permits('reason', 'events')) ? 'whole' : { excerpt: encode(new Map([...payload].filter(([name]) => BARE_ALARM.includes(name as string))), { floats: true }) };
 }
 
 const waveform = (payload: CborMap, permits: Permits): Allowed => (permits(payload.get('measurement') as string, 'full') ? 'whole' : 'nothing');
@@ -67,20 +75,28 @@ function summary(payload: CborMap, permits: Permits): Allowed {
   return { excerpt: encode(new Map<string, CborValue>([...payload].map(([name, value]) => [name as string, name === 'measurements' ? new Map(shown) : value])), { floats: true }) };
 }
 
-/** Who looks at a page. `purpose`: ActReason code. */
-export type Onlooker = Readonly<{ person: string; access: 'viewer' | 'caregiver' | 'clinician' | 'administrator'; purpose: string }>;
+/**
+ * What holds where patients said nothing: hospitals get what the configuration says, and whoever it gives access to a gateway looks after the
+ * people there.
+ */
+export function baseOf(hospitals: readonly Readonly<{ key: Uint8Array; payloads: BaseFidelity; purpose: string }>[]): readonly BaseRule[] {
+  const given = hospitals.flatMap(({ key, payloads, purpose }): readonly BaseRule[] => (payloads === 'none' ? [] : [{ to: { hospital: fingerprint(key) }, purposes: [purpose], fidelity: payloads }]));
+  return [...given, ...ACCESSES.map((role): BaseRule => ({ to: { role }, purposes: ['TREAT', 'ETREAT', 'HOPERAT'], fidelity: 'full' }))];
+}
 
-/** Whoever the configuration gives access to a gateway looks after the people there, unless one of these says otherwise. */
-const baseFor = ({ access }: Onlooker): readonly BaseRule[] => [{ to: { role: access }, purposes: ['TREAT', 'ETREAT', 'HOPERAT'], fidelity: 'full' }];
-
-export const decisionFor = (desk: Pick<ConsentDesk, 'decide'>, patient: string, onlooker: Onlooker): Decision =>
-  desk.decide({ patient, recipient: { person: onlooker.person, role: onlooker.access }, purpose: onlooker.purpose }, baseFor(onlooker));
+/** What of a page about a patient somebody may see, as consent stands now. */
+export function pageFor(view: SubjectView, { person, access, purpose }: Onlooker, desk: Pick<ConsentDesk, 'decide'>): Page {
+  const { subject } = view;
+  const decision = desk.decide({ patient: subject.id, recipient: { person, role: access }, purpose });
+  const basis = { subject, purpose, consents: [decision.version], ...(decision.episode === undefined ? {} : { episode: decision.episode }) };
+  return decision.decision === 'deny' ? { basis, denied: decision.why.join('; ') } : { basis, page: shownTo(view, decision) };
+}
 
 /** What tells where somebody is, and what they do. */
 const WHEREABOUTS = 'motion';
 
 /** The page without what is withheld, and what that is. */
-export function shownTo(view: SubjectView, decision: Decision): SubjectView & Readonly<{ withheld: readonly string[] }> {
+function shownTo(view: SubjectView, decision: Decision): SubjectView & Readonly<{ withheld: readonly string[] }> {
   const isShown = (item: string): boolean => !ITEMS.includes(item) || decision.what[item] === 'full' || decision.what[item] === 'summary';
   const values = view.values.filter(({ measurement }) => isShown(measurement));
   const withheld = view.values.filter(({ measurement }) => !isShown(measurement)).map(({ measurement }) => measurement);

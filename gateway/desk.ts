@@ -2,6 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { AlarmFeed } from './alarm-feed.ts';
 import type { StepView } from './alarm-views.ts';
 import { parsePack } from './config/pack.ts';
+import type { ConsentDesk } from './consent-desk.ts';
+import { pageFor } from './consent-filter.ts';
 import { mistakesIn, type Contract } from './context/contract.ts';
 import { readContracts } from './context/read-contracts.ts';
 import type { Actor, OperatorAction } from './decode/operator.ts';
@@ -10,7 +12,7 @@ import { hashOfContract, type Orders } from './derive/orders.ts';
 import { ConfigError, DecodeError, InternalError, StoreError } from './errors.ts';
 import { Minutes, Seconds, type Millis, type UnixMillis } from './quantity.ts';
 import type { Subject } from './reading.ts';
-import type { Activation, Answer, AnswerOutcome, CareDesk, ContractInForce, ContractSignature, PackMistake, SubjectView } from './web/care-desk.ts';
+import type { Activation, Answer, AnswerOutcome, CareDesk, ContractInForce, ContractSignature, GlassDesk, Onlooker, PackMistake, Page, SubjectView } from './web/care-desk.ts';
 
 export type DeskOptions = Readonly<{
   alarms: AlarmFeed;
@@ -20,6 +22,8 @@ export type DeskOptions = Readonly<{
   /** Patients that a device measures. */
   measured: () => readonly string[];
   view: (subject: Subject) => Promise<SubjectView | undefined>;
+  consent: Pick<ConsentDesk, 'decide'>;
+  glass: GlassDesk;
   disclose: CareDesk['disclose'];
   handles: Readonly<{ of: (subject: Subject) => string; subjectOf: (handle: string) => Subject | undefined }>;
   /** The configuration names the packs: what people activate would last until it is read again. */
@@ -36,12 +40,14 @@ const STEPS_OF_ONE_ANSWER = 1000;
 /** What people do, written into the journal and answered when it is committed. */
 export class Desk implements CareDesk {
   readonly alarms: AlarmFeed;
+  readonly glass: GlassDesk;
   readonly #options: DeskOptions;
   #lastAnswer: Promise<unknown> = Promise.resolve();
 
   constructor(options: DeskOptions) {
     this.#options = options;
     this.alarms = options.alarms;
+    this.glass = options.glass;
   }
 
   /** One after the other, so that what happens next to the alarm is the answer's doing. */
@@ -109,6 +115,11 @@ export class Desk implements CareDesk {
 
   async view(subject: Subject): Promise<SubjectView | undefined> {
     return await this.#options.view(subject);
+  }
+
+  async pageFor(patient: string, onlooker: Onlooker): Promise<Page | undefined> {
+    const view = await this.view({ kind: 'patient', id: patient });
+    return view === undefined ? undefined : pageFor(view, onlooker, this.#options.consent);
   }
 
   async disclose(...shown: Parameters<CareDesk['disclose']>): Promise<void> {

@@ -8,6 +8,7 @@ import type { BlockStore, LaneId, PendingEntries } from './ledger/block-store.ts
 import { decode, type CborMap } from './ledger/cbor.ts';
 import { decodeEntry } from './ledger/entry.ts';
 import type { Logger } from './operations/log.ts';
+import { purposeOf } from './people/access.ts';
 import type { Pipeline } from './pipeline.ts';
 import { Minutes, type Millis, type UnixMillis } from './quantity.ts';
 import { nameOf, type Subject } from './reading.ts';
@@ -15,11 +16,17 @@ import type { Keyring } from './vault/keyring.ts';
 import { openPayload } from './vault/payload.ts';
 
 /** What somebody was shown. */
-export const DISCLOSED = ['values', 'alarms', 'alarm history', 'raw message', 'disclosures', 'payloads'] as const;
+export const DISCLOSED = ['values', 'alarms', 'alarm history', 'raw message', 'disclosures', 'consents', 'episodes', 'payloads', 'nothing: denied'] as const;
 export type Disclosed = (typeof DISCLOSED)[number];
 
 /** The four things that an accounting of disclosures has (45 CFR 164.528), and how often it was within the time. */
-export type Disclosure = Readonly<{ time: UnixMillis; recipient: string; role: string; what: string; purpose: string; times: number }>;
+export type Disclosure = Readonly<{ time: UnixMillis; recipient: string; role: string; what: string; purpose: string; times: number }> & Basis;
+
+/** On what it was decided: versions of the consents of those the data are about, and a break-glass episode. */
+export type Basis = Readonly<{ consents?: readonly string[]; episode?: number }>;
+
+/** Somebody of whom something is shown. `purpose`: ActReason code; absent: what goes with the role of whoever looks. */
+export type Shown = Basis & Readonly<{ subject: Subject; purpose?: string }>;
 
 export type DisclosuresOptions = Readonly<{
   pipeline: Pick<Pipeline, 'decide'>;
@@ -29,8 +36,9 @@ export type DisclosuresOptions = Readonly<{
 
 /** Whoever looks again within this time is looking still: one entry for the first look, and one that counts the others. */
 const SAME_LOOK = Minutes(15);
-/** By role, for want of anything better said (HL7 ActReason: treatment, healthcare operations). */
-const purposeOf = (role: string): string => (role === 'administrator' ? 'HOPERAT' : 'TREAT');
+
+/** What is decided anew is looked at anew. */
+const nameOfLook = (by: Actor, { subject, purpose = '', consents = [], episode = 0 }: Shown, what: Disclosed): string => [by.id, by.role, what, nameOf(subject), purpose, episode, ...consents].join('\n');
 
 type Look = { since: Millis; more: number; action: Extract<OperatorAction, { type: 'disclose' }> };
 
@@ -49,18 +57,17 @@ export class Disclosures {
    * Notes that somebody is about to be shown something. Resolves when that is in the journal. A store that fails keeps nobody from seeing
    * an alarm: it is logged, and the gateway raises its own about the store.
    */
-  async note(by: Actor, subjects: readonly Subject[], what: Disclosed): Promise<void> {
+  async note(by: Actor, all: readonly Shown[], what: Disclosed): Promise<void> {
     const now = this.#options.clock.uptime();
     const fresh: Look['action'][] = [];
-    for (const subject of new Map(subjects.map((each) => [nameOf(each), each])).values()) {
-      const name = `${by.id}\n${by.role}\n${what}\n${nameOf(subject)}`;
+    for (const [name, { subject, purpose = purposeOf(by.role), ...basis }] of new Map(all.map((each) => [nameOfLook(by, each, what), each]))) {
       const look = this.#looks.get(name);
       if (look !== undefined && now - look.since < SAME_LOOK) {
         look.more += 1;
         continue;
       }
       if (look !== undefined && look.more > 0) fresh.push({ ...look.action, times: look.more });
-      const action = { type: 'disclose', subject, what, purpose: purposeOf(by.role), times: 1, by } as const;
+      const action = { type: 'disclose', subject, what, purpose, times: 1, by, ...basis } as const;
       this.#looks.set(name, { since: now, more: 0, action });
       fresh.push(action);
     }
@@ -107,9 +114,7 @@ export async function disclosuresOf(sources: DisclosureSources, subject: Subject
     const open = sealed === undefined ? undefined : openPayload(sources.keyring, entry, sealed);
     if (open === undefined) continue;
     if (open.subject !== nameOf(subject)) continue;
-    const said = Object.fromEntries(decode(open.payload, { floats: true }) as CborMap) as Record<string, string> & { times: number };
-    const { recipient = '', role = '', what = '', purpose = '', times } = said;
-    found.push({ time, recipient, role, what, purpose, times });
+    found.push({ time, ...(Object.fromEntries(decode(open.payload, { floats: true }) as CborMap) as Omit<Disclosure, 'time'>) });
   }
   return found;
 }

@@ -11,6 +11,9 @@ import { AlarmFeed } from './alarm-feed.ts';
 import { AlarmHistory } from './alarm-history.ts';
 import { DEFAULT_POLICY, type AlarmPolicy } from './alarm/policy.ts';
 import type { GatewayConfig } from './config/schema.ts';
+import { ConsentDesk } from './consent-desk.ts';
+import { baseOf, whoLivesIn } from './consent-filter.ts';
+import { glassDesk } from './glass-desk.ts';
 import { encodeOperatorAction } from './decode/operator.ts';
 import type { DeriveStore } from './derive/derive-store.ts';
 import { Desk } from './desk.ts';
@@ -181,17 +184,20 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
   let packsAreConfigured = config.packs !== undefined;
   const disclosures = new Disclosures({ pipeline, clock, log });
   opened.add(() => disclosures.stop());
+  const hospitals = config.hospitals.map((each) => ({ ...each, key: Buffer.from(each.key, 'hex') }));
+  const consent = new ConsentDesk({ pipeline, clock, hospitals: hospitals.map(({ key }) => key), base: baseOf(hospitals) });
   if (uplink !== undefined) {
-    reached.releases = openReleaseRelays({ ...stores, config, chain: chain.chain, uplink, signingKey, disclosures, random, log });
+    const livingIn = (room: string): readonly string[] => whoLivesIn(pipeline.derived.orders.patients, room);
+    reached.releases = openReleaseRelays({ ...stores, config, chain: chain.chain, uplink, signingKey, desk: consent, livingIn, disclosures, random, log });
     opened.add(async () => void (await Promise.all(reached.releases.map((relay) => relay.stop()))));
   }
-  const desk = deskOver(pipeline, { alarms, clock, disclosures, handles: new Handles(stores.keyring), packsAreConfigured: () => packsAreConfigured });
+  const desk = deskOver(pipeline, { alarms, clock, consent, disclosures, handles: new Handles(stores.keyring), packsAreConfigured: () => packsAreConfigured });
   const people = await People.open({ store: stores.tokens, people: config.alarms.people, random, now: clock.now });
   const ca = new DeviceCa(keyFilesIn(config.data), random);
   const serving: Served = { broker: undefined };
   const refusedLogins = new RefusedLogins();
   const unusedPorts = (): readonly UsbPort[] => usbPorts().filter((port) => !config.serial.some((line) => means(serialLineOf(line).port, port)));
-  const administration = new Administration({ reload, erasure, disclosures, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, signingKey, succession, chain: chain.chain, terms: (lane) => chain.terms.of(lane), ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
+  const administration = new Administration({ reload, consent, erasure, disclosures, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, signingKey, succession, chain: chain.chain, terms: (lane) => chain.terms.of(lane), ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
   const gateway = { administration, chain: chain.chain, storeLost: storeLost.promise, stop: () => opened.close() };
   if (!serve) return { ...gateway, addresses: {} };
   return { ...gateway, addresses: await startServing({ config, desk, people, stores, ca, serving, refusedLogins, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };
@@ -279,12 +285,14 @@ function observerOf({ terms, metrics, progress, log, uplink, reached, storeLost 
 
 const policyIn = ({ derived }: Pipeline): AlarmPolicy => derived.orders.policy ?? DEFAULT_POLICY;
 
-function deskOver(pipeline: Pipeline, { alarms, clock, disclosures, handles, packsAreConfigured }: Readonly<{ alarms: AlarmFeed; clock: Clock; disclosures: Disclosures; handles: Handles; packsAreConfigured: () => boolean }>): Desk {
+function deskOver(pipeline: Pipeline, { alarms, clock, consent, disclosures, handles, packsAreConfigured }: Readonly<{ alarms: AlarmFeed; clock: Clock; consent: ConsentDesk; disclosures: Disclosures; handles: Handles; packsAreConfigured: () => boolean }>): Desk {
   const { derived } = pipeline;
   return new Desk({
     alarms,
     handles,
-    disclose: (by, subjects, what) => disclosures.note(by, subjects, what),
+    consent,
+    glass: glassDesk(consent),
+    disclose: (by, shown, what) => disclosures.note(by, shown, what),
     carryOut: (actions) => pipeline.carryOut(actions.map(encodeOperatorAction)),
     orders: () => derived.orders,
     measured: () => patientsMeasured(derived, clock.now()),

@@ -1,5 +1,6 @@
 import type { GatewayConfig } from './config/schema.ts';
-import { type Allowed, type Asked, fidelityOf, Releases, type ReleasesOptions, shows } from './releases.ts';
+import { rulingFor, type HospitalFilterOptions } from './consent-filter.ts';
+import { Releases, type ReleasesOptions } from './releases.ts';
 import type { Logger } from './operations/log.ts';
 import { HospitalClient } from './uplink/hospital-client.ts';
 import type { ReleaseCursors } from './uplink/release-cursors.ts';
@@ -7,7 +8,7 @@ import { ReleaseRelay } from './uplink/release-relay.ts';
 import { RetrySchedule, systemTime } from './uplink/retry.ts';
 import type { Uplink } from './uplink/uplink.ts';
 
-export type ReleaseRelaysOptions = Omit<ReleasesOptions, 'hospital' | 'allowed'> & Readonly<{
+export type ReleaseRelaysOptions = Omit<ReleasesOptions, 'hospital' | 'rule'> & Pick<HospitalFilterOptions, 'desk' | 'livingIn'> & Readonly<{
   config: GatewayConfig;
   releaseCursors: ReleaseCursors;
   uplink: Uplink;
@@ -15,14 +16,14 @@ export type ReleaseRelaysOptions = Omit<ReleasesOptions, 'hospital' | 'allowed'>
 }>;
 
 /** One for each hospital: also one that gets no payloads is told what is erased. */
-export function openReleaseRelays({ config, releaseCursors: cursors, uplink, log, ...options }: ReleaseRelaysOptions): readonly ReleaseRelay[] {
-  return config.hospitals.map(({ name, url, key: hex, payloads }) => {
+export function openReleaseRelays({ config, releaseCursors: cursors, uplink, log, desk, livingIn, ...options }: ReleaseRelaysOptions): readonly ReleaseRelay[] {
+  return config.hospitals.map(({ name, url, key: hex, payloads: base, purpose }) => {
     const hospital = { name, key: Buffer.from(hex, 'hex') };
     const relay = new ReleaseRelay({
       chain: options.chain,
       hospital,
       client: new HospitalClient({ url, deadline: config.relay.timeout }),
-      source: new Releases({ ...options, hospital, allowed: (asked) => allowedByBase(payloads, asked) }),
+      source: new Releases({ ...options, hospital, rule: (asked) => rulingFor({ hospital, purpose, base, desk, livingIn }, asked) }),
       cursors,
       heightOf: (lane) => uplink.heightOf(lane, hospital.key),
       retry: new RetrySchedule({ base: config.relay.retryBase, cap: config.relay.retryCap }, Math.random, systemTime.now),
@@ -32,9 +33,4 @@ export function openReleaseRelays({ config, releaseCursors: cursors, uplink, log
     relay.start();
     return relay;
   });
-}
-
-function allowedByBase(payloads: GatewayConfig['hospitals'][number]['payloads'], { entry }: Asked): Allowed {
-  const needed = fidelityOf(entry);
-  return needed !== undefined && shows(payloads, needed) ? 'whole' : 'nothing';
 }

@@ -18,6 +18,9 @@ import { contentSecret, releaseKeyId, sealContent, sealContentKey } from './vaul
 /** What one hospital may have of one payload: all of it, this excerpt, or nothing. */
 export type Allowed = 'whole' | Readonly<{ excerpt: Uint8Array }> | 'nothing';
 
+/** What was decided, what for (ActReason code), and for which versions of whose consents. */
+export type Ruling = Readonly<{ allowed: Allowed; purpose: string; consents: readonly string[] }>;
+
 /** A payload, as somebody decides on it. */
 export type Asked = Readonly<{ subject: Subject; entry: Entry; payload: CborMap }>;
 
@@ -29,10 +32,12 @@ export type ReleasesOptions = Readonly<{
   keyring: Keyring;
   /** In force now. */
   signingKey: () => SigningKey;
-  allowed: (asked: Asked) => Allowed;
+  rule: (asked: Asked) => Ruling;
   disclosures: Disclosures;
   random: (size: number) => Uint8Array;
 }>;
+
+type Found = Readonly<{ key: VaultKey; ruling: Ruling; payload: ReleasedPayload }>;
 
 /** Most bytes of payloads in one release, but for one that is longer by itself. */
 const PIECE = KiB(512);
@@ -49,28 +54,29 @@ export class Releases implements ReleaseSource {
   async ofBlock(lane: Lane, height: number, hpke: Uint8Array): Promise<readonly ReleaseParts[]> {
     const { blocks, chain, disclosures, hospital } = this.#options;
     const bytes = await blocks.block({ chain, lane }, height);
-    const found: Readonly<{ key: VaultKey; payload: ReleasedPayload }>[] = [];
+    const found: Found[] = [];
     for (const entry of bytes === undefined ? [] : openBlock(bytes).entries) found.push(...await this.#ofEntry(entry));
     if (found.length === 0) return [];
     // Written down before it leaves.
-    await disclosures.note({ id: hospital.name, role: 'hospital' }, found.map(({ key }) => subjectNamed(key.owner)), 'payloads');
+    await disclosures.note({ id: hospital.name, role: 'hospital' }, found.map(({ key, ruling: { purpose, consents } }) => ({ subject: subjectNamed(key.owner), purpose, consents })), 'payloads');
     const keys = await this.#newKeys(found.map(({ key }) => key), hpke);
     return inPieces(keys, found.map(({ payload }) => payload));
   }
 
-  async #ofEntry(encoded: Uint8Array): Promise<readonly Readonly<{ key: VaultKey; payload: ReleasedPayload }>[]> {
-    const { pending, keyring, allowed, chain, hospital, random } = this.#options;
+  async #ofEntry(encoded: Uint8Array): Promise<readonly Found[]> {
+    const { pending, keyring, rule, chain, hospital, random } = this.#options;
     const entry = decodeEntry(encoded);
     if (entry.commit === undefined || entry.subject === undefined) return [];
     const sealed = await pending.sealedPayload(entry.sequence);
     const open = sealed === undefined ? undefined : openPayload(keyring, encoded, sealed);
     if (open?.subject === undefined) return [];
-    const decision = allowed({ subject: subjectNamed(open.subject), entry, payload: decode(open.payload, { floats: true }) as CborMap });
-    if (decision === 'nothing') return [];
-    const content = decision === 'whole' ? { salt: open.salt, payload: open.payload } : { payload: decision.excerpt };
+    const ruling = rule({ subject: subjectNamed(open.subject), entry, payload: decode(open.payload, { floats: true }) as CborMap });
+    const { allowed } = ruling;
+    if (allowed === 'nothing') return [];
+    const content = allowed === 'whole' ? { salt: open.salt, payload: open.payload } : { payload: allowed.excerpt };
     const { key } = open;
     const place = { chain, entry: entry.sequence };
-    return [{ key, payload: { key: releaseKeyId(key, hospital.key), entry: entry.sequence, sealed: sealContent(contentSecret(key, hospital.key), content, place, random) } }];
+    return [{ key, ruling, payload: { key: releaseKeyId(key, hospital.key), entry: entry.sequence, sealed: sealContent(contentSecret(key, hospital.key), content, place, random) } }];
   }
 
   async #newKeys(keys: readonly VaultKey[], hpke: Uint8Array): Promise<readonly ReleasedKey[]> {

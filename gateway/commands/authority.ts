@@ -1,5 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { ConfigError, messageOf, UsageError } from '../errors.ts';
+import { writeFileSync } from 'node:fs';
+import { ConfigError, UsageError } from '../errors.ts';
 import { toHex } from '../ledger/bytes.ts';
 import type { BlockStore } from '../ledger/block-store.ts';
 import { signChange, signersAmong, withSignatures, type SignedChange } from '../ledger/change.ts';
@@ -15,8 +15,9 @@ import { copiesOf, wordsOf, type ProposalOrder } from '../succession-desk.ts';
 import { promise, takeBack } from '../upstream/promises.ts';
 import { administer } from './administer.ts';
 import { inWords, signerInWords } from './authority-words.ts';
-import { numberOf, textOf, type Arguments, type Command, type Environment } from './command.ts';
+import { listOf, numberOf, textOf, type Arguments, type Command, type Environment } from './command.ts';
 import { CONFIG_OPTIONS, upstreamConfig } from './settings.ts';
+import { deliver, textIn } from './text-files.ts';
 
 const DAY = 24 * 60;
 
@@ -99,8 +100,6 @@ function membershipIn(args: Arguments, expires: ProposalOrder['expires']): Propo
   return { type: 'membership', join, leave, quorum, expires };
 }
 
-const listOf = (args: Arguments, name: string): readonly string[] => (textOf(args, name) ?? '').split(',').filter((each) => each !== '');
-
 function named(files: readonly string[]): readonly string[] {
   if (files.length === 0) throw new UsageError('give the file of the change');
   return files;
@@ -162,21 +161,4 @@ function hospitalKeyIn(folder: string): SigningKey {
   const name = 'hospital.key';
   if (files.read(name) === undefined) throw new ConfigError(`${files.pathOf(name)} is not there: run this on the hospital's machine, with its --config or --data`);
   return signingKeyFrom(secretIn(files, name, () => new Uint8Array()).secret);
-}
-
-function textIn(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw new UsageError(`${path} cannot be read: ${messageOf(cause)}`, { cause });
-  }
-}
-
-function deliver(text: string, path: string | undefined, { out }: Environment): void {
-  if (path === undefined) return out(text.trimEnd());
-  try {
-    writeFileSync(path, text, { flag: 'wx' });
-  } catch (cause) {
-    throw new UsageError(`${path} cannot be written: ${messageOf(cause)}`, { cause });
-  }
 }

@@ -3,6 +3,7 @@ import type { GatewayStores } from '../gateway.ts';
 import { UsageError, messageOf, type StoreError } from '../errors.ts';
 import type { BlockStore } from '../ledger/block-store.ts';
 import type { Logger } from '../operations/log.ts';
+import { parseDuration, UnixMillis, type Millis } from '../quantity.ts';
 import type { ReleaseStore } from '../upstream/release-store.ts';
 
 /** Blocks of a hospital or of a folder under audit, and what a hospital was given beside them. */
@@ -89,6 +90,30 @@ export function numberOf(args: Arguments, name: string, fallback: number): numbe
   const value = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new UsageError(`--${name} takes a whole number, got "${text}"`);
   return value;
+}
+
+/** The words of an option that are separated by commas; none when it was not given. */
+export const listOf = (args: Arguments, name: string): readonly string[] => (textOf(args, name) ?? '').split(',').filter((each) => each !== '');
+
+/** From an option: ISO 8601; without an offset it is this machine's local time. Throws {@link UsageError}. */
+export function instantOf<Name extends string>(args: Arguments, name: Name): Partial<Record<Name, UnixMillis>> {
+  const text = textOf(args, name);
+  if (text === undefined) return {};
+  // A date alone would be one in UTC.
+  const instant = Date.parse(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00` : text);
+  if (Number.isNaN(instant) || !/^\d{4}-\d\d-\d\d/.test(text)) throw new UsageError(`--${name} takes a time such as 2026-11-23T14:00 or 2026-11-23T14:00:00Z, got "${text}"`);
+  return { [name]: UnixMillis(instant) } as Record<Name, UnixMillis>;
+}
+
+/** A time from an option, such as 4h. Throws {@link UsageError}. */
+export function timeOf(args: Arguments, name: string): Millis | undefined {
+  const text = textOf(args, name);
+  if (text === undefined) return undefined;
+  try {
+    return parseDuration(text);
+  } catch (cause) {
+    throw new UsageError(`--${name} takes a duration such as 30min, 4h or 7d, got "${text}"`, { cause });
+  }
 }
 
 /** Exit code that asks the supervisor to start the program again (EX_TEMPFAIL of sysexits.h). */

@@ -1,8 +1,7 @@
 import { UsageError } from '../errors.ts';
-import { UnixMillis } from '../quantity.ts';
 import type { AdministrationApi } from '../web/control.ts';
 import { administer } from './administer.ts';
-import { textOf, type Arguments, type Command, type Environment } from './command.ts';
+import { instantOf, type Arguments, type Command, type Environment } from './command.ts';
 import { ADD_OPTIONS, ADD_USAGE, addDevice, revokeDevice } from './device-add.ts';
 import { deviceTable, discoveryLines } from './device-list.ts';
 import { deviceIn, subjectOf } from './device-words.ts';
@@ -50,14 +49,4 @@ async function show<T>(args: Arguments, environment: Environment, ask: (api: Adm
   const answer = await administer(args, environment, ask);
   for (const line of args.values['json'] === true ? [JSON.stringify(answer)] : lines(answer)) environment.out(line);
   return 0;
-}
-
-/** ISO 8601; without an offset it is this machine's local time. */
-function instantOf<Name extends 'from' | 'until'>(args: Arguments, name: Name): Partial<Record<Name, UnixMillis>> {
-  const text = textOf(args, name);
-  if (text === undefined) return {};
-  // A date alone would be one in UTC.
-  const instant = Date.parse(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00` : text);
-  if (Number.isNaN(instant) || !/^\d{4}-\d\d-\d\d/.test(text)) throw new UsageError(`--${name} takes a time such as 2026-11-23T14:00 or 2026-11-23T14:00:00Z, got "${text}"`);
-  return { [name]: UnixMillis(instant) } as Record<Name, UnixMillis>;
 }

@@ -6,6 +6,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { utils } from '@noble/secp256k1';
 import { z } from 'zod';
+import { isPurpose, PURPOSES } from '../consent/vocabulary.ts';
 import { isDeviceId, type DeviceId } from '../reading.ts';
 import { formatBytes, formatDuration, parseBytes, parseDuration, type Bytes, type Millis } from '../quantity.ts';
 
@@ -50,6 +51,14 @@ export function size(least: Bytes, most: Bytes): z.ZodType<Bytes, string> {
   const expected = `a size from ${formatBytes(least)} to ${formatBytes(most)} such as "64KiB" (units B, kB, MB, GB, KiB, MiB, GiB)`;
   const hints = { pattern: String.raw`^\s*\d+(\.\d+)?\s*(B|kB|MB|GB|KiB|MiB|GiB)\s*$`, examples: ['512B', '64KiB'] };
   return text(expected, hints, (value) => within(parseBytes(value), least, most));
+}
+
+/** What for somebody is shown something (consent/vocabulary.ts). */
+export function purpose(): z.ZodType<string, string> {
+  return text(`one of ${Object.keys(PURPOSES).join(', ')}, or HRESCH/name-of-a-study`, { examples: ['TREAT', 'HRESCH/heart-2030'] }, (value) => {
+    if (!isPurpose(value)) throw new RangeError('');
+    return value;
+  });
 }
 
 /** A whole number of `what`. */

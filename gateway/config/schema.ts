@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { Mapping, Profile } from '../decode/profile.ts';
 import { Bytes, KiB, Millis, MiB, Minutes, Seconds } from '../quantity.ts';
 import { ZONE_OF_GATEWAY, alarmSection } from './alarm-section.ts';
-import { address, addressOrNone, brokerAddress, count, deviceId, duration, hostOrAddress, line, name, number, publicKey, serialPath, size, timeZone, topicFilter, usbNumber, webAddress, word } from './fields.ts';
+import { address, addressOrNone, brokerAddress, count, deviceId, duration, hostOrAddress, line, name, number, publicKey, purpose, serialPath, size, timeZone, topicFilter, usbNumber, webAddress, word } from './fields.ts';
 import { checkBridges, checkHospitals, checkMqtt, checkNames, checkPacks, checkPatients, checkProfiles, checkPublicKeys, checkRelay, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
 import { ALWAYS, setting } from './setting.ts';
 
@@ -122,6 +122,7 @@ const hospital = z
     url: webAddress().describe('Where its node listens, an http or https address.'),
     key: publicKey().describe('Its public key, printed when its node starts: compressed secp256k1, 66 hexadecimal characters.'),
     payloads: word('none', 'events', 'summary', 'full').prefault('none').describe('What it gets of the payloads beside the blocks, of everybody unless a patient has said otherwise: none, events (alarms), summary (and what was measured by the minute), full (and waveforms). Default none.'),
+    purpose: purpose().prefault('TREAT').describe('What for it gets them, an HL7 ActReason code: patients permit or deny by purpose. Default TREAT, treatment; a research institute has HRESCH or, for one study, HRESCH/name-of-study.'),
     joining: z.boolean({ error: 'expected true or false' }).prefault(false).describe('Whether it is to join a chain that goes on: it gets all blocks, and its receipts count as soon as the chain says so. Default false.'),
   })
   .describe('A hospital node that verifies and countersigns the blocks.');

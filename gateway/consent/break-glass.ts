@@ -8,11 +8,9 @@
  * Pure: every step is told what time it is, and what is open, ended or overdue follows from it. JSON, bounded.
  */
 
-import { Millis, Minutes, UnixMillis } from '../quantity.ts';
+import { type Millis, Minutes, UnixMillis } from '../quantity.ts';
 import { isSubjectId } from '../reading.ts';
 import { isLine, LONGEST_NAME, LONGEST_REMARK } from './fields.ts';
-import type { GlassVerdict } from './statement.ts';
-import { VERDICTS } from './statement.ts';
 
 /** Defaults and limits: choices of this project. HIPAA 164.312(a)(2)(ii) asks for an emergency procedure and names no number. */
 export const DEFAULT_TIME = Minutes(4 * 60);
@@ -25,6 +23,9 @@ export const MOST_EPISODES = 512;
 /** Words of people/access.ts and of vocabulary.ts. */
 const MAY_BREAK: readonly string[] = ['clinician', 'emergency'];
 const MAY_REVIEW: readonly string[] = ['clinician', 'administrator'];
+
+export const VERDICTS = ['justified', 'unjustified'] as const;
+export type GlassVerdict = (typeof VERDICTS)[number];
 
 /** Who does it, as whoever let them in has checked. */
 export type GlassActor = Readonly<{ id: string; role: string }>;

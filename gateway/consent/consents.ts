@@ -102,7 +102,7 @@ export function applyStatement(state: Consents, bytes: Uint8Array, now: UnixMill
   const opened = opening(bytes);
   if ('accepted' in opened) return { state, outcome: opened };
   const { statement } = opened;
-  if (statement.kind !== 'grant' && statement.kind !== 'revocation') return { state, outcome: refused('not_a_consent', `this is ${statement.kind === 'approval' ? 'an approval' : 'a review'}, neither a grant nor a revocation`) };
+  if (statement.kind === 'approval') return { state, outcome: refused('not_a_consent', 'this is an approval, neither a grant nor a revocation') };
   const { patient } = statement;
   if (!Object.hasOwn(state.patients, patient)) return { state, outcome: refused('unknown_patient', 'no key is enrolled that speaks for this patient', patient) };
   const before = consentsOf(state, patient);

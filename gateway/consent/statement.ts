@@ -35,21 +35,7 @@ export type Revocation = Readonly<{ kind: 'revocation'; id: string; patient: str
  */
 export type Approval = Readonly<{ kind: 'approval'; request: string; expires: UnixMillis; by: string }>;
 
-export const VERDICTS = ['justified', 'unjustified'] as const;
-export type GlassVerdict = (typeof VERDICTS)[number];
-
-/**
- * Judges a broken glass afterwards (break-glass.ts).
- *
- *     { 1: "review"
- *       2: episode    uint, its number
- *       3: by         bstr 16, fingerprint of the key that signs
- *       4: verdict    "justified" or "unjustified"
- *       5: remark     text }
- */
-export type Review = Readonly<{ kind: 'review'; episode: number; by: string; verdict: GlassVerdict; remark: string }>;
-
-export type Statement = Grant | Revocation | Approval | Review;
+export type Statement = Grant | Revocation | Approval;
 
 /** A statement in its envelope: whose it is stands in it, whether they signed it is to be asked. */
 export type SignedStatement = Readonly<{ statement: Statement; envelope: Sign1; /** SHA-256 of the statement's own bytes, never of the signature, hexadecimal. */ hash: string }>;
@@ -65,7 +51,6 @@ function encodeStatement(statement: Statement): CborMap {
     case 'grant': return encodeGrant(statement);
     case 'revocation': return encodeRevocation(statement);
     case 'approval': return new Map<number, CborValue>([[1, 'approval'], [2, fromHex(statement.request)], [3, statement.expires], [4, fromHex(statement.by)]]);
-    case 'review': return new Map<number, CborValue>([[1, 'review'], [2, statement.episode], [3, fromHex(statement.by)], [4, statement.verdict], [5, statement.remark]]);
   }
 }
 
@@ -90,8 +75,7 @@ function readStatement(value: CborValue): Statement {
     case 'grant': return readGrant(value);
     case 'revocation': return readRevocation(value);
     case 'approval': return readApproval(value);
-    case 'review': return readReview(value);
-    default: throw new CborError('malformed', 'a statement: expected a map with "grant", "revocation", "approval" or "review" under key 1');
+    default: throw new CborError('malformed', 'a statement: expected a map with "grant", "revocation" or "approval" under key 1');
   }
 }
 
@@ -113,11 +97,4 @@ function readRevocation(value: CborValue): Revocation {
 function readApproval(value: CborValue): Approval {
   const fields = new CborFields(value, 'approval', [1, 2, 3, 4]);
   return { kind: 'approval', request: toHex(fields.bytes(2, 32)), expires: UnixMillis(fields.count(3, 1)), by: fingerprintIn(fields, 4) };
-}
-
-function readReview(value: CborValue): Review {
-  const fields = new CborFields(value, 'review', [1, 2, 3, 4, 5]);
-  const verdict = VERDICTS.find((each) => each === fields.text(4));
-  if (verdict === undefined) throw new CborError('malformed', `review key 4: expected one of ${VERDICTS.join(', ')}`);
-  return { kind: 'review', episode: fields.count(2, 1), by: fingerprintIn(fields, 3), verdict, remark: asLine(fields.text(5), 'review key 5', LONGEST_REMARK) };
 }

@@ -37,7 +37,7 @@ export type OperatorAction =
   /** Forgets a subject; with `through`, only what was said in epochs up to that one. */
   | Readonly<{ type: 'erase'; subject: Subject; through?: number; by: Actor }>
   /** Somebody was shown what is known of a subject, so many times (disclosures.ts). */
-  | Readonly<{ type: 'disclose'; subject: Subject; what: string; purpose: string; times: number; by: Actor }>
+  | Readonly<{ type: 'disclose'; subject: Subject; what: string; purpose: string; times: number; by: Actor; /** Versions of the consents it rests on (consent/consents.ts), hexadecimal, and a break-glass episode. */ consents?: readonly string[]; episode?: number }>
   /** This key speaks for a patient (consent/keys.ts), or no longer. "key": compressed point, "fingerprint": its name, both hexadecimal. */
   | Readonly<{ type: 'enrol_person'; patient: string; key: string; who: 'patient' | 'guardian'; name: string; until?: UnixMillis; by: Actor }>
   | Readonly<{ type: 'revoke_person'; patient: string; fingerprint: string; reason: string; by: Actor }>
@@ -66,6 +66,9 @@ export function subjectIn(action: OperatorAction): Subject | undefined {
 
 /** Who did something, as whoever let them in has checked it. */
 export type Actor = Readonly<{ id: string; role: string }>;
+
+/** Whoever may open the data folder. */
+export const COMMAND_LINE: Actor = { id: 'command line', role: 'administrator' };
 
 /** What tells the readings of one frame apart. */
 export const readingName = ({ measurement, deviceTime }: Reading): string => `${measurement} ${deviceTime ?? ''}`;
@@ -128,7 +131,7 @@ export function decodeOperatorAction(payload: Uint8Array): OperatorAction {
       if (typeof action['quiet'] !== 'boolean') throw new DecodeError('wrong_shape', '"quiet" must be true or false');
       return { type: 'local', offset: offsetIn(action), quiet: action['quiet'] };
     case 'disclose':
-      return { type: 'disclose', subject: subjectOf(action['subject']), what: textIn(action, 'what'), purpose: textIn(action, 'purpose'), times: wholeIn(action, 'times', 1), by: actorOf(action['by']) };
+      return { type: 'disclose', subject: subjectOf(action['subject']), what: textIn(action, 'what'), purpose: textIn(action, 'purpose'), times: wholeIn(action, 'times', 1), by: actorOf(action['by']), ...basisIn(action) };
     case 'enrol_person':
       return { type: 'enrol_person', patient: patientOf(action), key: textIn(action, 'key'), who: oneOf(action, 'who', ['patient', 'guardian']), name: textIn(action, 'name'), ...instantIn(action, 'until'), by: actorOf(action['by']) };
     case 'revoke_person':
@@ -155,6 +158,14 @@ export function decodeOperatorAction(payload: Uint8Array): OperatorAction {
     default:
       throw new DecodeError('wrong_shape', `unknown operator action ${JSON.stringify(action['type'])}`);
   }
+}
+
+function basisIn(action: Fields): { consents?: readonly string[]; episode?: number } {
+  const { consents, episode } = action;
+  if (consents !== undefined && !(Array.isArray(consents) && consents.every((each) => typeof each === 'string' && /^[0-9a-f]{64}$/.test(each)))) {
+    throw new DecodeError('wrong_shape', '"consents" must be versions of 64 hexadecimal digits');
+  }
+  return { ...(consents === undefined ? {} : { consents: consents as string[] }), ...(episode === undefined ? {} : { episode: wholeIn(action, 'episode', 1) }) };
 }
 
 function parse(payload: Uint8Array): Fields {

@@ -301,8 +301,9 @@ export class Derivation {
     this.#framesSince = MOST_FRAMES_AGAIN;
   }
 
-  #disclose({ subject, what, purpose, times, by }: Extract<OperatorAction, { type: 'disclose' }>, time: UnixMillis): void {
-    this.#drafts.add({ lane: 'record', kind: 'disclosure', time, subject, fields: {}, payload: { recipient: by.id, role: by.role, what, purpose, times } });
+  #disclose({ subject, what, purpose, times, by, consents, episode }: Extract<OperatorAction, { type: 'disclose' }>, time: UnixMillis): void {
+    const basis = { ...(consents === undefined ? {} : { consents }), ...(episode === undefined ? {} : { episode }) };
+    this.#drafts.add({ lane: 'record', kind: 'disclosure', time, subject, fields: {}, payload: { recipient: by.id, role: by.role, what, purpose, times, ...basis } });
   }
 
   /** The state is written whole with it: what may be sealed after a restart stands in it. */

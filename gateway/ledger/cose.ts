@@ -32,7 +32,6 @@ export const DOMAINS = {
   grant: 'vitalgate/grant/1',
   revocation: 'vitalgate/revocation/1',
   approval: 'vitalgate/approval/1',
-  review: 'vitalgate/review/1',
 } as const;
 export type Domain = (typeof DOMAINS)[keyof typeof DOMAINS];
 

@@ -65,6 +65,11 @@ export class People {
     this.#tell();
   }
 
+  /** What the configuration allows somebody; undefined for somebody it does not name. */
+  accessOf(person: string): Access | undefined {
+    return this.#access.get(person);
+  }
+
   /** Calls back whenever somebody may have lost access. Returns what ends it. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);

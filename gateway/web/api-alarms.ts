@@ -82,7 +82,7 @@ export function addAlarms(api: FastifyInstance, desk: CareDesk): void {
 /** Writes down whose data are in an answer. */
 async function showing(desk: CareDesk, request: FastifyRequest, shown: readonly Readonly<{ subject: Subject | null }>[], what: 'alarms' | 'alarm history'): Promise<void> {
   const { person: id, access: role } = askedBy(request);
-  await desk.disclose({ id, role }, shown.flatMap(({ subject }) => subject ?? []), what);
+  await desk.disclose({ id, role }, shown.flatMap(({ subject }) => (subject === null ? [] : [{ subject }])), what);
 }
 
 const taken = { 200: answer({ alarm: orNull(ref('Alarm')), step: ref('Step') }), ...errors };

@@ -2,15 +2,19 @@
 
 import type { FastifyInstance } from 'fastify';
 import { MEASUREMENTS } from '../decode/measurements.ts';
+import { purposeOf } from '../people/access.ts';
 import { Seconds } from '../quantity.ts';
 import { askedBy } from './api-access.ts';
-import { answer, list, NOTICE, object, ref, text, type Schema } from './api-schemas.ts';
+import { answer, list, NOTICE, object, ref, text, word, type Schema } from './api-schemas.ts';
 import type { CareDesk, SubjectView } from './care-desk.ts';
 import { RequestError } from './request-error.ts';
 
 const errors = { '4xx': ref('Error'), '5xx': ref('Error') };
 const params = object({ id: text('what the links of /api/patients call a patient: addresses are kept by proxies and browsers, so no id of a person is in one') });
 type ById = Readonly<{ Params: { id: string } }>;
+
+/** What somebody with access to the gateway may look for. */
+const PURPOSES = ['TREAT', 'ETREAT', 'HOPERAT', 'HPAYMT', 'HRESCH', 'PATRQT', 'PUBHLTH', 'BTG'] as const;
 
 /** What people measure by hand, beside consciousness and oxygen: the name here and in the table of measurements. */
 const BY_HAND: Readonly<Record<string, string>> = {
@@ -57,14 +61,17 @@ export function addPatients(api: FastifyInstance, desk: CareDesk): void {
     schema: { summary: 'The patients', response: { 200: answer({ patients: list(object({ id: text('Id of the patient'), link: text('Where more is') })) }), ...errors } },
   }, async () => ({ notice: NOTICE, patients: (await desk.patients()).map((id) => ({ id, link: `/api/patients/${desk.handleOf(id)}` })) }));
 
-  api.get<ById>('/patients/:id', {
+  api.get<ById & Readonly<{ Querystring: { purpose?: string } }>>('/patients/:id', {
     config: { needs: 'see' },
-    schema: { summary: 'What is known of a patient now', params, response: { 200: answer({ patient: ref('Subject') }), ...errors } },
+    schema: { summary: 'What is known of a patient now, without what the patient does not permit', params, querystring: object({ purpose: word(PURPOSES, `why you look, one of ${PURPOSES.join(', ')} (HL7 ActReason). BTG, breaking the glass, needs an open episode. Default TREAT; HOPERAT for administrators`) }, ['purpose']), response: { 200: answer({ patient: ref('Subject') }), ...errors } },
   }, async (request) => {
-    const patient = await patientAt(desk, request.params.id);
+    const { subject } = await patientAt(desk, request.params.id);
     const { person: id, access: role } = askedBy(request);
-    await desk.disclose({ id, role }, [patient.subject], 'values');
-    return { notice: NOTICE, patient };
+    const page = await desk.pageFor(subject.id, { person: id, access: role, purpose: request.query.purpose ?? purposeOf(role) });
+    if (page === undefined) throw unknownPatient();
+    await desk.disclose({ id, role }, [page.basis], 'denied' in page ? 'nothing: denied' : 'values');
+    if ('denied' in page) throw new RequestError(403, 'not_permitted', `the patient does not permit this: ${page.denied}. In an emergency a clinician may break the glass (POST ${request.url.split('?')[0]}/break-glass)`);
+    return { notice: NOTICE, patient: page.page };
   });
 
   api.post<ById & Readonly<{ Body: Observation }>>('/patients/:id/observations', {
@@ -119,12 +126,14 @@ export function addPatients(api: FastifyInstance, desk: CareDesk): void {
 }
 
 /** A patient nobody told the gateway of is a slip of the pen. */
-async function patientAt(desk: CareDesk, handle: string): Promise<SubjectView> {
+export async function patientAt(desk: CareDesk, handle: string): Promise<SubjectView> {
   const id = await desk.patientOf(handle);
   const view = id === undefined ? undefined : await desk.view({ kind: 'patient', id });
-  if (view === undefined) throw new RequestError(404, 'unknown_patient', 'the gateway knows no patient of this address; follow the links of /api/patients');
+  if (view === undefined) throw unknownPatient();
   return view;
 }
+
+const unknownPatient = (): RequestError => new RequestError(404, 'unknown_patient', 'the gateway knows no patient of this address; follow the links of /api/patients');
 
 function valuesOf({ consciousness, oxygen, ...measuredByHand }: Observation): Readonly<Record<string, number>> {
   const others = Object.entries(measuredByHand).map(([name, value]) => [BY_HAND[name] ?? name, value as number] as const);

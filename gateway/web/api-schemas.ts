@@ -133,6 +133,18 @@ const subjectView: Schema = {
       name: text('Name of the score'), value: orNull({ type: 'number' }),
       parts: { type: 'object', additionalProperties: orNull({ type: 'number' }), description: 'Points by parameter' },
     })),
+    withheld: list(text('A measurement that is known, and that the patient does not permit you to see')),
+  }),
+};
+
+const episode: Schema = {
+  $id: 'Episode',
+  title: 'Episode',
+  description: 'The glass, broken by one person for one patient for a while',
+  ...object({
+    number: whole('Number of the episode', 1), patient: text('Id of the patient'), by: actor, reason: text('Why'), opened: instant('When'), ends: instant('Until when everything is shown'),
+    endedBy: orNull(actor), due: instant('By when somebody else must judge it'), status: word(['open', 'ended', 'overdue', 'reviewed'], 'Where it is'),
+    review: orNull(object({ at: instant('When'), by: actor, verdict: word(['justified', 'unjustified'], 'The judgement'), remark: text('Why') })),
   }),
 };
 
@@ -148,4 +160,4 @@ const contract: Schema = {
 export const session: Schema = object({ person: text('Who this is'), access: word(ACCESSES, 'What they may do'), expires: orNull(instant('When the session ends')) }, ['expires']);
 
 /** Those with a name of their own in the description. */
-export const NAMED: readonly Schema[] = [alarm, step, error, subjectView, contract];
+export const NAMED: readonly Schema[] = [alarm, step, error, subjectView, episode, contract];

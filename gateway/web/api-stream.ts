@@ -139,7 +139,7 @@ class Reader {
   }
 
   async #showing(shown: readonly Readonly<{ subject: Subject | null }>[], what: 'alarms' | 'alarm history'): Promise<void> {
-    await this.#options.disclose(this.#by, shown.flatMap(({ subject }) => subject ?? []), what);
+    await this.#options.disclose(this.#by, shown.flatMap(({ subject }) => (subject === null ? [] : [{ subject }])), what);
   }
 
   get #isOpen(): boolean {

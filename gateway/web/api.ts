@@ -8,6 +8,7 @@ import type { People } from '../people/people.ts';
 import { KiB, type Millis } from '../quantity.ts';
 import { addSessions, guard } from './api-access.ts';
 import { addAlarms } from './api-alarms.ts';
+import { addBreakGlass } from './api-break-glass.ts';
 import { addContracts } from './api-contracts.ts';
 import { addPatients } from './api-patients.ts';
 import { NAMED, NOTICE, object, text } from './api-schemas.ts';
@@ -56,6 +57,7 @@ export async function addApi(app: FastifyInstance, options: ApiOptions): Promise
     addAlarms(api, options.desk);
     addStream(api, { ...options.stream, alarms: options.desk.alarms, disclose: (...shown) => options.desk.disclose(...shown), people: options.people, log: options.log });
     addPatients(api, options.desk);
+    addBreakGlass(api, options.desk);
     addContracts(api, options.desk);
   }, { prefix: PREFIX });
 }
@@ -73,7 +75,7 @@ const DESCRIPTION = {
 } satisfies FastifyDynamicSwaggerOptions['openapi'];
 
 function addDescription(api: FastifyInstance): void {
-  const links = { alarms: '/alarms', steps: '/steps', stream: '/stream', patients: '/patients', contracts: '/contracts', session: '/session', description: '/openapi.json' };
+  const links = { alarms: '/alarms', steps: '/steps', stream: '/stream', patients: '/patients', breakGlass: '/break-glass', contracts: '/contracts', session: '/session', description: '/openapi.json' };
   api.get('', {
     config: { needs: 'public' },
     schema: {

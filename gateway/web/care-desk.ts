@@ -2,12 +2,15 @@ import type { Actor } from '../alarm/condition.ts';
 import type { Refusal } from '../alarm/step.ts';
 import type { AlarmLists, AlarmView, StepView } from '../alarm-views.ts';
 import type { StepsOfAlarm } from '../alarm-feed.ts';
+import type { Shown } from '../disclosures.ts';
+import type { Access } from '../people/access.ts';
 import type { Millis } from '../quantity.ts';
 import type { Doubt, Subject } from '../reading.ts';
 
 /** What the API asks of the gateway. Everything a person decides is a frame of the journal, derived and committed before it is answered. */
 export interface CareDesk {
   readonly alarms: AlarmBoard;
+  readonly glass: GlassDesk;
 
   /** Acknowledges or pauses an alarm. Asked again with the same, it says the same and does nothing more. Throws StoreError. */
   answer(answer: Answer): Promise<AnswerOutcome>;
@@ -20,8 +23,10 @@ export interface CareDesk {
   patientOf(handle: string): Promise<string | undefined>;
   /** What is known now; undefined for a subject the gateway does not know. */
   view(subject: Subject): Promise<SubjectView | undefined>;
+  /** The same, without what the patient does not permit this person to see. */
+  pageFor(patient: string, onlooker: Onlooker): Promise<Page | undefined>;
   /** Notes that somebody is about to be shown what is known of subjects; resolves when that is written down. */
-  disclose(by: Actor, subjects: readonly Subject[], what: 'values' | 'alarms' | 'alarm history'): Promise<void>;
+  disclose(by: Actor, shown: readonly Shown[], what: 'values' | 'alarms' | 'alarm history' | 'episodes' | 'nothing: denied'): Promise<void>;
   /** What a person saw or measured by hand, by measurement in its own unit. */
   observe(patient: string, values: Readonly<Record<string, number>>, by: Actor): Promise<void>;
   /** Every sample of a measurement for so long, as entries beside the summaries. */
@@ -33,6 +38,34 @@ export interface CareDesk {
   /** Puts these rule packs in force, and no others, with the signatures people made under them. Nothing changes when there is a mistake in one. */
   activate(packs: readonly string[], signatures: readonly ContractSignature[], by: Actor): Promise<Activation>;
 }
+
+/** Breaking the glass (consent/break-glass.ts). A refusal is a word for programs and a reason for people. */
+export interface GlassDesk {
+  /** Those that are open or wait to be judged, and the last ones that were. */
+  episodes(): readonly EpisodeView[];
+  /** Opens an episode; without `time` for as long as is usual. */
+  open(patient: string, reason: string, time: Millis | undefined, by: Actor): Promise<EpisodeView | GlassRefused>;
+  end(number: number, by: Actor): Promise<EpisodeView | GlassRefused>;
+  review(number: number, verdict: GlassVerdict, remark: string, by: Actor): Promise<EpisodeView | GlassRefused>;
+}
+
+export type GlassRefused = Readonly<{ refused: string; why: string }>;
+export type GlassVerdict = 'justified' | 'unjustified';
+
+/** Instants are ISO 8601, UTC. */
+export type EpisodeView = Readonly<{
+  number: number;
+  patient: string;
+  by: Actor;
+  reason: string;
+  opened: string;
+  ends: string;
+  endedBy: Actor | null;
+  /** By when it must be judged. */
+  due: string;
+  status: 'open' | 'ended' | 'overdue' | 'reviewed';
+  review: Readonly<{ at: string; by: Actor; verdict: GlassVerdict; remark: string }> | null;
+}>;
 
 /** The alarms as of the last committed window of frames (../alarm-feed.ts). */
 export interface AlarmBoard {
@@ -78,6 +111,12 @@ export type SubjectView = Readonly<{
     parts: Readonly<Record<string, number | null>>;
   }>[];
 }>;
+
+/** Who looks at a page, and what for (ActReason code). */
+export type Onlooker = Readonly<{ person: string; access: Access; purpose: string }>;
+
+/** `basis`: what the disclosure rests on. `denied`: why nothing is shown. */
+export type Page = Readonly<{ basis: Shown }> & (Readonly<{ page: SubjectView & Readonly<{ withheld: readonly string[] }> }> | Readonly<{ denied: string }>);
 
 export type ContractInForce = Readonly<{
   pack: string;

@@ -4,7 +4,6 @@
  */
 
 import { chmodSync, rmSync } from 'node:fs';
-import { request } from 'node:http';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { AddedDevice, Administration, ContractOrder, DeviceOrder, Period, Reloaded, Status } from '../administration.ts';
 import type { Discovery, ListedDevice } from '../device-views.ts';
@@ -18,10 +17,14 @@ import { Millis, type UnixMillis } from '../quantity.ts';
 import { LANES, Sequence, isDeviceId, isSubjectId, type DeviceId, type Subject } from '../reading.ts';
 import type { AuthorityView, Proposal, ProposalOrder } from '../succession-desk.ts';
 import type { Trace } from '../trace.ts';
+import type { ConsentApi } from '../consent-administration.ts';
 import type { ContractInForce } from './care-desk.ts';
+import { call } from './control-call.ts';
+import { addConsentRoutes, consentClient } from './control-consent.ts';
 
 /** What a command may do, whether the gateway runs or the command opened the data folder itself. */
 export type AdministrationApi = Readonly<{
+  consent: ConsentApi;
   addDevice: (order: DeviceOrder) => Promise<AddedDevice>;
   bindDevice: (device: DeviceId, subject: Subject, period?: Period) => Promise<void>;
   revokeDevice: (device: DeviceId) => Promise<void>;
@@ -66,6 +69,7 @@ export async function startControl(path: string, administration: Administration)
   addTokenRoutes(app, administration);
   addContractRoutes(app, administration);
   addAuthorityRoutes(app, administration);
+  addConsentRoutes(app, administration);
   rmSync(path, { force: true });
   await app.listen({ path });
   chmodSync(path, 0o600);
@@ -231,6 +235,7 @@ function sequenceIn(text: string): Sequence {
 /** The gateway behind a control socket. Its methods throw {@link UsageError} for what the gateway refused, {@link PeerError} without one. */
 export function controlClient(path: string): AdministrationApi {
   return {
+    consent: consentClient(path),
     addDevice: async (order) => (await call(path, 'POST', '/devices', order)) as AddedDevice,
     bindDevice: async (device, subject, period = {}) => {
       await call(path, 'PUT', `/devices/${device}/subject`, { subject, ...period });
@@ -278,28 +283,4 @@ export async function controlAnswers(path: string): Promise<boolean> {
     if (error instanceof PeerError) return error.code !== 'VG_PEER_UNREACHABLE';
     throw error;
   }
-}
-
-async function call(socketPath: string, method: string, path: string, body?: object): Promise<unknown> {
-  const { status, text } = await exchange(socketPath, method, path, body);
-  const answer: unknown = JSON.parse(text);
-  if (status < 400) return answer;
-  const { error, message } = answer as { error: string; message: string };
-  if (status < 500) throw new UsageError(message);
-  throw new PeerError('VG_PEER_REFUSED', `the gateway could not do it (${error}): ${message}`);
-}
-
-function exchange(socketPath: string, method: string, path: string, body?: object): Promise<{ status: number; text: string }> {
-  return new Promise((resolve, reject) => {
-    const failed = (cause: Error): void => reject(new PeerError('VG_PEER_UNREACHABLE', `no gateway answers on ${socketPath}`, { cause }));
-    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
-    const sent = request({ socketPath, method, path, headers }, (response) => {
-      const parts: Buffer[] = [];
-      response.on('data', (part: Buffer) => parts.push(part));
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(parts).toString('utf8') }));
-      response.on('error', failed);
-    });
-    sent.on('error', failed);
-    sent.end(body === undefined ? undefined : JSON.stringify(body));
-  });
 }

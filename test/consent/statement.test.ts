@@ -33,7 +33,6 @@ const others: readonly Statement[] = [
   { kind: 'revocation', id: idNumber(2), patient: 'anna', by: fingerprintOf(ANNA), what: 'grant', which: idNumber(1) },
   { kind: 'revocation', id: idNumber(3), patient: 'anna', by: fingerprintOf(ANNA), what: 'key', which: idNumber(9), reason: 'the phone was stolen' },
   { kind: 'approval', request: '5'.repeat(64), expires: NOON, by: fingerprintOf(ANNA) },
-  { kind: 'review', episode: 12, by: fingerprintOf(ANNA), verdict: 'justified', remark: 'unconscious, no relative reached' },
 ];
 
 describe('the table of classes', () => {

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { vitalgate } from './program.ts';
 
-const COMMANDS = ['gateway', 'upstream', 'device', 'person', 'quarantine', 'contract', 'reload', 'disclosures', 'key', 'authority', 'released', 'erase', 'trace', 'status', 'verify', 'prove', 'export', 'check', 'config', 'sim', 'demo'];
+const COMMANDS = ['gateway', 'upstream', 'device', 'person', 'quarantine', 'contract', 'reload', 'consent', 'approval', 'break-glass', 'disclosures', 'key', 'authority', 'released', 'erase', 'trace', 'status', 'verify', 'prove', 'export', 'check', 'config', 'sim', 'demo'];
 
 describe('the command line', () => {
   it('lists every command, and each says how it is called', async () => {
     const overview = await vitalgate('--help');
     expect(overview.code).toBe(0);
-    const listed = [...overview.stdout.matchAll(/^ {2}([a-z]+) {2}/gm)].map(([, name]) => name);
+    const listed = [...overview.stdout.matchAll(/^ {2}([a-z-]+) {2}/gm)].map(([, name]) => name);
     expect(listed).toEqual(COMMANDS);
     const helps = await Promise.all(COMMANDS.map((command) => vitalgate(command, '--help')));
     for (const [i, { code, stdout, stderr }] of helps.entries()) {
@@ -49,6 +49,13 @@ describe('the command line', () => {
     [['prove', 'luck'], 'expected entry, frame, receipt, growth or policy'],
     [['erase', '--patient', 'a', '--room', 'b'], 'about whom? Give --patient or --room'],
     [['export', 'x'], 'expected: export'],
+    [['consent', 'wish'], 'expected keygen, enrol, unenrol, grant, deny, revoke, submit, read, show or decide'],
+    [['consent', 'grant', '--patient', 'anna', '--key', '/nowhere/anna.key'], 'consent keygen --key /nowhere/anna.key'],
+    [['consent', 'submit'], 'give the files'],
+    [['approval', 'buy'], 'expected ask, sign or submit'],
+    [['break-glass', 'smash'], 'expected open, end, review or list'],
+    [['break-glass', 'review', 'x'], 'which episode'],
+    [['break-glass', 'open', '--patient', 'anna'], '--by is missing'],
     [['config'], '--check FILE or --schema'],
     [['sim'], '--credentials FILE'],
     [['gateway', '--config', '/nowhere/vitalgate.yaml'], '/nowhere/vitalgate.yaml'],

@@ -5,7 +5,12 @@ import { step } from '../../gateway/alarm/alarms.ts';
 import { AlarmId, type AlarmInput } from '../../gateway/alarm/condition.ts';
 import { AlarmFeed } from '../../gateway/alarm-feed.ts';
 import { stepView, type StepView } from '../../gateway/alarm-views.ts';
-import type { OperatorAction } from '../../gateway/decode/operator.ts';
+import { baseOf } from '../../gateway/consent-filter.ts';
+import { ConsentDesk } from '../../gateway/consent-desk.ts';
+import { decodeOperatorAction, type OperatorAction } from '../../gateway/decode/operator.ts';
+import { changeConsent, type ConsentAction } from '../../gateway/derive/consent-changes.ts';
+import { NO_CONSENT_STATE, type ConsentState } from '../../gateway/derive/consent-state.ts';
+import { glassDesk } from '../../gateway/glass-desk.ts';
 import { NO_ORDERS, type Orders } from '../../gateway/derive/orders.ts';
 import { Desk } from '../../gateway/desk.ts';
 import { Millis, UnixMillis } from '../../gateway/quantity.ts';
@@ -30,6 +35,8 @@ export class Ward {
   readonly feed: AlarmFeed;
   readonly desk: Desk;
   orders: Orders = NO_ORDERS;
+  /** What patients permitted, and who broke the glass. */
+  consents: ConsentState = NO_CONSENT_STATE;
   /** What was said to be shown, in order. */
   readonly shown: string[] = [];
   /** How often steps were read that were not at hand. */
@@ -45,6 +52,13 @@ export class Ward {
       return this.past.slice(first - 1, last);
     };
     this.feed = new AlarmFeed({ alarms: NO_ALARMS, policy: () => POLICY, wallAt: (steady) => UnixMillis(EPOCH + steady), history: { read }, keep });
+    const consents = (): ConsentState => this.consents;
+    const consent = new ConsentDesk({
+      pipeline: { carryOut: async (payloads) => payloads.forEach((each) => this.#changeConsent(each)), derived: { get consent() { return consents(); } } },
+      clock: { now: () => this.now, trust: () => 'synchronised' },
+      hospitals: [],
+      base: baseOf([]),
+    });
     this.desk = new Desk({
       alarms: this.feed,
       carryOut: (actions) => this.#carryOut(actions),
@@ -52,13 +66,25 @@ export class Ward {
       measured: () => ['anna'],
       view: async (subject) => viewOf(subject),
       handles: new Handles(memoryKeyring()),
-      disclose: async (by, subjects, what) => {
-        for (const { id } of subjects) this.shown.push(`${by.id}: ${what} of ${id}`);
+      disclose: async (by, shown, what) => {
+        for (const { subject } of shown) this.shown.push(`${by.id}: ${what} of ${subject.id}`);
       },
+      consent,
+      glass: glassDesk(consent),
       packsAreConfigured: () => packsAreConfigured,
       now: () => UnixMillis(EPOCH + this.#now),
       ...(patience === undefined ? {} : { patience }),
     });
+  }
+
+  get now(): UnixMillis {
+    return UnixMillis(EPOCH + this.#now);
+  }
+
+  #changeConsent(payload: Uint8Array): void {
+    const changed = changeConsent(this.consents, decodeOperatorAction(payload) as ConsentAction, this.now);
+    if ('refused' in changed) throw new Error(changed.why);
+    this.consents = changed.state;
   }
 
   /** Something happens at this second. */

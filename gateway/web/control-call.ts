@@ -1,0 +1,27 @@
+import { request } from 'node:http';
+import { PeerError, UsageError } from '../errors.ts';
+
+/** Asks the gateway behind a control socket. Throws {@link UsageError} for what it refused, {@link PeerError} without one. */
+export async function call(socketPath: string, method: string, path: string, body?: object): Promise<unknown> {
+  const { status, text } = await exchange(socketPath, method, path, body);
+  const answer: unknown = JSON.parse(text);
+  if (status < 400) return answer;
+  const { error, message } = answer as { error: string; message: string };
+  if (status < 500) throw new UsageError(message);
+  throw new PeerError('VG_PEER_REFUSED', `the gateway could not do it (${error}): ${message}`);
+}
+
+function exchange(socketPath: string, method: string, path: string, body?: object): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const failed = (cause: Error): void => reject(new PeerError('VG_PEER_UNREACHABLE', `no gateway answers on ${socketPath}`, { cause }));
+    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+    const sent = request({ socketPath, method, path, headers }, (response) => {
+      const parts: Buffer[] = [];
+      response.on('data', (part: Buffer) => parts.push(part));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(parts).toString('utf8') }));
+      response.on('error', failed);
+    });
+    sent.on('error', failed);
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
