@@ -38,7 +38,7 @@ export function parsing<T>(read: () => T): T {
 const date = (at: UnixMillis): string => new Date(at).toISOString();
 const purposeInWords = (purpose: string): string => `${purpose} (${PURPOSES[purpose] ?? 'one study'})`;
 
-export function recipientInWords({ hospital, role, person }: Recipient): string {
+function recipientInWords({ hospital, role, person }: Recipient): string {
   const parts = [hospital === undefined ? undefined : `the hospital with key ${hospital}`, role === undefined ? undefined : `whoever is ${role}`, person];
   const named = parts.filter((part) => part !== undefined);
   return named.length === 0 ? 'anybody' : named.join(', ');

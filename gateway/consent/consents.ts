@@ -39,9 +39,9 @@ export const FIRST_VERSION = '0'.repeat(64);
 const NOTHING_SAID: PatientConsents = { version: FIRST_VERSION, keys: [], grants: [], spent: [] };
 
 /** Bounds: choices of this project. A patient with a hundred thousand words of consent is a program gone wrong. */
-export const MOST_PATIENTS = 4096;
+const MOST_PATIENTS = 4096;
 export const MOST_GRANTS = 256;
-export const MOST_SPENT = 1024;
+const MOST_SPENT = 1024;
 
 export type Refusal =
   | 'malformed'

@@ -22,7 +22,7 @@ const CLASS_OF: ReadonlyMap<string, DataClass> = new Map(
   Object.entries(DATA_CLASSES).flatMap(([name, items]) => items.map((item): [string, DataClass] => [item, name as DataClass])),
 );
 
-export const isClass = (word: string): word is DataClass => Object.hasOwn(DATA_CLASSES, word);
+const isClass = (word: string): word is DataClass => Object.hasOwn(DATA_CLASSES, word);
 /** Undefined for what is no item. */
 export const classOf = (item: string): DataClass | undefined => CLASS_OF.get(item);
 export const isItemOrClass = (word: string): boolean => isClass(word) || CLASS_OF.has(word);

@@ -8,7 +8,7 @@ import { encodeRecipient, readRecipient, type Recipient } from './recipient.ts';
 import { FIDELITIES, isLabel, isPurpose, LABELS, PURPOSES, type Fidelity } from './vocabulary.ts';
 
 /** Bytes of a version of a patient's consents (consents.ts). */
-export const VERSION_BYTES = 32;
+const VERSION_BYTES = 32;
 
 /** Somebody whose agreement is needed. `key`: compressed point, hexadecimal. */
 export type Approver = Readonly<{ name: string; key: string }>;

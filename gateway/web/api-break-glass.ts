@@ -43,7 +43,7 @@ export function addBreakGlass(api: FastifyInstance, desk: CareDesk): void {
     return { notice: NOTICE, episodes };
   });
 
-  api.post<ByNumber>('/break-glass/:episode/end', {
+  api.delete<ByNumber>('/break-glass/:episode', {
     config: { needs: 'review' },
     schema: { summary: 'Ends an episode before its time', params, response: { 200: answer({ episode: ref('Episode') }), ...errors } },
   }, async (request, reply) => {

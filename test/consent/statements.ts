@@ -7,7 +7,7 @@ export const keyNumber = (number: number): SigningKey => signingKeyFrom(new Uint
 export const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 export const fingerprintOf = (key: SigningKey): string => fingerprint(key.publicKey);
 export const idNumber = (number: number): string => number.toString(16).padStart(32, '0');
-export const NO_VERSION = '0'.repeat(64);
+const NO_VERSION = '0'.repeat(64);
 
 export const ANNA = keyNumber(1);
 export const NOON = UnixMillis(Date.UTC(2030, 0, 1, 12));

@@ -14,6 +14,8 @@ import type { OpenSummaries } from '../../gateway/derive/summary.ts';
 import { encodeFrame } from '../../gateway/frame-codec.ts';
 import { Millis, UnixMillis } from '../../gateway/quantity.ts';
 import { CLOCK_TRUSTS, Sequence, type DeviceId, type Frame, type FrameRun, type Subject } from '../../gateway/reading.ts';
+import { signStatement } from '../../gateway/consent/statement.ts';
+import { ANNA as SIGNER, denial, grant, idNumber } from '../consent/statements.ts';
 import { FRAME_SALT, knownSubjectKeys } from '../vault/known-keys.ts';
 
 export const START = UnixMillis(1_790_000_000_000);
@@ -187,6 +189,18 @@ const careAction: fc.Arbitrary<OperatorAction> = fc.oneof(
   ),
 );
 
+/** What people say about consent, sensible or not. */
+const annasKey = Buffer.from(SIGNER.publicKey).toString('hex');
+const consentAction: fc.Arbitrary<OperatorAction> = fc.oneof(
+  fc.record({ type: fc.constant('enrol_person' as const), patient: fc.constantFrom('anna', 'otto'), key: fc.constantFrom(annasKey, '02'), who: fc.constantFrom('patient' as const, 'guardian' as const), name: fc.constant('Anna'), by: actor }),
+  fc.record({ id: fc.integer({ min: 1, max: 3 }).map(idNumber), permit: fc.boolean(), patient: fc.constantFrom('anna', 'otto') })
+    .map(({ permit, ...said }): OperatorAction => ({ type: 'statement', patient: 'anna', statement: signStatement(permit ? grant(said) : denial(said), SIGNER) })),
+  fc.uint8Array({ maxLength: 20 }).map((statement): OperatorAction => ({ type: 'statement', patient: 'anna', statement })),
+  fc.record({ type: fc.constant('break_glass' as const), patient: fc.constantFrom('anna', 'otto'), reason: fc.constantFrom('found unconscious', 'x'), time: fc.integer({ min: 1, max: 3_600_000 }).map(Millis), by: actor }),
+  fc.record({ type: fc.constant('end_glass' as const), patient: fc.constantFrom('anna', 'otto'), episode: fc.integer({ min: 1, max: 3 }), by: actor }),
+  fc.record({ type: fc.constant('review_glass' as const), patient: fc.constantFrom('anna', 'otto'), episode: fc.integer({ min: 1, max: 3 }), verdict: fc.constantFrom('justified' as const, 'unjustified' as const), remark: fc.constant('nobody else was there'), by: fc.constantFrom<Actor>({ id: 'lee', role: 'clinician' }, { id: 'kim', role: 'administrator' }) }),
+);
+
 /** Profiles as somebody might configure them, and what no version could apply. */
 const profilePack: fc.Arbitrary<unknown[]> = fc.array(
   fc.oneof(
@@ -250,6 +264,7 @@ const scene: fc.Arbitrary<Scene> = fc.oneof(
       device.map(revoke),
       rulePack.map((all) => contracts(...all)),
       careAction.map((action) => operator(encodeOperatorAction(action))),
+      consentAction.map((action) => operator(encodeOperatorAction(action))),
       profilePack.map((all) => profiles(...all)),
       otherFamily,
       fc.oneof(fc.json().map((text) => Buffer.from(text, 'utf8')), fc.uint8Array({ maxLength: 20 })).map(operator),

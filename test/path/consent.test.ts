@@ -50,9 +50,9 @@ describe('what a patient permits', () => {
     expect(await client.publish({ topic, payload: JSON.stringify({ seq: ++sent, time: Date.now(), measurement, value, unit }) })).toBe(true);
   }
 
-  async function ask(who: string, path: string, body?: object): Promise<Answer> {
+  async function ask(who: string, path: string, body?: object, method = body === undefined ? 'GET' : 'POST'): Promise<Answer> {
     const headers = { authorization: `Bearer ${tokens.get(who)}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
-    const response = await fetch(`${site.webUrl}/api${path}`, { method: body === undefined ? 'GET' : 'POST', headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+    const response = await fetch(`${site.webUrl}/api${path}`, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
     return { status: response.status, json: (await response.json()) as Record<string, unknown> };
   }
 
@@ -125,7 +125,7 @@ describe('what a patient permits', () => {
     await site.gateway.kill();
     await site.startGateway();
     expect((await ask('cho', `${page}?purpose=BTG`)).status).toBe(200);
-    expect(await ask('otto', '/break-glass/1/end', {})).toMatchObject({ status: 200, json: { episode: { status: 'ended', endedBy: { id: 'otto' } } } });
+    expect(await ask('otto', '/break-glass/1', undefined, 'DELETE')).toMatchObject({ status: 200, json: { episode: { status: 'ended', endedBy: { id: 'otto' } } } });
     expect((await ask('cho', `${page}?purpose=BTG`)).status).toBe(403);
     expect(await alarmsNow()).not.toContain('has broken the glass until');
     const verdict = { verdict: 'justified', remark: 'nobody else could be reached' };

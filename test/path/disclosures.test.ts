@@ -49,7 +49,7 @@ describe('whom a patient\'s data were shown to', () => {
     await site.startGateway();
     expect(await disclosures('anna')).toContain('ann (caregiver) values TREAT 2');
     const { stdout } = await vitalgate('disclosures', '--patient', 'anna', '--config', site.config);
-    expect(stdout).toMatch(/^when +to whom +what +purpose +times\n\d{4}-\d\d-\d\dT\S+ +command line \(administrator\) +disclosures +HOPERAT +1\n/);
+    expect(stdout).toMatch(/^when +to whom +what +purpose +times +consent\n\d{4}-\d\d-\d\dT\S+ +command line \(administrator\) +disclosures +HOPERAT +1\n/);
   });
 
   it('is not told by a hospital\'s copy of the chain', async () => {

@@ -20,13 +20,13 @@ describe('the description of the API', () => {
   it('has every route, with what it takes and answers', async () => {
     site = await CareSite.open();
     const description = (await site.ask(undefined, '/api/openapi.json')).json as unknown as Description;
-    expect([description.openapi, Object.keys(description.components.schemas).sort()]).toEqual(['3.1.0', ['Alarm', 'Contract', 'Error', 'Step', 'Subject']]);
+    expect([description.openapi, Object.keys(description.components.schemas).sort()]).toEqual(['3.1.0', ['Alarm', 'Contract', 'Episode', 'Error', 'Step', 'Subject']]);
     expect(description.info.description).toContain('not a certified medical device');
     const routes = Object.entries(description.paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`));
     expect(routes.filter((route) => !route.startsWith('HEAD')).sort()).toEqual([
-      'DELETE /api/session', 'GET /api', 'GET /api/alarms', 'GET /api/alarms/{id}', 'GET /api/alarms/{id}/steps', 'GET /api/contracts', 'GET /api/patients', 'GET /api/patients/{id}',
-      'GET /api/session', 'GET /api/steps', 'GET /api/stream', 'POST /api/alarms/{id}/acknowledge', 'POST /api/alarms/{id}/snooze', 'POST /api/contracts',
-      'POST /api/patients/{id}/observations', 'POST /api/patients/{id}/waveforms', 'POST /api/session', 'PUT /api/patients/{id}/spo2-scale',
+      'DELETE /api/break-glass/{episode}', 'DELETE /api/session', 'GET /api', 'GET /api/alarms', 'GET /api/alarms/{id}', 'GET /api/alarms/{id}/steps', 'GET /api/break-glass', 'GET /api/contracts', 'GET /api/patients', 'GET /api/patients/{id}',
+      'GET /api/session', 'GET /api/steps', 'GET /api/stream', 'POST /api/alarms/{id}/acknowledge', 'POST /api/alarms/{id}/snooze', 'POST /api/break-glass/{episode}/review', 'POST /api/contracts',
+      'POST /api/patients/{id}/break-glass', 'POST /api/patients/{id}/observations', 'POST /api/patients/{id}/waveforms', 'POST /api/session', 'PUT /api/patients/{id}/spo2-scale',
     ]);
     for (const [path, methods] of Object.entries(description.paths)) {
       for (const [method, { summary, parameters = [], requestBody, responses }] of Object.entries(methods)) {
