@@ -1,6 +1,7 @@
 /** What people and commands may ask of a gateway and have it do. It knows no HTTP and no terminal. */
 
 import type { LiveSection } from './activation.ts';
+import { backupOf, type Snapshot } from './backup.ts';
 import { ConsentAdministration } from './consent-administration.ts';
 import type { ConsentDesk } from './consent-desk.ts';
 import { COMMAND_LINE, encodeOperatorAction, type Actor, type OperatorAction } from './decode/operator.ts';
@@ -32,6 +33,7 @@ import { policyOf, prove, proveGrowth, receiptFor, type GrowthOrder, type MadePr
 import type { Millis, UnixMillis } from './quantity.ts';
 import { quarantinePage, quarantinedFrame, retryOne, retryPage, type QuarantineFilter, type QuarantinePage, type QuarantinedFrame, type QuarantineSources, type RetryPage } from './quarantine.ts';
 import { LANES, nameOf, subjectNamed, type DeviceId, type Lane, type ReadingState, type Sequence, type Subject } from './reading.ts';
+import type { Continued } from './restoration.ts';
 import type { RefusedLogins } from './refused-logins.ts';
 import { traceMessage, type Trace } from './trace.ts';
 import type { RelayStatus } from './uplink/relay.ts';
@@ -92,6 +94,8 @@ export type AdministrationOptions = Readonly<{
   signingKey: () => SigningKey;
   succession: SuccessionDesk;
   consent: ConsentDesk;
+  folder: string;
+  snapshot: Snapshot;
   reload: () => Promise<Reloaded>;
   journal: Journal;
   deriveStore: DeriveStore;
@@ -337,6 +341,22 @@ export class Administration {
   async erase(order: Omit<ErasureOrder, 'by'>): Promise<Erased> {
     if (order.through === undefined) this.#options.disclosures.forget(order.subject);
     return await this.#options.erasure.run({ ...order, by: COMMAND_LINE });
+  }
+
+  /** Everything this gateway keeps, as of now, unencrypted (backup.ts). */
+  async backup(): Promise<AsyncIterable<Uint8Array>> {
+    return backupOf({ ...this.#options, now: this.#options.clock.now });
+  }
+
+  /** Does again what was erased since the backup, and writes down what was lost. */
+  async completeRestoration(taken: UnixMillis, { erasures, lost }: Pick<Continued, 'erasures' | 'lost'>): Promise<void> {
+    const { keyring, pipeline, erasure } = this.#options;
+    for (const { keys, through } of erasures) {
+      const subjects = new Set(keys.flatMap((id) => keyring.byId(id)?.about ?? []));
+      if (through !== undefined && through >= keyring.epoch) await pipeline.carryOut([encodeOperatorAction({ type: 'epoch', epoch: through + 1 })]);
+      for (const name of subjects) await erasure.run({ subject: subjectNamed(name), ...(through === undefined ? {} : { through }), by: COMMAND_LINE });
+    }
+    await pipeline.carryOut([encodeOperatorAction({ type: 'restored', taken, ...lost })]);
   }
 
   async reload(): Promise<Reloaded> {

@@ -83,8 +83,9 @@ export class AlarmHistory implements StepHistory {
   }
 
   async #view(step: number, entry: Uint8Array | undefined): Promise<StepView> {
-    const sealed = entry === undefined ? undefined : await this.#options.pending.sealedPayload(decodeEntry(entry).sequence);
-    if (entry === undefined || sealed === undefined) throw new StoreError('VG_STORE_CORRUPT', `step ${step} of alarms is not in the alarm lane with its payload`);
+    if (entry === undefined) throw new StoreError('VG_STORE_CORRUPT', `step ${step} of alarms is not in the alarm lane`);
+    const sealed = await this.#options.pending.sealedPayload(decodeEntry(entry).sequence);
+    if (sealed === undefined) return viewOf(decodeEntry(entry), undefined, LOST);
     const open = openPayload(this.#options.keyring, entry, sealed);
     return viewOf(decodeEntry(entry), open?.subject, open === undefined ? ERASED : (plain(decode(open.payload, { floats: true })) as Payload));
   }
@@ -98,6 +99,8 @@ function stepOf({ fields }: Entry): number | undefined {
 /** What stays beside the chain (derive/); what is not there is null or absent. */
 type Payload = Partial<Omit<StepView, 'subject' | 'step' | 'time' | 'revision'>>;
 
+/** Copied from a hospital after the disk was lost: what lay beside it is not there any more (restoration.ts). */
+const LOST: Payload = { message: 'lost with the disk' };
 /** Whom it was about is erased, and what it said. */
 const ERASED: Payload = { message: 'erased' };
 

@@ -10,6 +10,7 @@ import { Administration, type Reloaded } from './administration.ts';
 import { AlarmFeed } from './alarm-feed.ts';
 import { AlarmHistory } from './alarm-history.ts';
 import { DEFAULT_POLICY, type AlarmPolicy } from './alarm/policy.ts';
+import type { Snapshot } from './backup.ts';
 import type { GatewayConfig } from './config/schema.ts';
 import { ConsentDesk } from './consent-desk.ts';
 import { baseOf, whoLivesIn } from './consent-filter.ts';
@@ -41,6 +42,7 @@ import { rememberErased } from './releases.ts';
 import { openReleaseRelays } from './release-relays.ts';
 import type { ReleaseCursors } from './uplink/release-cursors.ts';
 import type { ReleaseRelay } from './uplink/release-relay.ts';
+import { refuseRestored } from './restoration.ts';
 import { SuccessionDesk } from './succession-desk.ts';
 import { LocalClock } from './local-clock.ts';
 import type { Logger } from './operations/log.ts';
@@ -75,6 +77,8 @@ export type GatewayStores = Readonly<{
   erasures: ErasureStore;
   cursors: RelayCursors;
   releaseCursors: ReleaseCursors;
+  /** All of them as of one moment, what was derived before what it was derived from. */
+  snapshot: Snapshot;
   close: () => Promise<void>;
 }>;
 
@@ -84,6 +88,8 @@ export type GatewayOptions = Readonly<{
   log: Logger;
   /** Reads the configuration again, for a reload. Throws {@link ConfigError}. Default: there is none to read. */
   rereadConfig?: () => GatewayConfig;
+  /** The folder was just restored, and its chain is known to be all there is (restoration.ts). Default false: such a folder is refused. */
+  restoring?: boolean;
   /** Take devices, serve pages and relay. Without it only administration works: for commands while no gateway runs. */
   serve: boolean;
 }>;
@@ -134,7 +140,8 @@ class Opened {
   }
 }
 
-async function open({ config, openStores, log, serve, rereadConfig }: GatewayOptions, opened: Opened): Promise<Gateway> {
+async function open({ config, openStores, log, serve, rereadConfig, restoring = false }: GatewayOptions, opened: Opened): Promise<Gateway> {
+  if (!restoring) refuseRestored(config.data);
   const clock = systemClock();
   const keys = openKeys(config.data, random, log);
   const stores = await openStores(config.data, random(16));
@@ -197,7 +204,7 @@ async function open({ config, openStores, log, serve, rereadConfig }: GatewayOpt
   const serving: Served = { broker: undefined };
   const refusedLogins = new RefusedLogins();
   const unusedPorts = (): readonly UsbPort[] => usbPorts().filter((port) => !config.serial.some((line) => means(serialLineOf(line).port, port)));
-  const administration = new Administration({ reload, consent, erasure, disclosures, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, signingKey, succession, chain: chain.chain, terms: (lane) => chain.terms.of(lane), ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
+  const administration = new Administration({ reload, consent, folder: config.data, erasure, disclosures, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, signingKey, succession, chain: chain.chain, terms: (lane) => chain.terms.of(lane), ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
   const gateway = { administration, chain: chain.chain, storeLost: storeLost.promise, stop: () => opened.close() };
   if (!serve) return { ...gateway, addresses: {} };
   return { ...gateway, addresses: await startServing({ config, desk, people, stores, ca, serving, refusedLogins, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };

@@ -7,8 +7,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { JOURNAL_FOLDER, STORE_FOLDER } from './commands/chain-source.ts';
-import { helpOf, parseArguments, type Command, type Environment, type OpenBlocks } from './commands/command.ts';
-import { UsageError, VitalgateError, messageOf } from './errors.ts';
+import type { Row } from './backup.ts';
+import { helpOf, parseArguments, type Command, type Environment, type OpenBlocks, type Restoring } from './commands/command.ts';
+import { UnreadableError, UsageError, VitalgateError, messageOf } from './errors.ts';
 import type { GatewayStores } from './gateway.ts';
 import { StoredBlocks, StoredPendingEntries } from './store/block-store.ts';
 import { StoredCredentials } from './store/credential-store.ts';
@@ -21,6 +22,7 @@ import type { KeyValueStore } from './store/key-value.ts';
 import { openRocksStore } from './store/rocks-store.ts';
 import { StoredErasures } from './store/erasure-store.ts';
 import { SealedStore } from './store/sealed-store.ts';
+import { snapshotOf } from './store/snapshot.ts';
 import { StoredTokens } from './store/token-store.ts';
 import { KeyringFile } from './vault/keyring-file.ts';
 import { Keyring, NoShelf } from './vault/keyring.ts';
@@ -43,6 +45,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   key: async () => (await import('./commands/key.ts')).keyCommand,
   authority: async () => (await import('./commands/authority.ts')).authorityCommand,
   released: async () => (await import('./commands/released.ts')).releasedCommand,
+  backup: async () => (await import('./commands/backup.ts')).backupCommand,
+  restore: async () => (await import('./commands/restore.ts')).restoreCommand,
   erase: async () => (await import('./commands/erase.ts')).eraseCommand,
   trace: async () => (await import('./commands/trace.ts')).traceCommand,
   status: async () => (await import('./commands/status.ts')).statusCommand,
@@ -64,13 +68,14 @@ async function openGatewayStores(folder: string, bootId: Uint8Array): Promise<Ga
   await using opening = new AsyncDisposableStack();
   const open = async (name: string): Promise<KeyValueStore> => opening.adopt(await openRocksStore(join(folder, name)), (store) => store.close());
   const keyring = keyringIn(folder, { readOnly: false });
-  const records = recordsIn(new SealedStore(await open(STORE_FOLDER), { keyring, random }));
-  const journal = await openJournal(await open(JOURNAL_FOLDER), { bootId, keys: keyring, random });
+  const [derived, frames] = [await open(STORE_FOLDER), await open(JOURNAL_FOLDER)];
+  const records = recordsIn(new SealedStore(derived, { keyring, random }));
+  const journal = await openJournal(frames, { bootId, keys: keyring, random });
   const opened = opening.move();
-  return { ...records, journal, keyring, close: () => opened.disposeAsync() };
+  return { ...records, journal, keyring, snapshot: () => snapshotOf({ [STORE_FOLDER]: derived, [JOURNAL_FOLDER]: frames }), close: () => opened.disposeAsync() };
 }
 
-function recordsIn(store: SealedStore): Omit<GatewayStores, 'journal' | 'keyring' | 'close'> {
+function recordsIn(store: SealedStore): Omit<GatewayStores, 'journal' | 'keyring' | 'snapshot' | 'close'> {
   return {
     deriveStore: new StoredDerivation(store),
     blocks: new StoredBlocks(store, { removePending: true }),
@@ -91,6 +96,27 @@ async function openForReading(folder: string): Promise<Pick<GatewayStores, 'jour
   const journal = await openJournal(await open(JOURNAL_FOLDER), { bootId: new Uint8Array(16), keys: keyring, random });
   const opened = opening.move();
   return { blocks, journal, keyring, close: () => opened.disposeAsync() };
+}
+
+async function openRestoring(folder: string): Promise<Restoring> {
+  const engines = new Map<string, { store: KeyValueStore; last: Row }>();
+  return {
+    put: async (name, rows) => {
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      if (name !== STORE_FOLDER && name !== JOURNAL_FOLDER) throw new UnreadableError(`the backup holds an engine ${JSON.stringify(name)}, which this version of Vitalgate does not have`);
+      const store = engines.get(name)?.store ?? (await openRocksStore(join(folder, name)));
+      engines.set(name, { store, last });
+      await store.write(rows.map(([key, value]) => ({ key, value })), { sync: false });
+    },
+    close: async () => {
+      for (const { store, last: [key, value] } of engines.values()) {
+        // A synced write makes those before it durable, too.
+        await store.write([{ key, value }], { sync: true });
+        await store.close();
+      }
+    },
+  };
 }
 
 async function countJournal(folder: string): Promise<number> {
@@ -117,6 +143,7 @@ function environment(): Environment {
     openGatewayStores,
     openBlocks,
     openForReading,
+    openRestoring,
     countJournal,
     out: (line) => process.stdout.write(`${line}\n`),
     err: (line) => process.stderr.write(`${line}\n`),

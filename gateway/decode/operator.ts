@@ -1,5 +1,5 @@
 import { DecodeError } from '../errors.ts';
-import { Millis, type UnixMillis } from '../quantity.ts';
+import { Millis, UnixMillis } from '../quantity.ts';
 import { Sequence, isDeviceId, isSubjectId, type DeviceId, type Reading, type Subject } from '../reading.ts';
 
 /**
@@ -48,6 +48,8 @@ export type OperatorAction =
   | Readonly<{ type: 'break_glass'; patient: string; reason: string; time?: Millis; by: Actor }>
   | Readonly<{ type: 'end_glass'; patient: string; episode: number; by: Actor }>
   | Readonly<{ type: 'review_glass'; patient: string; episode: number; verdict: 'justified' | 'unjustified'; remark: string; by: Actor }>
+  /** This gateway goes on from a backup taken then; frames from `first` to `last` were lost, if there are any (restoration.ts). */
+  | Readonly<{ type: 'restored'; taken: UnixMillis; first?: Sequence; last?: Sequence }>
   /** Sets numbers aside for the entries of a replacement (derive/succession-book.ts), or says that none is to come. */
   | Readonly<{ type: 'await_replacement' | 'forgo_replacement' }>
   /** Changes who may speak for the chain; `change` as ledger/change.ts encodes it, signed. */
@@ -146,6 +148,8 @@ export function decodeOperatorAction(payload: Uint8Array): OperatorAction {
       return { type: 'end_glass', patient: patientOf(action), episode: wholeIn(action, 'episode', 1), by: actorOf(action['by']) };
     case 'review_glass':
       return { type: 'review_glass', patient: patientOf(action), episode: wholeIn(action, 'episode', 1), verdict: oneOf(action, 'verdict', ['justified', 'unjustified']), remark: textIn(action, 'remark'), by: actorOf(action['by']) };
+    case 'restored':
+      return { type: 'restored', taken: UnixMillis(wholeIn(action, 'taken', 0)), ...numberIn(action, 'first'), ...numberIn(action, 'last') };
     case 'await_replacement':
     case 'forgo_replacement':
       return { type: action['type'] };
@@ -244,6 +248,10 @@ function instantIn<Name extends 'from' | 'until'>(action: Fields, name: Name): P
   if (instant === undefined) return {};
   if (!Number.isSafeInteger(instant)) throw new DecodeError('wrong_shape', `"${name}" must be an instant in whole milliseconds`);
   return { [name]: instant } as Record<Name, UnixMillis>;
+}
+
+function numberIn<Name extends 'first' | 'last'>(action: Fields, name: Name): Partial<Record<Name, Sequence>> {
+  return action[name] === undefined ? {} : ({ [name]: Sequence(wholeIn(action, name, 1)) } as Record<Name, Sequence>);
 }
 
 function sequenceIn({ sequence }: Fields): Sequence {

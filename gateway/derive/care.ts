@@ -33,6 +33,8 @@ export type Occasion = Moment & Readonly<{ time: UnixMillis }>;
 
 export type CareState = Readonly<{ orders: Orders; watches: ReadonlyMap<string, WatchState>; alarms: AlarmState }>;
 
+/** The gateway goes on from a backup; over as soon as somebody has acknowledged that. */
+export const RESTORED_RULE = 'restored';
 /** Samples are many: nobody forgets that they asked. */
 const LONGEST_WAVEFORM = Minutes(10);
 const MOST_WAVEFORMS = 16;
@@ -96,9 +98,9 @@ export class Care {
     }
   }
 
-  /** Something is wrong with a device of `subject`: a technical condition, never one of the patient. */
-  raise(subject: Subject, { rule, priority, message, evidence }: DeviceCondition, occasion: Occasion): void {
-    this.#input({ type: 'raised', condition: { subject, rule, kind: 'technical', priority, message, ...(subject.kind === 'patient' ? { watched: true } : {}), evidence } }, occasion);
+  /** Something is wrong with a device of `subject`, or with the gateway itself: a technical condition, never one of the patient. */
+  raise(subject: Subject | null, { rule, priority, message, evidence }: DeviceCondition, occasion: Occasion): void {
+    this.#input({ type: 'raised', condition: { subject, rule, kind: 'technical', priority, message, ...(subject?.kind === 'patient' ? { watched: true } : {}), evidence } }, occasion);
   }
 
   clear(key: Key, occasion: Occasion): void {
@@ -154,6 +156,7 @@ export class Care {
         return [];
       case 'acknowledge':
         this.#input({ type: 'acknowledge', alarm: AlarmId(action.alarm), revision: action.revision, by: action.by }, occasion);
+        this.#endAnswered(occasion);
         return [];
       case 'snooze':
         this.#input({ type: 'snooze', alarm: AlarmId(action.alarm), revision: action.revision, time: action.time, by: action.by }, occasion);
@@ -161,6 +164,12 @@ export class Care {
       case 'observe':
         return this.#observe(action, accepted, occasion);
     }
+  }
+
+  /** What nothing but a person's attention makes better is over with that. */
+  #endAnswered(occasion: Occasion): void {
+    const key = { subject: null, rule: RESTORED_RULE };
+    if (this.#alarms.persisting(key)?.phase === 'acknowledged') this.#input({ type: 'cleared', key }, occasion);
   }
 
   #activate(contracts: readonly Contract[], by: ActivatedContract['by'], signers: ReadonlyMap<string, readonly string[]>, occasion: Occasion): void {

@@ -9,7 +9,7 @@ import { decodeFrame } from '../frame-codec.ts';
 import { sha256 } from '../ledger/bytes.ts';
 import { Millis, Seconds, type UnixMillis } from '../quantity.ts';
 import { nameOf, type AcceptedFrame, type DeviceId, type Frame, type Subject } from '../reading.ts';
-import { Care, type CareAction, type Occasion } from './care.ts';
+import { Care, RESTORED_RULE, type CareAction, type Occasion } from './care.ts';
 import { bound, forgotten, subjectAt, unbound, type Bindings } from './bindings.ts';
 import { ConsentBook } from './consent-book.ts';
 import type { Checkpoint, DerivedState, Quarantined, Resync, Totals } from './derive-store.ts';
@@ -262,6 +262,8 @@ export class Derivation {
         return this.#erase(action, occasion);
       case 'disclose':
         return this.#disclose(action, time);
+      case 'restored':
+        return this.#noteRestoration(action, occasion);
       case 'enrol_person':
       case 'revoke_person':
       case 'statement':
@@ -304,6 +306,13 @@ export class Derivation {
   #disclose({ subject, what, purpose, times, by, consents, episode }: Extract<OperatorAction, { type: 'disclose' }>, time: UnixMillis): void {
     const basis = { ...(consents === undefined ? {} : { consents }), ...(episode === undefined ? {} : { episode }) };
     this.#drafts.add({ lane: 'record', kind: 'disclosure', time, subject, fields: {}, payload: { recipient: by.id, role: by.role, what, purpose, times, ...basis } });
+  }
+
+  /** What happened between the backup and the loss stands in the chain, and nobody here remembers it: people have to look. */
+  #noteRestoration({ taken, first, last }: Extract<OperatorAction, { type: 'restored' }>, occasion: Occasion): void {
+    this.#drafts.add({ lane: 'record', kind: 'gap', time: occasion.time, fields: { reason: 'restored', taken, ...(first === undefined ? {} : { first }), ...(last === undefined ? {} : { last }) } });
+    const message = `the gateway was restored from a backup of ${new Date(taken).toISOString()}: bindings, consents and answers since then have to be given again`;
+    this.#care.raise(null, { rule: RESTORED_RULE, priority: 'medium', message, evidence: { condition: '', values: [], frames: [] } }, occasion);
   }
 
   /** The state is written whole with it: what may be sealed after a restart stands in it. */

@@ -118,6 +118,19 @@ export const NOTHING_DERIVED: DerivedState = {
   totals: { readings: 0, duplicates: 0, events: 0, implausibleDeviceClocks: 0, quarantined: {}, recovered: 0 },
 };
 
+/** How far a chain has come that this store does not know all of. */
+export type ContinuationPoint = Readonly<{
+  /** The last frame it has evidence of, and the number of its last entry. */
+  cursor: number;
+  entrySequence: number;
+  /** The last step of an alarm, and the last alarm, that it tells of. */
+  lastStep: number;
+  lastAlarm: number;
+  succession: SuccessionState;
+  /** What its blocks say of the evidence of frames. */
+  evidence: readonly EvidenceSpan[];
+}>;
+
 /** Where a restart begins: from `state` on frames are derived again, and those through `committed` only to know what they led to. */
 export type Resumption = Readonly<{
   state: DerivedState;
@@ -177,6 +190,12 @@ export interface DeriveStore {
    * synced: what a power cut takes is derived again from the journal, to the same bytes.
    */
   commit(checkpoints: readonly Checkpoint[]): Promise<void>;
+
+  /**
+   * Takes the state that checkpoints lead to, without what they say: others have said it, and go on behind `point`. Each of them MUST bring
+   * `remembered`; none is needed where the state stands at the point already. Durable when it resolves.
+   */
+  continueAt(point: ContinuationPoint, checkpoints: readonly Checkpoint[]): Promise<void>;
 
   /** Takes frames out of quarantine that are gone from the journal. */
   forgetQuarantined(sequences: readonly Sequence[]): Promise<void>;

@@ -29,8 +29,14 @@ export interface Journal {
   probe(): Promise<void>;
 }
 
-/** A journal whose frames can be destroyed. */
+/** A journal whose frames can be destroyed, or be lost with a disk. */
 export interface ErasableJournal extends Journal {
+  /**
+   * Goes on after a frame that is not here: those up to it were lost, and read as erased ones of which nothing is known. Does nothing where the
+   * journal is there already. Durable when it resolves. MUST NOT overlap an append.
+   */
+  continueAfter(last: Sequence): Promise<void>;
+
   /**
    * Takes what lies under these keys out of all records before `end`, for good; what evidence hashed of the frames stays. To be done again
    * when it was interrupted, and before the keys are destroyed. `onProgress` hears up to which frame. Returns how many frames there were.

@@ -67,7 +67,12 @@ export class FolderFiles {
 
   /** Writes or replaces it with mode 0600, synced together with its folder. */
   write(name: string, text: string): void {
-    writeDurably(this.pathOf(name), text);
+    writeDurably(this.pathOf(name), Buffer.from(text, 'utf8'));
+  }
+
+  /** The same for bytes. */
+  writeBytes(name: string, bytes: Uint8Array): void {
+    writeDurably(this.pathOf(name), bytes);
   }
 
   /** Does nothing when there is no such file. */
@@ -78,11 +83,11 @@ export class FolderFiles {
 }
 
 /** A crash leaves either no file, or the old one, or the whole new one. */
-function writeDurably(path: string, text: string): void {
+function writeDurably(path: string, bytes: Uint8Array): void {
   const temporary = `${path}.new`;
   const file = openSync(temporary, 'w', 0o600);
   try {
-    writeSync(file, text);
+    for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
     fsyncSync(file);
   } finally {
     closeSync(file);

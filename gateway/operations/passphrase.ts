@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ConfigError, messageOf } from '../errors.ts';
 
 const CREDENTIAL = 'vitalgate-passphrase';
-const SHORTEST = 12;
+export const SHORTEST_PASSPHRASE = 12;
 
 /**
  * The passphrase of the key files: the systemd credential `vitalgate-passphrase` (systemd.exec(5), `LoadCredential=`,
@@ -28,6 +28,6 @@ function passphraseIn(path: string): string {
   } catch (cause) {
     throw new ConfigError(`the passphrase file ${path} cannot be read: ${messageOf(cause)}`, { cause });
   }
-  if (text.length < SHORTEST) throw new ConfigError(`the passphrase in ${path} has ${text.length} characters; take at least ${SHORTEST}`);
+  if (text.length < SHORTEST_PASSPHRASE) throw new ConfigError(`the passphrase in ${path} has ${text.length} characters; take at least ${SHORTEST_PASSPHRASE}`);
   return text;
 }

@@ -1,4 +1,4 @@
-import { NOTHING_DERIVED, type Checkpoint, type DeriveStore, type DerivedState, type EvidenceSpan, type Quarantined, type Resumption, type SeenChunk, type Totals } from '../derive/derive-store.ts';
+import { NOTHING_DERIVED, type Checkpoint, type ContinuationPoint, type DeriveStore, type DerivedState, type EvidenceSpan, type Quarantined, type Resumption, type SeenChunk, type Totals } from '../derive/derive-store.ts';
 import { Sequence, type DeviceId } from '../reading.ts';
 import type { Change, KeyValueStore } from './key-value.ts';
 import {
@@ -113,6 +113,24 @@ export class StoredDerivation implements DeriveStore {
     this.#committed = Math.max(committed, cursor);
   }
 
+  async continueAt({ cursor, entrySequence, lastStep, lastAlarm, succession, evidence }: ContinuationPoint, checkpoints: readonly Checkpoint[]): Promise<void> {
+    const { written } = statesAfter(this.#unwritten, checkpoints);
+    const { state } = await this.load();
+    const last = checkpoints.at(-1);
+    const root: Root = { ...(last === undefined ? rootIn(state) : rootOf(last)), cursor, entrySequence, succession };
+    const alarms = checkpoints.findLast((each) => each.alarms !== undefined)?.alarms ?? state.alarms;
+    const changes = [
+      ...written,
+      ...evidence.map((span) => ({ key: evidenceKey(span.last), value: toJson(span) })),
+      { key: alarmsKey(), value: toJson({ ...alarms, lastStep: Math.max(alarms.lastStep, lastStep), lastAlarm: Math.max(alarms.lastAlarm, lastAlarm) }) },
+      { key: derivationKey(), value: toJson(root) },
+      { key: committedKey(), value: toJson({ cursor, entrySequence } satisfies Committed) },
+    ];
+    await this.#store.write(changes, { sync: true });
+    this.#unwritten = new Map();
+    this.#committed = cursor;
+  }
+
   async forgetQuarantined(sequences: readonly Sequence[]): Promise<void> {
     await this.#store.write(sequences.map((sequence) => ({ key: quarantineKey(sequence) })), { sync: true });
   }
@@ -146,6 +164,7 @@ function statesAfter(before: ReadonlyMap<string, Change>, checkpoints: readonly 
   return { unwritten, written };
 }
 
+const rootIn = ({ cursor, entrySequence, epoch, succession, totals, steady }: DerivedState): Root => ({ cursor, entrySequence, epoch, succession, totals, ...(steady === undefined ? {} : { steady }) });
 const rootOf = ({ cursor, entrySequence, epoch, succession, totals, steady }: Checkpoint): Root => ({ cursor, entrySequence, epoch, succession, totals, ...(steady === undefined ? {} : { steady }) });
 
 /** What a window gave for others to read. */

@@ -22,7 +22,8 @@ import { allOf, journalKey, numberAt, probeKey } from './keys.ts';
  *      …     places            for each frame the number of its section, in 0, 1, 2 or 4 bytes: as few as s needs
  *      …     bodies            sealed: AES-256-GCM(frames, packed as in frame-codec.ts) ‖ tag, bound to bytes 0 to 32, the record's
  *                              sequence (8) and the section's number (4)
- *                              erased: SHA-256 of every frame's evidence leaf, so that its neighbours can still be proven
+ *                              erased: SHA-256 of every frame's evidence leaf, so that its neighbours can still be proven; of frames
+ *                              that were lost, nothing
  */
 const VERSION = 2;
 const NONCE_AT = 21;
@@ -31,6 +32,8 @@ const HEADER_LENGTH = SECTIONS_AT + 4;
 const SECTION_LENGTH = 1 + KEY_ID_BYTES + 4 + 4;
 const SEALED = 0;
 const ERASED = 1;
+/** Frames in one record of those that were lost. */
+const LOST_IN_A_RECORD = 4096;
 /** Records rewritten in one batch while erasing. */
 const BATCH = 64;
 
@@ -145,6 +148,23 @@ class StoredJournal implements ErasableJournal {
     await this.#store.write([{ key: journalKey(first), value: record }], { sync: true });
     this.#next = Sequence(first + frames.length);
     return first;
+  }
+
+  async continueAfter(last: Sequence): Promise<void> {
+    const changes: Change[] = [];
+    let next: number = this.#next;
+    while (next <= last) {
+      const frames = Math.min(LOST_IN_A_RECORD, last - next + 1);
+      const header = Buffer.alloc(SECTIONS_AT);
+      header[0] = VERSION;
+      header.writeUInt32BE(frames, 17);
+      const section: Section = { state: ERASED, key: '00'.repeat(KEY_ID_BYTES), frames, body: Buffer.alloc(0) };
+      changes.push({ key: journalKey(next), value: encodeRecord({ header, sections: [section], places: Array.from({ length: frames }, () => 0) }) });
+      next += frames;
+    }
+    if (changes.length === 0) return;
+    await this.#store.write(changes, { sync: true });
+    this.#next = Sequence(next);
   }
 
   #recordOf(frames: readonly Uint8Array[], keys: readonly string[], first: number): Buffer {

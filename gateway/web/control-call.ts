@@ -1,4 +1,4 @@
-import { request } from 'node:http';
+import { request, type IncomingMessage } from 'node:http';
 import { PeerError, UsageError } from '../errors.ts';
 
 /** Asks the gateway behind a control socket. Throws {@link UsageError} for what it refused, {@link PeerError} without one. */
@@ -24,4 +24,21 @@ function exchange(socketPath: string, method: string, path: string, body?: objec
     sent.on('error', failed);
     sent.end(body === undefined ? undefined : JSON.stringify(body));
   });
+}
+
+/** What the gateway sends in answer to a request, as it comes. Throws {@link PeerError} when it breaks off. */
+export async function follow(socketPath: string, path: string): Promise<AsyncIterable<Uint8Array>> {
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    request({ socketPath, path }, resolve).on('error', (cause) => reject(new PeerError('VG_PEER_UNREACHABLE', `no gateway answers on ${socketPath}`, { cause }))).end();
+  });
+  if (response.statusCode !== 200) throw new PeerError('VG_PEER_REFUSED', `the gateway could not do it: it answered ${response.statusCode}`);
+  return whole(response);
+}
+
+async function* whole(response: IncomingMessage): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* response as AsyncIterable<Uint8Array>;
+  } catch (cause) {
+    throw new PeerError('VG_PEER_UNREACHABLE', 'the gateway broke off before it had sent everything', { cause });
+  }
 }

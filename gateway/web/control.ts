@@ -4,6 +4,7 @@
  */
 
 import { chmodSync, rmSync } from 'node:fs';
+import { Readable } from 'node:stream';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { AddedDevice, Administration, ContractOrder, DeviceOrder, Period, Reloaded, Status } from '../administration.ts';
 import type { Discovery, ListedDevice } from '../device-views.ts';
@@ -19,7 +20,7 @@ import type { AuthorityView, Proposal, ProposalOrder } from '../succession-desk.
 import type { Trace } from '../trace.ts';
 import type { ConsentApi } from '../consent-administration.ts';
 import type { ContractInForce } from './care-desk.ts';
-import { call } from './control-call.ts';
+import { call, follow } from './control-call.ts';
 import { addConsentRoutes, consentClient } from './control-consent.ts';
 
 /** What a command may do, whether the gateway runs or the command opened the data folder itself. */
@@ -51,6 +52,8 @@ export type AdministrationApi = Readonly<{
   proveGrowth: (order: GrowthOrder) => Promise<Readonly<{ text: string; to: number }>>;
   policy: () => Promise<string>;
   receipt: (entry: number) => Promise<Readonly<{ entry: string; receipt: string }>>;
+  /** Everything the gateway keeps, unencrypted (backup.ts). */
+  backup: () => Promise<AsyncIterable<Uint8Array>>;
   reload: () => Promise<Reloaded>;
   status: () => Promise<Status>;
 }>;
@@ -81,6 +84,7 @@ type DeviceParams = Readonly<{ device: string }>;
 
 function addRoutes(app: FastifyInstance, administration: Administration): void {
   app.get('/status', () => administration.status());
+  app.get('/backup', async (_request, reply) => reply.type('application/octet-stream').send(Readable.from(await administration.backup(), { objectMode: false })));
   app.post('/reload', () => administration.reload());
   app.get<{ Params: { entry: string } }>('/receipts/:entry', ({ params }) => administration.receipt(sequenceIn(params.entry)));
   app.post<{ Body: Readonly<{ subject?: Partial<Subject> }> }>('/disclosures', ({ body }) => administration.disclosures(subjectIn(body.subject)));
@@ -269,6 +273,7 @@ export function controlClient(path: string): AdministrationApi {
     disclosures: async (subject) => (await call(path, 'POST', '/disclosures', { subject })) as readonly Disclosure[],
     proveGrowth: async ({ lane, from }) => (await call(path, 'GET', `/growth/${lane}/${from}`)) as Readonly<{ text: string; to: number }>,
     policy: async () => ((await call(path, 'GET', '/policy')) as { policy: string }).policy,
+    backup: () => follow(path, '/backup'),
     reload: async () => (await call(path, 'POST', '/reload')) as Reloaded,
     status: async () => (await call(path, 'GET', '/status')) as Status,
   };

@@ -28,6 +28,7 @@ async function opened(store: KeyValueStore): Promise<PlainJournal> {
     get next() { return journal.next; },
     append: (all) => journal.append(all, all.map((_, i) => keyring.current(`device/${i % 3}`).id)),
     read: (from, limit) => journal.read(from, limit),
+    continueAfter: (last: Sequence) => journal.continueAfter(last),
     probe: () => journal.probe(),
     erase: (...asked) => journal.erase(...asked),
   };
@@ -68,6 +69,32 @@ async function readAll(journal: Pick<Journal, 'read'>, from: number, limit: numb
     all.push(...run.frames.map((each) => Buffer.from(each)));
   }
 }
+
+describe.each(STORES)('a journal of which frames were lost, $name', ({ open }) => {
+  it('goes on behind them, and they read as erased ones of which nothing is known', async () => {
+    await using engine = await open();
+    const journal = await opened(engine.store);
+    await journal.append(frames('a', 'b'));
+    await journal.continueAfter(Sequence(9000));
+    expect(journal.next).toBe(9001);
+    await journal.append(frames('z'));
+    const again = await opened(await engine.reopen());
+    expect(again.next).toBe(9002);
+    const all = await readAll(again, 1, 100);
+    expect([all.length, all.slice(0, 3).map(String), String(all.at(-1))]).toEqual([9001, ['a', 'b', ''], 'z']);
+    expect((await again.read(Sequence(5000), Bytes(1)))?.erased?.get(5000)).toEqual(Buffer.alloc(0));
+    expect(await texts(again, 9001)).toEqual(['z']);
+  });
+
+  it('is as it was where it has come so far already', async () => {
+    await using engine = await open();
+    const journal = await opened(engine.store);
+    await journal.append(frames('a', 'b', 'c'));
+    await journal.continueAfter(Sequence(3));
+    await journal.continueAfter(Sequence(1));
+    expect([journal.next, await texts(journal, 1)]).toEqual([4, ['a', 'b', 'c']]);
+  });
+});
 
 describe.each(STORES)('a journal, $name', ({ open }) => {
   it('begins at 1 and has nothing to read', async () => {

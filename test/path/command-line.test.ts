@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { vitalgate } from './program.ts';
 
-const COMMANDS = ['gateway', 'upstream', 'device', 'person', 'quarantine', 'contract', 'reload', 'consent', 'approval', 'break-glass', 'disclosures', 'key', 'authority', 'released', 'erase', 'trace', 'status', 'verify', 'prove', 'export', 'check', 'config', 'sim', 'demo'];
+const COMMANDS = ['gateway', 'upstream', 'device', 'person', 'quarantine', 'contract', 'reload', 'consent', 'approval', 'break-glass', 'disclosures', 'key', 'authority', 'released', 'backup', 'restore', 'erase', 'trace', 'status', 'verify', 'prove', 'export', 'check', 'config', 'sim', 'demo'];
 
 describe('the command line', () => {
   it('lists every command, and each says how it is called', async () => {
@@ -56,6 +56,10 @@ describe('the command line', () => {
     [['break-glass', 'smash'], 'expected open, end, review or list'],
     [['break-glass', 'review', 'x'], 'which episode'],
     [['break-glass', 'open', '--patient', 'anna'], '--by is missing'],
+    [['backup'], 'for whom'],
+    [['backup', '--to', 'age1x', '--out', '/nowhere/x.age'], 'is no public key of age'],
+    [['restore'], 'expected: restore FILE'],
+    [['restore', '/nowhere/x.age', '--identity', '/nowhere/key'], '/nowhere/key cannot be read'],
     [['config'], '--check FILE or --schema'],
     [['sim'], '--credentials FILE'],
     [['gateway', '--config', '/nowhere/vitalgate.yaml'], '/nowhere/vitalgate.yaml'],

@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { createReadStream, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decryptBackup, identitiesIn } from '../../gateway/backup-cipher.ts';
 import { RawClient } from '../ingest/mqtt-wire.ts';
 import type { DeviceId } from '../../gateway/reading.ts';
 import { StoredErasures } from '../../gateway/store/erasure-store.ts';
@@ -68,11 +69,25 @@ describe('a patient who wants to be forgotten', () => {
     const { code, stdout } = await vitalgate('erase', '--patient', 'anna-example', '--yes', '--config', site.config);
     expect([code, stdout]).toEqual([0, expect.stringMatching(/^patient\/anna-example: erased; 3 keys destroyed, \d+ raw messages taken out of the journal\n$/)]);
     expect(foundIn(site.gatewayData, secrets)).toEqual([]);
+    for (const { id, secret } of annas) spoken.set(`key ${id}`, Buffer.from(secret));
     const left = keyringIn(site.gatewayData, { readOnly: true }).all();
     expect(left.filter(({ about }) => about.includes('patient/anna-example'))).toEqual([]);
     expect(left.some(({ about }) => about.includes('patient/otto-example'))).toBe(true);
     expect((await site.api.devices()).find(({ device }) => device === 'clip-of-anna')?.subject ?? null).toBeNull();
     expect((await site.api.trace('clip-of-otto' as never)).accepted.payload).toContain('72.25');
+  });
+
+  it('is in no backup that is made afterwards, under its encryption either', async () => {
+    const gone = new Map([...spoken].filter(([name]) => name !== 'clip-of-otto' && name !== 'otto-example'));
+    const { stdout: recipient } = await vitalgate('backup', 'keygen', '--out', join(site.folder, 'backup.key'));
+    const path = join(site.folder, 'after.age');
+    expect((await vitalgate('backup', '--to', recipient.trim(), '--out', path, '--config', site.config)).code).toBe(0);
+    const identities = identitiesIn(readFileSync(join(site.folder, 'backup.key'), 'utf8'));
+    const plain: Uint8Array[] = [];
+    for await (const piece of decryptBackup(createReadStream(path), { identities })) plain.push(piece);
+    const bytes = Buffer.concat(plain);
+    expect([...gone].filter(([, each]) => bytes.includes(each)).map(([name]) => name)).toEqual([]);
+    expect(bytes.includes('vault.key')).toBe(true);
   });
 
   it('leaves a chain that verifies here and at the hospital, with an entry that names keys and nobody', async () => {
