@@ -16,6 +16,7 @@ export type DebianPackage = Readonly<{
 }>;
 
 const DEBIAN_PACKAGES: readonly DebianPackage[] = [
+  { name: 'chromium', shownBy: ['/usr/bin/chromium'], suites: 'the page that verifies, in a browser' },
   { name: 'mosquitto', shownBy: ['mosquitto', '/usr/sbin/mosquitto'], suites: 'the comparison in "npm run bench -- ingest"' },
   { name: 'mosquitto-clients', shownBy: ['mosquitto_pub'], suites: 'readings published by a foreign client' },
   { name: 'openssl', shownBy: ['openssl'], suites: 'certificates and requests, made and judged by openssl' },

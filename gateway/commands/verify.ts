@@ -1,11 +1,10 @@
 import { UnreadableError, UsageError } from '../errors.ts';
-import { originOf } from '../ledger/checkpoint.ts';
 import { verifyWithNodeCrypto } from '../ledger/es256k.ts';
-import { differencesFrom, type Policy } from '../ledger/policy.ts';
-import type { ChainState } from '../ledger/state.ts';
-import { verifyChain, type ChainVerdict } from '../ledger/verify-chain.ts';
+import { judgeChain } from '../verifier/judgement.ts';
+import { pageText } from '../verifier/page.ts';
 import { chainsAt } from './chain-source.ts';
 import { textOf, type Arguments, type Command, type Environment } from './command.ts';
+import { deliver } from './text-files.ts';
 import { checkFork, checkProof, checkReceipt, readPolicy } from './verify-proof.ts';
 
 const GOOD = 0;
@@ -17,20 +16,26 @@ export const verifyCommand: Command = {
   summary: 'Audits a chain, every block from the genesis on, or one proof, offline.',
   usage: [
     'verify chain <folder | file | url> [--policy FILE]', 'verify proof FILE --policy FILE [--entry FILE]', 'verify receipt FILE --entry FILE --policy FILE',
-    'verify fork FILE --policy FILE',
+    'verify fork FILE --policy FILE', 'verify page --out FILE.html',
   ],
   details:
     'A folder is a data folder (also of a gateway or hospital that runs) or holds files ending in .chain; a url is the\n' +
     'address of a gateway or hospital node. A proof is checked with nothing but the policy, which says whom to believe ("vitalgate prove\n' +
     'policy"). Exit code 0: good; 1: bad, with the first broken block or rule and why; 2: cannot be read; 3: a proof that is true but\n' +
-    'that fewer hospitals have countersigned than the policy asks for. A fork that is proven is 0: the evidence is good, the gateway is not.',
+    'that fewer hospitals have countersigned than the policy asks for. A fork that is proven is 0: the evidence is good, the gateway is not.\n' +
+    '"verify page" writes one HTML file that does the same in a browser, from the same modules, without a server or a network.',
   options: {
     policy: { type: 'string', value: 'FILE', help: 'Whom to believe; of a chain: whose keys it has to have' },
     entry: { type: 'string', value: 'FILE', help: 'proof, receipt: the bytes that the proven entry has to have' },
+    out: { type: 'string', short: 'o', value: 'FILE', help: 'page: the file to write (default: standard output)' },
   },
   run: async (args, environment) => {
     const [what, target] = args.positionals;
-    if (target === undefined || !isKind(what)) throw new UsageError('expected: verify chain <folder | file | url>, or verify proof, receipt or fork FILE --policy FILE');
+    if (what === 'page' && target === undefined) {
+      deliver(await pageText(), textOf(args, 'out'), environment);
+      return GOOD;
+    }
+    if (target === undefined || !isKind(what)) throw new UsageError('expected: verify chain <folder | file | url>, verify proof, receipt or fork FILE --policy FILE, or verify page --out FILE');
     try {
       switch (what) {
         case 'chain': return await verifyAll(target, textOf(args, 'policy'), environment);
@@ -65,25 +70,9 @@ async function verifyAll(target: string, policyPath: string | undefined, environ
   const policy = policyPath === undefined ? undefined : readPolicy(policyPath);
   let code = GOOD;
   for await (const { name, blocks } of chainsAt(target, environment)) {
-    const verdict = await verifyChain(blocks, { check: verifyWithNodeCrypto });
-    const differences = policy === undefined || !verdict.ok ? [] : [...new Set([...verdict.states.values()].flatMap((state) => differencesOf(policy, state)))];
-    environment.out(differences.length === 0 ? `${name}: ${inWords(verdict)}` : `${name}: BAD: a whole chain, but not one of the policy: ${differences.join('; ')}`);
-    if (!verdict.ok || differences.length > 0) code = BAD;
+    const { outcome, lines: [sentence = ''] } = await judgeChain(blocks, policy, verifyWithNodeCrypto);
+    environment.out(`${name}: ${sentence}`);
+    if (outcome !== 'good') code = BAD;
   }
   return code;
-}
-
-/** A policy may believe those the chain began with, whose signatures lead to those in force, or those in force. */
-function differencesOf(policy: Policy, state: ChainState): readonly string[] {
-  const [begun, inForce] = [state.parameters, state.authority].map((parties) => differencesFrom(policy, originOf(state), parties));
-  return inForce?.length === 0 ? [] : (begun ?? []);
-}
-
-function inWords(verdict: ChainVerdict): string {
-  if (verdict.ok) {
-    const lanes = [...verdict.states].map(([lane, { height }]) => `${lane} to height ${height}`).join(', ');
-    return `good, ${verdict.blocks} blocks and ${verdict.entries} entries (${lanes})`;
-  }
-  const place = verdict.lane === undefined ? `block number ${verdict.position + 1}` : `block ${verdict.height} of lane ${verdict.lane}`;
-  return `BAD at ${place}: ${verdict.reason}: ${verdict.message} (${verdict.position} good blocks before it)`;
 }
