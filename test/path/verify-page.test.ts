@@ -30,10 +30,10 @@ describe.skipIf(needed.missing)(`the page that verifies without a server${needed
     const { sequence: frame } = (await site.api.trace('clip' as never)).accepted;
     await until('it is countersigned', async () => (await site.api.prove({ what: 'frame', number: frame })).countersigned.length === 1);
     for (const words of [['policy', '--out', at('hospital.policy')], ['frame', String(frame), '--out', at('frame.tlog-proof')], ['receipt', '1', '--out', at('one.receipt')]]) {
-      expect((await vitalgate('prove', ...words, '--config', site.config)).code).toBe(0);
+      await done('prove', ...words, '--config', site.config);
     }
-    expect((await vitalgate('export', site.hospitalUrl, '--out', at('whole.chain'))).code).toBe(0);
-    expect((await vitalgate('verify', 'page', '--out', at('verify.html'))).code).toBe(0);
+    await done('export', site.hospitalUrl, '--out', at('whole.chain'));
+    await done('verify', 'page', '--out', at('verify.html'));
     browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
     page = await browser.newPage();
     page.on('console', (message) => troubles.push(message.text()));
@@ -45,6 +45,11 @@ describe.skipIf(needed.missing)(`the page that verifies without a server${needed
     await browser?.close();
     await site?.[Symbol.asyncDispose]();
   });
+
+  async function done(...words: readonly string[]): Promise<void> {
+    const { code, stderr } = await vitalgate(...words);
+    if (code !== 0) throw new Error(stderr);
+  }
 
   const at = (name: string): string => join(site.folder, name);
 
@@ -113,6 +118,7 @@ describe.skipIf(needed.missing)(`the page that verifies without a server${needed
     const transfer = await page.evaluateHandle(`(() => { const data = new DataTransfer(); for (const { name, text } of ${JSON.stringify(files)}) data.items.add(new File([text], name)); return data; })()`);
     await page.dispatchEvent('#drop', 'drop', { dataTransfer: transfer });
     await page.waitForSelector('section.good');
+    expect(await page.textContent('section.good')).toContain('countersigned by north');
   });
 
   it('asked nobody for anything, and nothing in it was kept from running', () => {
