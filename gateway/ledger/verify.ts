@@ -34,6 +34,8 @@ export type VerifiedBlock = Readonly<{
   hash: Uint8Array;
   /** The entries' bytes, in order. */
   entries: readonly Uint8Array[];
+  /** Their numbers. */
+  sequences: readonly number[];
   /** Nodes of the tree this block completed, leaves included, for a store that will make proofs. */
   newNodes: readonly TreeNode[];
   /** The change that the block carries. */
@@ -59,17 +61,18 @@ export function verifyOpenBlock(state: ChainState | undefined, block: OpenBlock,
   const check = options.check ?? verifyWithNoble;
   const parameters = state ? checkSuccessor(state, header) : checkGenesis(header, options);
   const before = state ?? { authority: firstAuthority(parameters), changes: [], lastEntrySequence: 0, tree: EMPTY_TREE };
-  const { lastEntrySequence, change } = checkEntries(before.lastEntrySequence, header, entries);
+  const { sequences, change } = checkEntries(before.lastEntrySequence, header, entries);
   const { tree, nodes: newNodes } = append(before.tree, entries.map(leafHash));
   checkTree(header, tree);
   checkWork(block, parameters.work);
   const { chain, lane, height } = header;
+  const lastEntrySequence = sequences.at(-1) ?? before.lastEntrySequence;
   const succession = change && judging(() => successionBy({ chain, lane, authority: before.authority }, height, change, check));
   checkSignature(block, succession?.signer ?? before.authority.gateway, check);
   const changes = succession ? [...before.changes, height] : before.changes;
   const authority = succession?.authority ?? before.authority;
   const after = { chain, lane, height, hash, tree, lastEntrySequence, parameters, authority, changes };
-  return { state: after, header, hash, entries, newNodes, ...(succession && { succession }) };
+  return { state: after, header, hash, entries, sequences, newNodes, ...(succession && { succession }) };
 }
 
 /** Turns what is said about a change into a verdict about the block that carries it. */
@@ -103,13 +106,13 @@ function checkGenesis(header: Header, { chain, lane }: VerifyOptions): GenesisPa
   return rejecting(() => decodeParameters(encoded), 'wrong_genesis');
 }
 
-type CheckedEntries = Readonly<{ lastEntrySequence: number; /** The entry that carries a change. */ change?: Entry }>;
+type CheckedEntries = Readonly<{ sequences: readonly number[]; /** The entry that carries a change. */ change?: Entry }>;
 
 /** Strict decoding, ascending sequences, and the range the header claims. */
 function checkEntries(before: number, { height, entryRange }: Header, entries: readonly Uint8Array[]): CheckedEntries {
   if (entryRange === undefined) {
     if (entries.length > 0) reject('wrong_genesis', `the block of height ${height} carries ${entries.length} entries`);
-    return { lastEntrySequence: before };
+    return { sequences: [] };
   }
   if (entries.length === 0) reject('wrong_entry_range', `block ${height} has no entries`);
   const { sequences, change } = readEntries(before, entries);
@@ -117,7 +120,7 @@ function checkEntries(before: number, { height, entryRange }: Header, entries: r
   if (sequences[0] !== first || sequences.at(-1) !== last) {
     reject('wrong_entry_range', `the header claims entries ${first} to ${last}, the block holds ${sequences[0]} to ${sequences.at(-1)}`);
   }
-  return { lastEntrySequence: last, ...(change && { change }) };
+  return { sequences, ...(change && { change }) };
 }
 
 /**

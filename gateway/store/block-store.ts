@@ -11,7 +11,6 @@ import type {
 import { openBlock } from '../ledger/block.ts';
 import { toHex } from '../ledger/bytes.ts';
 import { decode, encode, type CborValue } from '../ledger/cbor.ts';
-import { decodeEntry } from '../ledger/entry.ts';
 import { decodeState, encodeState, type ChainState } from '../ledger/state.ts';
 import { LANES, type Lane } from '../reading.ts';
 import { Turns } from '../turns.ts';
@@ -61,13 +60,13 @@ export class StoredBlocks implements BlockStore {
   }
 
   #changesFor({ bytes, verified }: StorableBlock): Change[] {
-    const { state, newNodes, entries } = verified;
+    const { state, newNodes, sequences } = verified;
     const { chain, lane, height } = state;
     return [
       { key: blockKey(chain, lane, height), value: bytes },
       { key: headKey(chain, lane), value: encodeState(state) },
       ...newNodes.map((node) => ({ key: nodeKey(chain, lane, node.level, node.index), value: node.hash })),
-      ...(this.#removePending ? entries.map((entry) => ({ key: pendingKey(lane, decodeEntry(entry).sequence) })) : []),
+      ...(this.#removePending ? sequences.map((sequence) => ({ key: pendingKey(lane, sequence) })) : []),
     ];
   }
 
