@@ -254,7 +254,9 @@ export class Administration {
 
   /** Throws {@link UsageError} when the frame is not in quarantine. */
   async quarantined(sequence: Sequence): Promise<QuarantinedFrame> {
-    return await quarantinedFrame(this.#options, sequence);
+    const frame = await quarantinedFrame(this.#options, sequence);
+    await this.#showing(nameIfAny(this.#options.pipeline.derived.subjectAt(frame.device as DeviceId, this.#options.clock.now())));
+    return frame;
   }
 
   /** Tries a page of the quarantine again; see quarantine.ts. */
@@ -407,7 +409,9 @@ export class Administration {
     const entry = bytes === undefined ? undefined : openBlock(bytes).entries.at(-1);
     const sealed = entry === undefined ? undefined : await pending.sealedPayload(decodeEntry(entry).sequence);
     const open = entry === undefined || sealed === undefined ? undefined : openPayload(keyring, entry, sealed);
-    return open === undefined ? null : inWords(open.subject, decode(open.payload, { floats: true }) as CborMap);
+    if (open === undefined) return null;
+    if (open.subject !== undefined) await this.#showing(open.subject, 'alarms');
+    return inWords(open.subject, decode(open.payload, { floats: true }) as CborMap);
   }
 }
 

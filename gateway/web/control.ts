@@ -83,6 +83,7 @@ type DeviceBody = Readonly<{ device: string; subject?: Partial<Subject>; credent
 type DeviceParams = Readonly<{ device: string }>;
 
 function addRoutes(app: FastifyInstance, administration: Administration): void {
+  app.get('/alive', () => ({}));
   app.get('/status', () => administration.status());
   app.get('/backup', async (_request, reply) => reply.type('application/octet-stream').send(Readable.from(await administration.backup(), { objectMode: false })));
   app.post('/reload', () => administration.reload());
@@ -282,7 +283,7 @@ export function controlClient(path: string): AdministrationApi {
 /** Whether a gateway answers on the socket, be it with an error. */
 export async function controlAnswers(path: string): Promise<boolean> {
   try {
-    await call(path, 'GET', '/status');
+    await call(path, 'GET', '/alive');
     return true;
   } catch (error) {
     if (error instanceof PeerError) return error.code !== 'VG_PEER_UNREACHABLE';
