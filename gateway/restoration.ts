@@ -27,8 +27,11 @@ import { LANES, Sequence, type Frame, type Lane } from './reading.ts';
 import { HospitalClient } from './uplink/hospital-client.ts';
 import type { Keyring } from './vault/keyring.ts';
 
-/** What the marker in a restored folder says. `heights`: blocks of each lane in the backup. */
-export type Restoration = Readonly<{ stage: 'unpacking' | 'unpacked'; chain: string; taken: UnixMillis; heights?: Readonly<Record<Lane, number>> }>;
+/** How far a backup came: the last block of each lane, −1 for none, and the last frame of the journal. */
+export type BackupReach = Readonly<{ heights: Readonly<Record<Lane, number>>; frames: number }>;
+
+/** What the marker in a restored folder says. */
+export type Restoration = Readonly<{ chain: string; taken: UnixMillis }> & (Readonly<{ stage: 'unpacking' }> | (Readonly<{ stage: 'unpacked' }> & BackupReach));
 
 /** The marker of a folder that was restored and may not go on yet; undefined in any other. */
 export function restorationIn(folder: string): Restoration | undefined {
@@ -53,8 +56,7 @@ export type AskedHospital = Readonly<{ name: string; url: string; key: Uint8Arra
 export type ContinueOptions = Readonly<{
   stores: Readonly<{ blocks: BlockStore; deriveStore: DeriveStore; journal: ErasableJournal; keyring: Keyring }>;
   chain: Uint8Array;
-  /** Blocks of each lane in the backup. */
-  heights: Readonly<Record<Lane, number>>;
+  reach: BackupReach;
   hospitals: readonly AskedHospital[];
   deadline: Millis;
   random: (size: number) => Uint8Array;
@@ -77,22 +79,24 @@ export type Continued = Readonly<{
 }>;
 
 /**
- * Asks every hospital, takes over what they have more, and goes on behind it. May be done again after a crash. Throws {@link UsageError} when
- * one cannot be asked, or holds another history.
+ * Asks every hospital, takes over what they have more, and goes on behind it. Done again after a crash it MUST say the same: what was erased
+ * is to be erased again, and what was lost to be told, whenever that was found out first. Throws {@link UsageError} when one cannot be asked, or
+ * holds another history.
  */
 export async function continueChain(options: ContinueOptions): Promise<Continued> {
   for (const hospital of options.hospitals) for (const lane of LANES) await catchUp(lane, hospital, options);
   const found = await sinceBackup(options);
   const { deriveStore, journal } = options.stores;
   const { state, committed } = await deriveStore.load();
-  if (found.entrySequence <= committed.entrySequence) return { blocks: 0, entries: new Map(), erasures: [] };
-  const cursor = Math.max(found.cursor, committed.cursor);
-  const before = journal.next;
-  await journal.continueAfter(Sequence(cursor));
-  const checkpoints = await derivedUntil(cursor, options);
-  const succession = await successionIn(options, state.succession);
-  await deriveStore.continueAt({ ...found, cursor, succession }, checkpoints);
-  const lost = before <= cursor ? { lost: { first: before, last: Sequence(cursor) } } : {};
+  if (found.entrySequence > committed.entrySequence) {
+    const cursor = Math.max(found.cursor, committed.cursor);
+    await journal.continueAfter(Sequence(cursor));
+    const checkpoints = await derivedUntil(cursor, options);
+    const succession = await successionIn(options, state.succession);
+    await deriveStore.continueAt({ ...found, cursor, succession }, checkpoints);
+  }
+  const { frames } = options.reach;
+  const lost = frames < found.cursor ? { lost: { first: Sequence(frames + 1), last: Sequence(found.cursor) } } : {};
   return { blocks: found.blocks, entries: found.entries, erasures: found.erasures, ...lost };
 }
 
@@ -138,7 +142,7 @@ async function bodyOf(url: string, deadline: Millis): Promise<AsyncIterable<Uint
 type Found = Omit<ContinuationPoint, 'succession'> & Readonly<{ blocks: number; entries: ReadonlyMap<EntryKind, number>; erasures: readonly ForgottenKeys[] }>;
 
 /** What the blocks say that are not in the backup. */
-async function sinceBackup({ stores: { blocks }, chain, heights }: ContinueOptions): Promise<Found> {
+async function sinceBackup({ stores: { blocks }, chain, reach: { heights } }: ContinueOptions): Promise<Found> {
   const entries = new Map<EntryKind, number>();
   const evidence: EvidenceSpan[] = [];
   const erasures: ForgottenKeys[] = [];

@@ -9,7 +9,7 @@ import { equalBytes, toHex } from '../ledger/bytes.ts';
 import { createLog } from '../operations/log.ts';
 import { FolderFiles, openDataFolder } from '../operations/data-folder.ts';
 import type { UnixMillis } from '../quantity.ts';
-import { continueChain, endRestoration, markRestoration, restorationIn, type AskedHospital, type Continued, type Restoration } from '../restoration.ts';
+import { continueChain, endRestoration, markRestoration, restorationIn, type AskedHospital, type BackupReach, type Continued, type Restoration } from '../restoration.ts';
 import { counted, listOf, textOf, type Arguments, type Command, type Environment } from './command.ts';
 import { CONFIG_OPTIONS, gatewayConfig } from './settings.ts';
 import { passphraseIn, textIn } from './text-files.ts';
@@ -74,7 +74,7 @@ async function check(path: string, records: AsyncIterable<BackupRecord>, { out }
 /** Nothing starts on the folder before all of it is there. */
 async function unpack(folder: string, records: AsyncIterable<BackupRecord>, environment: Environment): Promise<void> {
   if (existsSync(folder) && readdirSync(folder).length > 0) throw new UsageError(`${folder} is not empty: a backup is restored into a folder of its own`);
-  let restoration: Restoration | undefined;
+  let restoration: Extract<Restoration, { stage: 'unpacking' }> | undefined;
   const engines = await environment.openRestoring(folder);
   try {
     const files = new FolderFiles(folder);
@@ -96,11 +96,11 @@ async function unpack(folder: string, records: AsyncIterable<BackupRecord>, envi
     await engines.close();
   }
   if (restoration === undefined) throw new UnreadableError('the backup is empty');
-  markRestoration(folder, { ...restoration, stage: 'unpacked', heights: await heightsIn(folder, restoration, environment) });
+  markRestoration(folder, { ...restoration, stage: 'unpacked', heights: await heightsIn(folder, restoration, environment), frames: await environment.countJournal(folder) });
   environment.err(`unpacked the backup of ${new Date(restoration.taken).toISOString()} into ${folder}`);
 }
 
-async function heightsIn(folder: string, { chain }: Restoration, { openBlocks }: Environment): Promise<NonNullable<Restoration['heights']>> {
+async function heightsIn(folder: string, { chain }: Restoration, { openBlocks }: Environment): Promise<BackupReach['heights']> {
   const { blocks, close } = await openBlocks(folder, { readOnly: true });
   try {
     const id = Buffer.from(chain, 'hex');
@@ -122,13 +122,13 @@ async function finish(args: Arguments, environment: Environment): Promise<number
   return 0;
 }
 
-async function ask(config: GatewayConfig, { chain: hex, heights = { alarm: -1, record: -1 } }: Restoration, without: readonly string[], { openGatewayStores, err }: Environment): Promise<Continued> {
+async function ask(config: GatewayConfig, { chain: hex, ...reach }: Extract<Restoration, { stage: 'unpacked' }>, without: readonly string[], { openGatewayStores, err }: Environment): Promise<Continued> {
   const chain = Buffer.from(hex, 'hex');
   const stores = await openGatewayStores(config.data, randomBytes(16));
   try {
     const members = (await stores.blocks.head({ chain, lane: 'record' }))?.authority.hospitals ?? [];
     const hospitals = hospitalsToAsk(config, members, without);
-    return await continueChain({ stores, chain, heights, hospitals, deadline: config.relay.timeout, random: (size) => randomBytes(size), tell: err });
+    return await continueChain({ stores, chain, reach, hospitals, deadline: config.relay.timeout, random: (size) => randomBytes(size), tell: err });
   } finally {
     await stores.close();
   }

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readBackup } from '../../gateway/backup.ts';
@@ -100,11 +100,18 @@ describe('a gateway whose disk is lost', () => {
     expect((await run('gateway')).stderr).toContain('run "vitalgate restore --finish"');
     expect((await run('status')).stderr).toContain('run "vitalgate restore --finish"');
     await site.startHospital();
+    const marker = join(site.gatewayData, 'restored.json');
+    copyFileSync(marker, file('marker'));
     const { code, stdout, stderr } = await run('restore', '--finish');
     expect([code, stderr]).toEqual([0, expect.stringMatching(/hospital north has \d+ blocks of lane record more than the backup/)]);
     expect(stdout).toMatch(/copied \d+ blocks from the hospitals/);
     expect(stdout).toMatch(/frames \d+ to \d+ of the journal are lost/);
     expect(stdout).toContain('did 1 erasure again');
+    // As if the power had gone just before the end: it says the same once more, and forgets nobody who is to be forgotten.
+    copyFileSync(file('marker'), marker);
+    const again = await run('restore', '--finish');
+    expect([again.code, again.stdout]).toEqual([0, expect.stringContaining('did 1 erasure again')]);
+    expect(/^frames \d+ to \d+/m.exec(again.stdout)?.[0]).toBe(/^frames \d+ to \d+/m.exec(stdout)?.[0]);
     await site.startGateway();
     const { lanes: after } = await site.settled();
     for (const { lane, height } of lanes) expect(after.find((each) => each.lane === lane)?.height).toBeGreaterThanOrEqual(height);
@@ -122,7 +129,7 @@ describe('a gateway whose disk is lost', () => {
     expect(steps).toEqual(Array.from({ length: steps.length }, (_, index) => index + 1));
     const evidence = records.filter(({ kind }) => kind === 'evidence').map(({ fields }) => [fields.get('first'), fields.get('last')] as [number, number]);
     for (const [index, [first]] of evidence.entries()) if (index > 0) expect(first).toBe((evidence[index - 1]?.[1] ?? 0) + 1);
-    expect(records.filter(({ kind }) => kind === 'gap').map(({ fields }) => [...fields.keys()])).toEqual([['last', 'first', 'taken', 'reason']]);
+    expect(records.filter(({ kind }) => kind === 'gap').map(({ fields }) => [...fields.keys()])).toEqual([['last', 'first', 'taken', 'reason'], ['last', 'first', 'taken', 'reason']]);
     expect(wholeAt).toBeGreaterThan(0);
   });
 
