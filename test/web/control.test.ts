@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -179,7 +181,11 @@ describe('the control socket', () => {
   });
 
   it('takes a gateway that answers with an error for one that runs', async () => {
-    double.failure = new StoreError('VG_STORE_READ', 'cannot read');
+    await control.close();
+    const failing = createServer((_request, response) => response.writeHead(500).end(JSON.stringify({ error: 'VG_STORE_READ', message: 'cannot read' })));
+    await once(failing.listen(path), 'listening');
     expect(await controlAnswers(path)).toBe(true);
+    failing.close();
+    await once(failing, 'close');
   });
 });
