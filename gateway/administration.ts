@@ -37,6 +37,7 @@ import type { Continued } from './restoration.ts';
 import type { RefusedLogins } from './refused-logins.ts';
 import { traceMessage, type Trace } from './trace.ts';
 import type { RelayStatus } from './uplink/relay.ts';
+import type { Links, LinksStatus } from './uplink/links.ts';
 import type { Uplink } from './uplink/uplink.ts';
 import type { Keyring } from './vault/keyring.ts';
 import { openPayload } from './vault/payload.ts';
@@ -65,6 +66,8 @@ export type AddedDevice = Readonly<{
 /** Rule packs as YAML, with signatures of people under some of them. */
 export type ContractOrder = Readonly<{ packs: readonly string[]; /** As derive/contract-signature.ts reads them. */ signatures: readonly unknown[]; by: Actor }>;
 export type LaneStatus = Readonly<{ lane: Lane; height: number; hash: string; entries: number }>;
+
+export type LinksReport = LinksStatus & Readonly<{ relays: readonly RelayStatus[] }>;
 
 export type Status = Readonly<{
   chain: string;
@@ -107,6 +110,7 @@ export type AdministrationOptions = Readonly<{
   pipeline: Pipeline;
   progress: Progress;
   uplink: Uplink | undefined;
+  links: Links | undefined;
   ca: DeviceCa;
   /** See MqttBroker.disconnect; 0 while there is no broker. */
   disconnect: (device: DeviceId) => number;
@@ -370,6 +374,12 @@ export class Administration {
     const trace = await traceMessage({ ...this.#options, derived: this.#options.pipeline.derived }, device, sequence);
     await this.#showing(trace.accepted.subject);
     return trace;
+  }
+
+  /** Links, hospitals over each of them, and why another was used; nothing while the gateway does not serve. */
+  async links(): Promise<LinksReport> {
+    const status = this.#options.links?.status() ?? { links: [], paths: [], switches: [] };
+    return { ...status, relays: await this.relays() };
   }
 
   async relays(): Promise<readonly RelayStatus[]> {

@@ -41,6 +41,7 @@ import { openChain, openKeys, type OpenedChain } from './open-chain.ts';
 import { rememberErased } from './releases.ts';
 import { openReleaseRelays } from './release-relays.ts';
 import type { ReleaseCursors } from './uplink/release-cursors.ts';
+import { PATH_STATES } from './uplink/path-health.ts';
 import type { ReleaseRelay } from './uplink/release-relay.ts';
 import { refuseRestored } from './restoration.ts';
 import { SuccessionDesk } from './succession-desk.ts';
@@ -58,6 +59,10 @@ import { RefusedLogins } from './refused-logins.ts';
 import type { RelayCursors } from './uplink/cursors.ts';
 import { patientsMeasured, subjectView } from './subject-view.ts';
 import { systemTime } from './uplink/retry.ts';
+import { openGatewayLinks } from './gateway-links.ts';
+import type { AddressMemory } from './uplink/known-addresses.ts';
+import type { UsageMemory } from './uplink/link.ts';
+import type { Links } from './uplink/links.ts';
 import { startUplink, type Uplink } from './uplink/uplink.ts';
 import { isLoopback } from './web/api-access.ts';
 import { startControl } from './web/control.ts';
@@ -77,6 +82,8 @@ export type GatewayStores = Readonly<{
   erasures: ErasureStore;
   cursors: RelayCursors;
   releaseCursors: ReleaseCursors;
+  /** What is known of links and of where hospitals are. */
+  links: Readonly<{ usage: UsageMemory; addresses: AddressMemory }>;
   /** All of them as of one moment, what was derived before what it was derived from. */
   snapshot: Snapshot;
   close: () => Promise<void>;
@@ -151,7 +158,10 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   const metrics = new GatewayMetrics();
   const reached: Reached = { progress: undefined, rebirths: undefined, alarms: undefined, succession: undefined, releases: [] };
   const firstOfThisStart = stores.journal.next;
-  const uplink = serve ? await openUplink(config, stores, chain, log, reached) : undefined;
+  const keyInForce = (): SigningKey => keys.keyFor((reached.succession ?? chain.begun).authority.gateway) ?? keys.current;
+  const links = serve ? await openGatewayLinks({ config, stores, signingKey: keyInForce, clock, log }) : undefined;
+  if (links !== undefined) opened.add(() => links.stop());
+  const uplink = links === undefined ? undefined : await openUplink(config, stores, chain, links, log, reached);
   if (uplink !== undefined) opened.add(() => uplink.stop());
   const progress = await openProgress(stores, chain.chain, uplink);
   reached.progress = progress;
@@ -161,7 +171,6 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   opened.add(() => pipeline.stop());
   const succession = new SuccessionDesk({ ...stores, ...chain, keys, pipeline, clock, log });
   reached.succession = succession;
-  const signingKey = (): SigningKey => keys.keyFor(succession.authority.gateway) ?? keys.current;
   const erasure = new Erasure({ ...stores, pipeline, log, tellErased: (gone) => rememberErased(stores.releaseCursors, config.hospitals.map(({ key }) => Buffer.from(key, 'hex')), gone) });
   await erasure.resume();
   const epochs = new KeyEpochs({ pipeline, keyring: stores.keyring, clock, began: chain.parameters.created, length: config.keys.epoch, onFault: (error) => log.error({ error }, 'beginning an epoch of keys') });
@@ -193,9 +202,9 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   opened.add(() => disclosures.stop());
   const hospitals = config.hospitals.map((each) => ({ ...each, key: Buffer.from(each.key, 'hex') }));
   const consent = new ConsentDesk({ pipeline, clock, hospitals: hospitals.map(({ key }) => key), base: baseOf(hospitals) });
-  if (uplink !== undefined) {
+  if (links !== undefined && uplink !== undefined) {
     const livingIn = (room: string): readonly string[] => whoLivesIn(pipeline.derived.orders.patients, room);
-    reached.releases = openReleaseRelays({ ...stores, config, chain: chain.chain, uplink, signingKey, desk: consent, livingIn, disclosures, random, log });
+    reached.releases = openReleaseRelays({ ...stores, config, chain: chain.chain, uplink, links, signingKey: keyInForce, desk: consent, livingIn, disclosures, random, log });
     opened.add(async () => void (await Promise.all(reached.releases.map((relay) => relay.stop()))));
   }
   const desk = deskOver(pipeline, { alarms, clock, consent, disclosures, handles: new Handles(stores.keyring), packsAreConfigured: () => packsAreConfigured });
@@ -204,7 +213,7 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   const serving: Served = { broker: undefined };
   const refusedLogins = new RefusedLogins();
   const unusedPorts = (): readonly UsbPort[] => usbPorts().filter((port) => !config.serial.some((line) => means(serialLineOf(line).port, port)));
-  const administration = new Administration({ reload, consent, folder: config.data, erasure, disclosures, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, signingKey, succession, chain: chain.chain, terms: (lane) => chain.terms.of(lane), ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
+  const administration = new Administration({ reload, consent, folder: config.data, erasure, disclosures, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, signingKey: keyInForce, succession, chain: chain.chain, terms: (lane) => chain.terms.of(lane), ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, links, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
   const gateway = { administration, chain: chain.chain, storeLost: storeLost.promise, stop: () => opened.close() };
   if (!serve) return { ...gateway, addresses: {} };
   return { ...gateway, addresses: await startServing({ config, desk, people, stores, ca, serving, refusedLogins, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };
@@ -213,10 +222,10 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
 /** Receipts may arrive before there is anything to count them, and old frames be derived before there is anybody to ask. */
 type Reached = { progress: Progress | undefined; rebirths: Rebirths | undefined; alarms: AlarmFeed | undefined; succession: SuccessionDesk | undefined; releases: readonly ReleaseRelay[] };
 
-async function openUplink(config: GatewayConfig, stores: GatewayStores, { chain, terms }: OpenedChain, log: Logger, reached: Reached): Promise<Uplink> {
+async function openUplink(config: GatewayConfig, stores: GatewayStores, { chain, terms }: OpenedChain, links: Links, log: Logger, reached: Reached): Promise<Uplink> {
   const uplink: Uplink = await startUplink({
     chain,
-    hospitals: config.hospitals.map(({ name, url, key, joining }) => ({ name, url, key: Buffer.from(key, 'hex'), joining })),
+    hospitals: config.hospitals.map(({ name, key, joining }) => ({ name, key: Buffer.from(key, 'hex'), joining })),
     terms: (lane) => terms.of(lane),
     blocks: stores.blocks,
     cursors: stores.cursors,
@@ -224,7 +233,7 @@ async function openUplink(config: GatewayConfig, stores: GatewayStores, { chain,
     random: Math.random,
     log,
     retry: { base: config.relay.retryBase, cap: config.relay.retryCap },
-    deadline: config.relay.timeout,
+    ways: { alarms: (name) => links.alarmWay(name), records: (name) => links.bestWay(name, () => 'record'), mended: (signal) => links.mended(signal) },
     onReceipt: ({ lane }) => {
       for (const relay of reached.releases) relay.wake();
       if (lane === 'record') void reached.progress?.countersigned(heightsOf(uplink)).catch((error: unknown) => log.error({ error }, 'counting receipts'));
@@ -395,6 +404,7 @@ async function refresh({ metrics, pipeline, progress, administration }: Serving)
   metrics.countStates(progress.states);
   metrics.queue.set({ queue: 'accept' }, pipeline.waiting);
   metrics.queue.set({ queue: 'derive' }, pipeline.backlog);
+  metrics.showLinks(await administration.links(), PATH_STATES);
   for (const { hospital, lane, lag } of await administration.relays()) metrics.hospitalLag.set({ hospital, lane }, lag);
 }
 

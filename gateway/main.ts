@@ -14,6 +14,7 @@ import type { GatewayStores } from './gateway.ts';
 import { StoredBlocks, StoredPendingEntries } from './store/block-store.ts';
 import { StoredCredentials } from './store/credential-store.ts';
 import { StoredCursors } from './store/cursor-store.ts';
+import { StoredLinks } from './store/link-store.ts';
 import { StoredReleaseCursors } from './store/release-cursor-store.ts';
 import { StoredReleases } from './store/release-store.ts';
 import { StoredDerivation } from './store/derive-store.ts';
@@ -49,6 +50,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   restore: async () => (await import('./commands/restore.ts')).restoreCommand,
   erase: async () => (await import('./commands/erase.ts')).eraseCommand,
   trace: async () => (await import('./commands/trace.ts')).traceCommand,
+  links: async () => (await import('./commands/links.ts')).linksCommand,
   status: async () => (await import('./commands/status.ts')).statusCommand,
   verify: async () => (await import('./commands/verify.ts')).verifyCommand,
   prove: async () => (await import('./commands/prove.ts')).proveCommand,
@@ -85,6 +87,7 @@ function recordsIn(store: SealedStore): Omit<GatewayStores, 'journal' | 'keyring
     erasures: new StoredErasures(store),
     cursors: new StoredCursors(store),
     releaseCursors: new StoredReleaseCursors(store),
+    links: new StoredLinks(store),
   };
 }
 

@@ -3,7 +3,8 @@ import { rulingFor, type HospitalFilterOptions } from './consent-filter.ts';
 import { Releases, type ReleasesOptions } from './releases.ts';
 import type { Logger } from './operations/log.ts';
 import { HospitalClient } from './uplink/hospital-client.ts';
-import type { ReleaseCursors } from './uplink/release-cursors.ts';
+import type { Links } from './uplink/links.ts';
+import { RELEASE_PARTS, type ReleaseCursors } from './uplink/release-cursors.ts';
 import { ReleaseRelay } from './uplink/release-relay.ts';
 import { RetrySchedule, systemTime } from './uplink/retry.ts';
 import type { Uplink } from './uplink/uplink.ts';
@@ -12,17 +13,21 @@ export type ReleaseRelaysOptions = Omit<ReleasesOptions, 'hospital' | 'rule'> & 
   config: GatewayConfig;
   releaseCursors: ReleaseCursors;
   uplink: Uplink;
+  links: Pick<Links, 'bestWay'>;
   log: Logger;
 }>;
 
 /** One for each hospital: also one that gets no payloads is told what is erased. */
-export function openReleaseRelays({ config, releaseCursors: cursors, uplink, log, desk, livingIn, ...options }: ReleaseRelaysOptions): readonly ReleaseRelay[] {
-  return config.hospitals.map(({ name, url, key: hex, payloads: base, purpose }) => {
+export function openReleaseRelays({ config, releaseCursors: cursors, uplink, links, log, desk, livingIn, ...options }: ReleaseRelaysOptions): readonly ReleaseRelay[] {
+  return config.hospitals.map(({ name, key: hex, payloads: base, purpose }) => {
     const hospital = { name, key: Buffer.from(hex, 'hex') };
+    const ways = new Map(RELEASE_PARTS.map((part) => [part, links.bestWay(name, () => part)]));
+    const clients = new Map([...ways].map(([part, way]) => [part, new HospitalClient(way)]));
     const relay = new ReleaseRelay({
       chain: options.chain,
       hospital,
-      client: new HospitalClient({ url, deadline: config.relay.timeout }),
+      client: (part) => clients.get(part) as HospitalClient,
+      carries: (part) => ways.get(part)?.carries(part) ?? false,
       source: new Releases({ ...options, hospital, rule: (asked) => rulingFor({ hospital, purpose, base, desk, livingIn }, asked) }),
       cursors,
       heightOf: (lane) => uplink.heightOf(lane, hospital.key),

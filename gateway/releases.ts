@@ -8,8 +8,8 @@ import { decodeEntry, type Entry } from './ledger/entry.ts';
 import { fingerprintBytes, type SigningKey } from './ledger/es256k.ts';
 import { MOST_RELEASED, type Release, type ReleasedKey, type ReleasedPayload, signRelease } from './ledger/release.ts';
 import { KiB } from './quantity.ts';
-import { subjectNamed, type Lane, type Subject } from './reading.ts';
-import type { ReleaseCursors } from './uplink/release-cursors.ts';
+import { subjectNamed, type Subject } from './reading.ts';
+import type { ReleaseCursors, ReleasePart } from './uplink/release-cursors.ts';
 import type { ReleaseParts, ReleaseSource } from './uplink/release-relay.ts';
 import type { Keyring, VaultKey } from './vault/keyring.ts';
 import { openPayload } from './vault/payload.ts';
@@ -51,11 +51,11 @@ export class Releases implements ReleaseSource {
     this.#options = options;
   }
 
-  async ofBlock(lane: Lane, height: number, hpke: Uint8Array): Promise<readonly ReleaseParts[]> {
+  async ofBlock(part: ReleasePart, height: number, hpke: Uint8Array): Promise<readonly ReleaseParts[]> {
     const { blocks, chain, disclosures, hospital } = this.#options;
-    const bytes = await blocks.block({ chain, lane }, height);
+    const bytes = await blocks.block({ chain, lane: part === 'alarm' ? 'alarm' : 'record' }, height);
     const found: Found[] = [];
-    for (const entry of bytes === undefined ? [] : openBlock(bytes).entries) found.push(...await this.#ofEntry(entry));
+    for (const entry of bytes === undefined ? [] : openBlock(bytes).entries) found.push(...await this.#ofEntry(entry, part));
     if (found.length === 0) return [];
     // Written down before it leaves.
     await disclosures.note({ id: hospital.name, role: 'hospital' }, found.map(({ key, ruling: { purpose, consents } }) => ({ subject: subjectNamed(key.owner), purpose, consents })), 'payloads');
@@ -63,10 +63,12 @@ export class Releases implements ReleaseSource {
     return inPieces(keys, found.map(({ payload }) => payload));
   }
 
-  async #ofEntry(encoded: Uint8Array): Promise<readonly Found[]> {
+  async #ofEntry(encoded: Uint8Array, part: ReleasePart): Promise<readonly Found[]> {
     const { pending, keyring, rule, chain, hospital, random } = this.#options;
     const entry = decodeEntry(encoded);
     if (entry.commit === undefined || entry.subject === undefined) return [];
+    // Waveforms are most of the bytes, and wait for a link that is cheap.
+    if (part !== 'alarm' && (fidelityOf(entry) === 'full') !== (part === 'detail')) return [];
     const sealed = await pending.sealedPayload(entry.sequence);
     const open = sealed === undefined ? undefined : openPayload(keyring, encoded, sealed);
     if (open?.subject === undefined) return [];

@@ -24,8 +24,10 @@ import { verifyBlock } from './ledger/verify.ts';
 import { FolderFiles } from './operations/data-folder.ts';
 import { MiB, Millis, type UnixMillis } from './quantity.ts';
 import { LANES, Sequence, type Frame, type Lane } from './reading.ts';
-import { HospitalClient } from './uplink/hospital-client.ts';
+import { Channel } from './uplink/channel.ts';
+import { HospitalClient, over } from './uplink/hospital-client.ts';
 import type { Keyring } from './vault/keyring.ts';
+import { nodeFetch } from './tls/node-fetch.ts';
 
 /** How far a backup came: the last block of each lane, −1 for none, and the last frame of the journal. */
 export type BackupReach = Readonly<{ heights: Readonly<Record<Lane, number>>; frames: number }>;
@@ -102,7 +104,7 @@ export async function continueChain(options: ContinueOptions): Promise<Continued
 
 async function catchUp(lane: Lane, { name, url }: AskedHospital, { stores: { blocks }, chain, deadline, tell }: ContinueOptions): Promise<void> {
   const id = { chain, lane };
-  const answer = await new HospitalClient({ url, deadline }).head(id, new AbortController().signal);
+  const answer = await new HospitalClient(over(new Channel({ url, peer: 'anyone', deadline }))).head(id, new AbortController().signal);
   if (answer.outcome === 'unknown_chain') return;
   if (answer.outcome !== 'head') throw new UsageError(`hospital ${name} cannot be asked how far the chain has come: ${answer.message}. Try again with "vitalgate restore --finish"; if it is gone for good, add --without ${name}`);
   const head = await blocks.head(id);
@@ -131,7 +133,7 @@ const otherHistory = (name: string, lane: Lane, height: number, cause?: Error): 
 
 async function bodyOf(url: string, deadline: Millis): Promise<AsyncIterable<Uint8Array>> {
   try {
-    const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(Math.max(deadline, Millis(600_000))) });
+    const response = await nodeFetch(url, { signal: AbortSignal.timeout(Math.max(deadline, Millis(600_000))) });
     if (response.ok && response.body !== null) return response.body;
     throw new UnreadableError(`${url} answers ${response.status}`);
   } catch (cause) {

@@ -4,6 +4,7 @@ import { UnreadableError, messageOf } from '../errors.ts';
 import { readBlocks } from '../ledger/chain-file.ts';
 import { LANES } from '../reading.ts';
 import type { Environment } from './command.ts';
+import { nodeFetch } from '../tls/node-fetch.ts';
 
 /** One chain under audit: its name for messages and its blocks, lane after lane. */
 export type AuditedChain = Readonly<{ name: string; blocks: AsyncIterable<Uint8Array> }>;
@@ -34,9 +35,9 @@ async function* chainsOfNode(base: string): AsyncIterable<AuditedChain> {
   }
 }
 
-async function get(url: string): Promise<Response> {
+async function get(url: string): Promise<Awaited<ReturnType<typeof nodeFetch>>> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS), redirect: 'error' });
+    const response = await nodeFetch(url, { signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS) });
     if (!response.ok) throw new UnreadableError(`${url} answers ${response.status}`);
     return response;
   } catch (cause) {

@@ -11,6 +11,7 @@ import { controlAnswers } from '../web/control.ts';
 import { STORE_FOLDER } from './chain-source.ts';
 import type { Command, Environment } from './command.ts';
 import { CONFIG_OPTIONS, gatewayConfig } from './settings.ts';
+import { nodeFetch } from '../tls/node-fetch.ts';
 
 type Verdict = 'ok' | 'warning' | 'FAILED';
 type Finding = Readonly<{ verdict: Verdict; what: string; detail: string }>;
@@ -120,7 +121,7 @@ const checkHospitals: Check = async ({ hospitals }) => {
 
 async function checkHospital({ name, url, key }: GatewayConfig['hospitals'][number]): Promise<Finding> {
   try {
-    const response = await fetch(new URL('/v1/key', url), { signal: AbortSignal.timeout(HOSPITAL_TIMEOUT_MS), redirect: 'error' });
+    const response = await nodeFetch(new URL('/v1/key', url), { signal: AbortSignal.timeout(HOSPITAL_TIMEOUT_MS) });
     const answer = (await response.json()) as { key?: string };
     if (answer.key === key) return finding('ok', 'hospitals', `${name} answers at ${url} with the configured key`);
     return finding('FAILED', 'hospitals', `${name} answers at ${url} with key ${answer.key ?? 'none'}, configured is ${key}`);

@@ -87,7 +87,7 @@ function configFor({ gatewayData, hospitalData }: Places, ports: Ports, key: str
       data: gatewayData,
       mqtt: { listen: `127.0.0.1:${ports.mqtt}` },
       web: { listen: `127.0.0.1:${ports.web}` },
-      hospitals: [{ name: 'demo-hospital', url: `http://127.0.0.1:${ports.hospital}`, key }],
+      hospitals: [{ name: 'demo-hospital', url: `https://127.0.0.1:${ports.hospital}`, key }],
     },
     upstream: { name: 'demo-hospital', data: hospitalData, listen: `127.0.0.1:${ports.hospital}`, gateways: 'open' },
   });
@@ -127,10 +127,10 @@ function welcome({ folder, config }: Places, ports: Ports): string[] {
     '',
     `Vitalgate demo in ${folder}. Not a certified medical device.`,
     `  MQTT      mqtt://127.0.0.1:${ports.mqtt}     metrics  http://127.0.0.1:${ports.web}/metrics`,
-    `  hospital  http://127.0.0.1:${ports.hospital}/v1/chains`,
+    `  hospital  https://127.0.0.1:${ports.hospital}/v1/chains`,
     'In another terminal:',
     `  npx vitalgate trace anna-oximeter --config ${config}`,
-    `  npx vitalgate verify chain http://127.0.0.1:${ports.hospital}`,
+    `  npx vitalgate verify chain https://127.0.0.1:${ports.hospital}`,
     '',
   ];
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { UpstreamConfig } from '../config/schema.ts';
 import type { StoreError } from '../errors.ts';
 import { toHex } from '../ledger/bytes.ts';
 import { generateSecret, signingKeyFrom, type SigningKey } from '../ledger/es256k.ts';
@@ -8,8 +9,10 @@ import { createLog } from '../operations/log.ts';
 import { UpstreamMetrics } from '../operations/metrics.ts';
 import { payloadPairIn } from './hospital-keys.ts';
 import { promisedFor } from '../upstream/promises.ts';
+import { nodeCertificateIn, type NodeCertificate } from '../tls/node-certificate.ts';
 import { startUpstream } from '../upstream/server.ts';
 import { addMetrics } from '../web/server.ts';
+import { textIn } from './text-files.ts';
 import { START_AGAIN, untilStoppedOrLost, type Command } from './command.ts';
 import { CONFIG_OPTIONS, upstreamConfig } from './settings.ts';
 
@@ -36,8 +39,11 @@ export const upstreamCommand: Command = {
     const metrics = new UpstreamMetrics();
     const { blocks, releases, close } = await openBlocks(config.data, { readOnly: false });
     const storeLost = Promise.withResolvers<StoreError>();
+    const { tls, ...settings } = config;
+    const certificate = await certificateFor(tls, config.data, key);
     const upstream = await startUpstream({
-      ...config,
+      ...settings,
+      ...(certificate && { tls: certificate }),
       key,
       blocks,
       released: { store: releases, payloadKey: payloadPairIn(config.data).publicBytes },
@@ -60,4 +66,10 @@ export const upstreamCommand: Command = {
 
 function hospitalKeyIn(folder: string): SigningKey {
   return signingKeyFrom(secretIn(keyFilesIn(folder), 'hospital.key', () => generateSecret((size) => randomBytes(size))).secret);
+}
+
+async function certificateFor(tls: UpstreamConfig['tls'], folder: string, key: SigningKey): Promise<NodeCertificate | undefined> {
+  if (tls === 'none') return undefined;
+  if (tls === 'own') return await nodeCertificateIn(keyFilesIn(folder), key, (size) => randomBytes(size));
+  return { certificate: textIn(tls.certificateFile), key: textIn(tls.keyFile) };
 }

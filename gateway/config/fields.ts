@@ -105,6 +105,22 @@ export function hostOrAddress(): z.ZodType<string, string> {
   });
 }
 
+export function ipAddress(): z.ZodType<string, string> {
+  return text('an IP address such as "192.168.1.20"', { examples: ['192.168.1.20'] }, (value) => {
+    if (!isIPv4(value) && !isIPv6(value)) throw new RangeError('');
+    return value;
+  });
+}
+
+/** "10%", as a share from 0 to 1. */
+export function percent(): z.ZodType<number, string> {
+  return text('a share from 0% to 100% such as "10%"', { pattern: String.raw`^\d{1,3}(\.\d+)?\s*%$`, examples: ['10%'] }, (value) => {
+    const share = /^(\d{1,3}(?:\.\d+)?)\s*%$/.exec(value.trim())?.[1];
+    if (share === undefined || Number(share) > 100) throw new RangeError('');
+    return Number(share) / 100;
+  });
+}
+
 function parsePublicKey(value: string): string {
   const key = value.toLowerCase();
   if (!/^0[23][0-9a-f]{64}$/.test(key)) throw new RangeError('');

@@ -71,6 +71,18 @@ export function checkSerialLine(line: unknown, to: Report): void {
   if (path === undefined && usb === undefined) report(to, [], "expected one of 'path' and 'usb'");
 }
 
+export function checkLink(link: unknown, to: Report): void {
+  const { interface: name, address } = fieldsOf(link);
+  if (name !== undefined && address !== undefined) report(to, ['address'], "expected only one of 'interface' and 'address'");
+  if (name === undefined && address === undefined) report(to, [], "expected one of 'interface' and 'address'");
+}
+
+/** What a link has cost is kept under its name. */
+export function checkLinks(links: unknown, to: Report): void {
+  if (!Array.isArray(links)) return;
+  for (const what of ['name', 'interface', 'address']) reportRepeats(to, links.map((link) => fieldsOf(link)[what]), (index) => [index, what], `link ${what}`);
+}
+
 /** Two of one name would be one session at the broker, and throw each other out. */
 export function checkBridges(bridges: unknown, to: Report): void {
   if (Array.isArray(bridges)) reportRepeats(to, bridges.map((each) => fieldsOf(each)['name']), (index) => [index, 'name'], 'bridge name');

@@ -7,8 +7,8 @@ import { z } from 'zod';
 import type { Mapping, Profile } from '../decode/profile.ts';
 import { Bytes, KiB, Millis, MiB, Minutes, Seconds } from '../quantity.ts';
 import { ZONE_OF_GATEWAY, alarmSection } from './alarm-section.ts';
-import { address, addressOrNone, brokerAddress, count, deviceId, duration, hostOrAddress, line, name, number, publicKey, purpose, serialPath, size, timeZone, topicFilter, usbNumber, webAddress, word } from './fields.ts';
-import { checkBridges, checkHospitals, checkMqtt, checkNames, checkPacks, checkPatients, checkProfiles, checkPublicKeys, checkRelay, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
+import { address, addressOrNone, brokerAddress, count, deviceId, duration, hostOrAddress, ipAddress, line, name, number, percent, publicKey, purpose, serialPath, size, timeZone, topicFilter, usbNumber, webAddress, word } from './fields.ts';
+import { checkBridges, checkHospitals, checkLink, checkLinks, checkMqtt, checkNames, checkPacks, checkPatients, checkProfiles, checkPublicKeys, checkRelay, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
 import { ALWAYS, setting } from './setting.ts';
 
 const MOST_HOSPITALS = 1000;
@@ -16,6 +16,7 @@ const MOST_PACKS = 64;
 const MOST_PATIENTS = 10_000;
 const MOST_SERIAL_LINES = 64;
 const MOST_BRIDGES = 16;
+const MOST_LINKS = 8;
 const MOST_PROFILES = 1000;
 const MOST_DEVICES_OF_A_PROFILE = 1000;
 
@@ -119,7 +120,8 @@ const chainSection = z
 const hospital = z
   .strictObject({
     name: name('a hospital name').describe('Name for logs and metrics; unique in this file.'),
-    url: webAddress().describe('Where its node listens, an http or https address.'),
+    url: webAddress().describe('Where its node listens, an https address; http only on the same machine.'),
+    caFile: folderOrFile('the path of a file').optional().describe('Certificate authority (PEM) of a node whose certificate is an ordinary one. Default: those of this machine.'),
     key: publicKey().describe('Its public key, printed when its node starts: compressed secp256k1, 66 hexadecimal characters.'),
     payloads: word('none', 'events', 'summary', 'full').prefault('none').describe('What it gets of the payloads beside the blocks, of everybody unless a patient has said otherwise: none, events (alarms), summary (and what was measured by the minute), full (and waveforms). Default none.'),
     purpose: purpose().prefault('TREAT').describe('What for it gets them, an HL7 ActReason code: patients permit or deny by purpose. Default TREAT, treatment; a research institute has HRESCH or, for one study, HRESCH/name-of-study.'),
@@ -265,6 +267,36 @@ const relaySection = z
   .prefault({})
   .describe('How blocks are sent to hospitals.');
 
+const link = z
+  .strictObject({
+    name: name('a link name').describe('Name for logs and metrics, for example ethernet or 5g.'),
+    interface: line('the name of a network interface', 15).optional().describe('Its interface, for example eth0 or wwan0; it may come and go (give exactly one of interface and address).'),
+    address: ipAddress().optional().describe('Its address on this machine.'),
+    metered: z.boolean({ error: 'expected true or false' }).prefault(false).describe('Whether bytes cost money: then it is probed rarely and carries no details, unless said otherwise. Default false.'),
+    carries: word('alarm', 'record', 'detail')
+      .optional()
+      .describe('What may use it: alarm (alarms alone), record (blocks too, and payloads of events and summaries), detail (everything, waveforms too). Default: record where it is metered, else detail.'),
+    budget: z
+      .strictObject({
+        day: size(KiB(64), Bytes(1e12)).optional().describe('Most bytes in a day, a size; the day of the gateway\'s time zone. Default: no limit.'),
+        month: size(KiB(64), Bytes(1e13)).optional().describe('Most bytes in a calendar month, a size. Default: no limit.'),
+        reserved: percent().prefault('10%').describe('Part of both that is kept for alarms, which are never held back. Default 10%.'),
+      })
+      .prefault({})
+      .describe('What may go over it in all, both ways, other programs of this machine included.'),
+    probe: duration(Millis(200), Minutes(24 * 60)).optional().describe('How often each hospital is asked over it whether it answers, while nothing else goes there, a duration. Default: 3s, where it is metered 5min.'),
+  })
+  .superRefine(checkLink, ALWAYS)
+  .transform(({ metered, carries, probe, ...given }) => ({ ...given, carries: carries ?? (metered ? 'record' as const : 'detail' as const), probe: probe ?? (metered ? Minutes(5) : Seconds(3)) }))
+  .describe('A way out of the house.');
+
+const links = z
+  .array(link, { error: 'expected a list of links' })
+  .max(MOST_LINKS, { error: `expected at most ${MOST_LINKS} links` })
+  .prefault([])
+  .superRefine(checkLinks, ALWAYS)
+  .describe('Ways to the hospitals, the preferred one first. Each needs a route of its own for packets from its address ("ip rule"). Default: wherever the machine sends them.');
+
 const keysSection = z
   .strictObject({
     epoch: setting(duration(Minutes(24 * 60), Minutes(3660 * 24 * 60)), '30d', 'How long what is said of somebody lies under the same key, a duration: the smallest part of the past that can be given or erased by itself.'),
@@ -335,6 +367,7 @@ const gatewaySection = z
     alarms: alarmSection,
     profiles,
     relay: relaySection,
+    links,
     keys: keysSection,
     log: logSection,
   })
@@ -360,6 +393,17 @@ const upstreamSection = z
       .union([z.literal('open'), z.array(publicKey())], { error: 'expected a list of gateway public keys, or the word open' })
       .superRefine(checkPublicKeys, ALWAYS)
       .describe('Public keys of the gateways whose chains are accepted; or the word open: accept any new chain (demonstrations only).'),
+    tls: z
+      .union([
+        z.literal('own'),
+        z.literal('none'),
+        z.strictObject({
+          certificateFile: folderOrFile('the path of a file').describe('Certificate of this node and those it hangs on, PEM.'),
+          keyFile: folderOrFile('the path of a file').describe('Its private key, PEM.'),
+        }),
+      ], { error: 'expected own, none, or a mapping of certificateFile and keyFile' })
+      .prefault('own')
+      .describe('own: TLS with a certificate that is bound to the key of this node, by which gateways know it. A mapping: with an ordinary certificate for its name. none: plain HTTP, for tests and behind a proxy on the same machine. Default own.'),
     maxBlock: setting(size(KiB(64), MiB(64)), '4MiB', 'Largest block accepted, a size in bytes.'),
     log: logSection,
   })

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { ConfigError, messageOf } from '../errors.ts';
 import type { UnixMillis } from '../quantity.ts';
 import type { DeviceId } from '../reading.ts';
-import type * as issuing from './certificate-issue.ts';
+import type * as issuing from '../tls/certificate-issue.ts';
 import { fingerprintOf } from './device-certificate.ts';
 import type { ServerCertificate } from './mqtt-layer.ts';
 
@@ -117,7 +117,7 @@ export class DeviceCa {
 }
 
 /** Loaded when a certificate is to be made. */
-const library = (): Promise<typeof issuing> => import('./certificate-issue.ts');
+const library = (): Promise<typeof issuing> => import('../tls/certificate-issue.ts');
 
 function isStillGood({ certificate, key, ca }: ServerCertificate, names: readonly string[], now: UnixMillis | undefined): boolean {
   try {

@@ -10,6 +10,18 @@ type DerivedTotals = Readonly<{
   quarantined: Readonly<Record<string, number>>;
 }>;
 
+/** The part of what links say of themselves that is shown. Times in ms; `left` is null for a link without a budget. */
+type LinksShown = Readonly<{
+  links: readonly Readonly<{
+    link: string;
+    counted: Readonly<Record<string, Readonly<{ sent: number; received: number }>>>;
+    dayBytes: number;
+    monthBytes: number;
+    left: number | null;
+  }>[];
+  paths: readonly Readonly<{ link: string; hospital: string; state: string; rtt: number | null; loss: number }>[];
+}>;
+
 /** The gateway's Prometheus metrics. Labels are reasons, states and lanes: never a patient, never a device. */
 export class GatewayMetrics {
   readonly registry = new Registry();
@@ -107,6 +119,42 @@ export class GatewayMetrics {
     labelNames: ['hospital', 'lane'],
     registers: [this.registry],
   });
+  readonly pathUp = new Gauge<'link' | 'hospital' | 'state'>({
+    name: 'vitalgate_path_state',
+    help: '1 for the state a hospital is in over a link: absent, probing, up, degraded, down',
+    labelNames: ['link', 'hospital', 'state'],
+    registers: [this.registry],
+  });
+  readonly pathRtt = new Gauge<'link' | 'hospital'>({
+    name: 'vitalgate_path_rtt_seconds',
+    help: 'Smoothed round trip to a hospital over a link',
+    labelNames: ['link', 'hospital'],
+    registers: [this.registry],
+  });
+  readonly pathLoss = new Gauge<'link' | 'hospital'>({
+    name: 'vitalgate_path_loss_ratio',
+    help: 'Share of what a hospital was asked lately over a link that it did not answer',
+    labelNames: ['link', 'hospital'],
+    registers: [this.registry],
+  });
+  readonly linkBytes = new Gauge<'link' | 'traffic' | 'direction'>({
+    name: 'vitalgate_link_bytes',
+    help: 'Bytes of requests and answers over a link since the start, by kind of traffic, without what TLS, TCP and IP add',
+    labelNames: ['link', 'traffic', 'direction'],
+    registers: [this.registry],
+  });
+  readonly linkUsed = new Gauge<'link' | 'period'>({
+    name: 'vitalgate_link_used_bytes',
+    help: 'Bytes that went over the interface of a link, both ways, on this day and in this month',
+    labelNames: ['link', 'period'],
+    registers: [this.registry],
+  });
+  readonly linkLeft = new Gauge<'link'>({
+    name: 'vitalgate_link_budget_left_bytes',
+    help: 'Bytes left of the budget of a link; below 0 when alarms went over it',
+    labelNames: ['link'],
+    registers: [this.registry],
+  });
 
   readonly #counted = new Map<ReadingState, number>();
 
@@ -123,6 +171,24 @@ export class GatewayMetrics {
       this.messages.inc({ state }, messages - (this.#counted.get(state) ?? 0));
       this.#counted.set(state, messages);
       if (state !== 'received') this.sequence.set({ state }, through);
+    }
+  }
+
+  /** Takes over what links say of themselves. `states`: all that a path can be in. */
+  showLinks({ links, paths }: LinksShown, states: readonly string[]): void {
+    for (const { link, counted, dayBytes, monthBytes, left } of links) {
+      for (const [traffic, { sent, received }] of Object.entries(counted)) {
+        this.linkBytes.set({ link, traffic, direction: 'sent' }, sent);
+        this.linkBytes.set({ link, traffic, direction: 'received' }, received);
+      }
+      this.linkUsed.set({ link, period: 'day' }, dayBytes);
+      this.linkUsed.set({ link, period: 'month' }, monthBytes);
+      if (left !== null) this.linkLeft.set({ link }, left);
+    }
+    for (const { link, hospital, state, rtt, loss } of paths) {
+      for (const each of states) this.pathUp.set({ link, hospital, state: each }, each === state ? 1 : 0);
+      if (rtt !== null) this.pathRtt.set({ link, hospital }, rtt / 1000);
+      this.pathLoss.set({ link, hospital }, loss);
     }
   }
 

@@ -34,6 +34,8 @@
  *     K                                       who is being erased
  *     h  key(16)                              how far payloads were given to a hospital
  *     x  key(16) id(8)                        content key that a hospital is to be told is erased
+ *     l  link(n)                              what a link has cost
+ *     a  host(n)                              addresses a hospital's name had
  *     A  digest(32)                           access token of a person, or session of a browser, under its SHA-256
  *
  * and at a hospital, beside blocks, receipts and forks:
@@ -86,6 +88,8 @@ export const forkKey = (chain: Uint8Array, lane: Lane, height: number, hash: Uin
 export const cursorKey = (fingerprint: Uint8Array, lane: Lane): Buffer => key('C', fingerprint, laneByte(lane));
 export const credentialKey = (device: string): Buffer => key('U', text(device));
 export const tokenKey = (digest: Uint8Array): Buffer => key('A', digest);
+export const linkUsageKey = (link: string): Buffer => key('l', text(link));
+export const hospitalAddressKey = (host: string): Buffer => key('a', text(host));
 export const erasureKey = (): Buffer => key('K');
 export const releaseCursorKey = (fingerprint: Uint8Array): Buffer => key('h', fingerprint);
 export const erasedReleaseKey = (fingerprint: Uint8Array, id: Uint8Array = new Uint8Array()): Buffer => key('x', fingerprint, id);

@@ -5,14 +5,16 @@ import type { ReleaseCursor, ReleaseCursors } from '../uplink/release-cursors.ts
 import type { KeyValueStore } from './key-value.ts';
 import { erasedReleaseKey, releaseCursorKey, startingWith } from './keys.ts';
 
-const CURSOR_VERSION = 1;
+const CURSOR_VERSION = 2;
 /** Before the id in a key: its letter and the fingerprint. */
 const ID_OFFSET = 17;
 
 /**
  * Release cursors over any engine. A cursor lies there as
  *
- *     { 1: 1, 2: number uint, 3: height of lane alarm uint, 4: height of lane record uint }
+ *     { 1: 2, 2: number uint, 3: height of alarm uint, 4: of record uint, 5: of detail uint }
+ *
+ * The first version did not know the last: details went along with everything else.
  */
 export class StoredReleaseCursors implements ReleaseCursors {
   readonly #store: KeyValueStore;
@@ -27,7 +29,7 @@ export class StoredReleaseCursors implements ReleaseCursors {
   }
 
   async save(hospital: Uint8Array, { number, heights }: ReleaseCursor): Promise<void> {
-    const value = encode(new Map<CborKey, CborValue>([[1, CURSOR_VERSION], [2, number], [3, heights.alarm], [4, heights.record]]));
+    const value = encode(new Map<CborKey, CborValue>([[1, CURSOR_VERSION], [2, number], [3, heights.alarm], [4, heights.record], [5, heights.detail]]));
     await this.#store.write([{ key: releaseCursorKey(hospital), value }], { sync: false });
   }
 
@@ -47,9 +49,12 @@ export class StoredReleaseCursors implements ReleaseCursors {
 
 function decodeCursor(bytes: Uint8Array): ReleaseCursor {
   try {
-    const fields = new CborFields(decode(bytes), 'release cursor', [1, 2, 3, 4]);
-    fields.version(1, CURSOR_VERSION);
-    return { number: fields.count(2), heights: { alarm: fields.count(3), record: fields.count(4) } };
+    const map = decode(bytes);
+    const isFirst = map instanceof Map && map.get(1) === 1;
+    const fields = new CborFields(map, 'release cursor', isFirst ? [1, 2, 3, 4] : [1, 2, 3, 4, 5]);
+    if (!isFirst) fields.version(1, CURSOR_VERSION);
+    const heights = { alarm: fields.count(3), record: fields.count(4) };
+    return { number: fields.count(2), heights: { ...heights, detail: isFirst ? heights.record : fields.count(5) } };
   } catch (cause) {
     throw new StoreError('VG_STORE_CORRUPT', `a release cursor cannot be read: ${messageOf(cause)}`, { cause });
   }

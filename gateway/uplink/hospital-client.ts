@@ -1,29 +1,36 @@
-/** Speaks to one hospital node over HTTP (see ../upstream/README.md) and turns whatever comes back into an outcome. */
+/** Speaks to one hospital node (see ../upstream/README.md) and turns whatever comes back into an outcome. */
 
+import { promisify } from 'node:util';
+import { constants, zstdCompress } from 'node:zlib';
 import { z } from 'zod';
-import { messageOf, PeerError } from '../errors.ts';
+import { PeerError } from '../errors.ts';
 import type { LaneId } from '../ledger/block-store.ts';
 import { toHex } from '../ledger/bytes.ts';
 import { CborError } from '../ledger/cbor.ts';
 import { verifyWithNodeCrypto } from '../ledger/es256k.ts';
 import { verifyPayloadKey } from '../ledger/release.ts';
-import { type Bytes, formatBytes, formatDuration, KiB, type Millis, Seconds } from '../quantity.ts';
+import type { Millis } from '../quantity.ts';
+import type { Asked, Channel, Reply } from './channel.ts';
 
-export type HospitalClientOptions = Readonly<{
-  /** Base address of the node, for example `https://hospital.example:8480`. */
-  url: string;
-  /** How long one request may take from first byte to last; TCP alone notices a dead link after minutes. Default 10 s. */
-  deadline?: Millis;
-  /** Most bytes read of one answer. Default 64 KiB. */
-  maxAnswer?: Bytes;
-  /** How requests leave. Default: the global fetch, which keeps connections alive and opens one for each lane. */
-  fetch?: typeof fetch;
-}>;
+/** Sends one request and resolves with whatever answers. Rejects with {@link PeerError} when nothing does. */
+export type Send = (asked: Asked) => Promise<Reply>;
+
+/** How requests get to the hospital: over one connection, or over several. */
+export interface Way {
+  /**
+   * Runs `attempt` over a connection, or over several until one of them gets an answer. An attempt that rejects with {@link PeerError} has
+   * met no hospital node there; when none does, the last of them is what it rejects with.
+   */
+  reach<T>(attempt: (send: Send) => Promise<T>, signal: AbortSignal): Promise<T>;
+}
+
+/** The way over one channel. */
+export const over = (channel: Channel): Way => ({ reach: (attempt, signal) => attempt((asked) => channel.request(asked, signal)) });
 
 /** The hospital understood and refused; asking again changes nothing before a person acts. */
 export type Refused = Readonly<{ outcome: 'refused'; reason: string; message: string }>;
 /** Nobody knows whether the hospital has the block: no answer, or one that is not a hospital node's. */
-export type Unreachable = Readonly<{ outcome: 'unreachable'; message: string }>;
+export type Unreachable = Readonly<{ outcome: 'unreachable'; message: string; /** What the hospital asks for before the next try. */ retryAfter?: Millis }>;
 
 /** The hospital's last block of a lane. `receipt` is unverified, and absent where the hospital does not countersign. */
 export type HeadAnswer =
@@ -39,6 +46,9 @@ export type PutAnswer =
   | Refused
   | Unreachable;
 
+/** What became of blocks offered together: the first `taken` were, with the receipt for the last of them; the next met `stopped`. */
+export type BatchAnswer = Readonly<{ outcome: 'accepted'; taken: number; receipt: Uint8Array; stopped: Exclude<PutAnswer, { outcome: 'accepted' }> | undefined }> | Exclude<PutAnswer, { outcome: 'accepted' }>;
+
 const Head = z.object({
   height: z.int().nonnegative(),
   hash: z.string().regex(/^[0-9a-f]{64}$/),
@@ -47,34 +57,33 @@ const Head = z.object({
 
 const Key = z.object({ payloadKey: z.base64().optional() });
 const OldNumber = z.object({ error: z.string(), last: z.int().nonnegative().optional() });
+const Ping = z.object({ from: z.string().nullable() });
 const ErrorBody = z.object({ error: z.string(), message: z.string(), reason: z.string().optional() });
+
+const Batch = z.object({ taken: z.int().positive(), receipt: z.base64(), stopped: ErrorBody.nullable() });
 
 /** What became of a release. `old_number`: it has to come after `last`. */
 export type ReleaseAnswer = Readonly<{ outcome: 'taken' }> | Readonly<{ outcome: 'old_number'; last: number }> | Refused | Unreachable;
 
-type Reply = Readonly<{ status: number; type: string; body: Uint8Array }>;
-
 const CBOR = 'application/cbor';
+const CBOR_SEQUENCE = 'application/cbor-seq';
+const compress = promisify(zstdCompress);
+/** A flipped bit passes silently without the checksum. */
+const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 } };
 /** Longest text of a stranger that gets into our logs. */
 const MESSAGE_LENGTH = 300;
 
 export class HospitalClient {
-  readonly #base: string;
-  readonly #deadline: Millis;
-  readonly #maxAnswer: Bytes;
-  readonly #fetch: typeof fetch;
+  readonly #way: Way;
 
-  constructor(options: HospitalClientOptions) {
-    this.#base = options.url.replace(/\/+$/, '');
-    this.#deadline = options.deadline ?? Seconds(10);
-    this.#maxAnswer = options.maxAnswer ?? KiB(64);
-    this.#fetch = options.fetch ?? fetch;
+  constructor(way: Way) {
+    this.#way = way;
   }
 
   /** Where the hospital stands. Never rejects; aborting the signal makes it `unreachable`. */
   async head(id: LaneId, signal: AbortSignal): Promise<HeadAnswer> {
-    return await unreachableWhenThrown(async () => {
-      const reply = await this.#request(`${pathOf(id)}/head`, {}, signal);
+    return await this.#reach(signal, async (send) => {
+      const reply = await send({ method: 'GET', path: `${pathOf(id)}/head` });
       if (reply.status === 200) return readHead(reply);
       const answer = readRefusal(reply);
       return answer.outcome === 'refused' && answer.reason === 'unknown_chain' ? { outcome: 'unknown_chain' } : answer;
@@ -83,11 +92,22 @@ export class HospitalClient {
 
   /** Offers a block; offering it again is safe. Never rejects; aborting the signal makes it `unreachable`. */
   async put(id: LaneId, height: number, block: Uint8Array, signal: AbortSignal): Promise<PutAnswer> {
-    return await unreachableWhenThrown(async () => {
-      const init = { method: 'PUT', headers: { 'content-type': CBOR }, body: block as Uint8Array<ArrayBuffer> };
-      const reply = await this.#request(`${pathOf(id)}/blocks/${height}`, init, signal);
+    return await this.#reach(signal, async (send) => {
+      const reply = await send({ method: 'PUT', path: `${pathOf(id)}/blocks/${height}`, type: CBOR, body: block });
       if (reply.status === 200 || reply.status === 201) return { outcome: 'accepted', receipt: readReceipt(reply) };
       return readPutRefusal(readRefusal(reply));
+    });
+  }
+
+  /** Offers blocks that follow each other, compressed; offering them again is safe. Never rejects; aborting the signal makes it `unreachable`. */
+  async putAll(id: LaneId, blocks: readonly Uint8Array[], signal: AbortSignal): Promise<BatchAnswer> {
+    const body = await compress(Buffer.concat(blocks), ZSTD);
+    return await this.#reach(signal, async (send): Promise<BatchAnswer> => {
+      const reply = await send({ method: 'POST', path: `${pathOf(id)}/blocks`, type: CBOR_SEQUENCE, encoding: 'zstd', body });
+      if (reply.status !== 200) return readPutRefusal(readRefusal(reply));
+      const { taken, receipt, stopped } = readJson(reply, Batch);
+      if (taken > blocks.length) throw notAHospital(reply, `at most ${blocks.length} blocks taken`);
+      return { outcome: 'accepted', taken, receipt: Uint8Array.from(Buffer.from(receipt, 'base64')), stopped: stopped === null ? undefined : readPutRefusal(refusalIn(stopped)) };
     });
   }
 
@@ -96,8 +116,8 @@ export class HospitalClient {
    * it `unreachable`.
    */
   async payloadKey(key: Uint8Array, signal: AbortSignal): Promise<Uint8Array | Refused | Unreachable> {
-    return await unreachableWhenThrown(async () => {
-      const reply = await this.#request('/v1/key', {}, signal);
+    return await this.#reach(signal, async (send) => {
+      const reply = await send({ method: 'GET', path: '/v1/key' });
       if (reply.status !== 200) return readRefusal(reply);
       const { payloadKey } = readJson(reply, Key);
       if (payloadKey === undefined) return { outcome: 'refused', reason: 'no_payload_key', message: 'this node takes no payloads' };
@@ -107,9 +127,8 @@ export class HospitalClient {
 
   /** Gives payloads and keys (ledger/release.ts). Never rejects; aborting the signal makes it `unreachable`. */
   async release(chain: Uint8Array, release: Uint8Array, signal: AbortSignal): Promise<ReleaseAnswer> {
-    return await unreachableWhenThrown(async () => {
-      const init = { method: 'POST', headers: { 'content-type': CBOR }, body: release as Uint8Array<ArrayBuffer> };
-      const reply = await this.#request(`/v1/chains/${toHex(chain)}/releases`, init, signal);
+    return await this.#reach(signal, async (send) => {
+      const reply = await send({ method: 'POST', path: `/v1/chains/${toHex(chain)}/releases`, type: CBOR, body: release });
       if (reply.status === 200) return { outcome: 'taken' };
       if (reply.status === 409) {
         const { error, last } = readJson(reply, OldNumber);
@@ -119,49 +138,24 @@ export class HospitalClient {
     });
   }
 
-  async #request(path: string, init: RequestInit, signal: AbortSignal): Promise<Reply> {
-    const deadline = AbortSignal.timeout(this.#deadline);
+  async #reach<T>(signal: AbortSignal, attempt: (send: Send) => Promise<T>): Promise<T | Unreachable> {
     try {
-      const response = await this.#fetch(this.#base + path, { ...init, redirect: 'error', signal: AbortSignal.any([signal, deadline]) });
-      const type = (response.headers.get('content-type') ?? '').split(';', 1)[0] as string;
-      return { status: response.status, type: type.trim().toLowerCase(), body: await readCapped(response, this.#maxAnswer) };
-    } catch (cause) {
-      if (cause instanceof PeerError) throw cause;
-      const why = deadline.aborted ? `no answer within ${formatDuration(this.#deadline)}` : describeFailure(cause);
-      throw new PeerError('VG_PEER_UNREACHABLE', `${this.#base}: ${why}`, { cause });
+      return await this.#way.reach(attempt, signal);
+    } catch (thrown) {
+      if (thrown instanceof PeerError) return { outcome: 'unreachable', message: thrown.message };
+      throw thrown;
     }
   }
 }
 
+/** Throws {@link PeerError} unless it is what a hospital node says to a probe. */
+export function readPing(reply: Reply): void {
+  if (reply.status !== 200) throw notAHospital(reply, 'status 200');
+  readJson(reply, Ping);
+}
+
 function pathOf({ chain, lane }: LaneId): string {
   return `/v1/chains/${toHex(chain)}/${lane}`;
-}
-
-async function unreachableWhenThrown<T>(ask: () => Promise<T>): Promise<T | Unreachable> {
-  try {
-    return await ask();
-  } catch (thrown) {
-    if (thrown instanceof PeerError) return { outcome: 'unreachable', message: thrown.message };
-    throw thrown;
-  }
-}
-
-/** Reads no more than the limit, whatever Content-Length says. */
-async function readCapped(response: Response, limit: Bytes): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  for await (const piece of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    size += piece.length;
-    if (size > limit) throw new PeerError('VG_PEER_MALFORMED', `${response.url}: the answer is longer than ${formatBytes(limit)}`);
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces);
-}
-
-/** fetch says "fetch failed" and hides the reason one level down. */
-function describeFailure(thrown: unknown): string {
-  const cause = thrown instanceof Error ? thrown.cause : undefined;
-  return cause === undefined ? messageOf(thrown) : messageOf(cause) || messageOf(thrown);
 }
 
 function notAHospital({ status, type }: Reply, expected: string): PeerError {
@@ -206,13 +200,17 @@ function readHead(reply: Reply): HeadAnswer {
 /** 429 and 5xx pass by themselves; every other error in the agreed shape is a verdict. */
 function readRefusal(reply: Reply): Refused | Unreachable {
   if (reply.status < 400) throw notAHospital(reply, 'status 200, or an error');
-  const { error, reason = error, message } = readJson(reply, ErrorBody);
-  const told = message.slice(0, MESSAGE_LENGTH);
-  if (reply.status === 429 || reply.status >= 500) return { outcome: 'unreachable', message: `status ${reply.status}: ${told}` };
-  return { outcome: 'refused', reason: reason.slice(0, MESSAGE_LENGTH), message: told };
+  const said = readJson(reply, ErrorBody);
+  if (reply.status !== 429 && reply.status < 500) return refusalIn(said);
+  const message = `status ${reply.status}: ${said.message.slice(0, MESSAGE_LENGTH)}`;
+  return { outcome: 'unreachable', message, ...(reply.retryAfter !== undefined && { retryAfter: reply.retryAfter }) };
 }
 
-function readPutRefusal(answer: Refused | Unreachable): PutAnswer {
+function refusalIn({ error, reason = error, message }: z.infer<typeof ErrorBody>): Refused {
+  return { outcome: 'refused', reason: reason.slice(0, MESSAGE_LENGTH), message: message.slice(0, MESSAGE_LENGTH) };
+}
+
+function readPutRefusal(answer: Refused | Unreachable): Exclude<PutAnswer, { outcome: 'accepted' }> {
   if (answer.outcome === 'unreachable') return answer;
   if (answer.reason === 'fork') return { outcome: 'forked', message: answer.message };
   if (answer.reason === 'gap' || answer.reason === 'unknown_chain') return { outcome: 'behind', message: answer.message };

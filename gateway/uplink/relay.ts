@@ -9,8 +9,9 @@ import { openBlock, type OpenBlock } from '../ledger/block.ts';
 import { equalBytes, toHex } from '../ledger/bytes.ts';
 import { fingerprintBytes, verifyWithNodeCrypto } from '../ledger/es256k.ts';
 import { ReceiptRejected, verifyReceipt } from '../ledger/receipt.ts';
-import type { Millis } from '../quantity.ts';
+import { Bytes, type Millis } from '../quantity.ts';
 import type { Lane } from '../reading.ts';
+import { BatchSize, MOST_BLOCKS } from './batch-size.ts';
 import type { RelayCursor, RelayCursors } from './cursors.ts';
 import type { HeadAnswer, HospitalClient, PutAnswer, Refused, Unreachable } from './hospital-client.ts';
 import type { RelayTime, RetrySchedule } from './retry.ts';
@@ -45,6 +46,10 @@ export type RelayOptions = Readonly<{
   retry: RetrySchedule;
   time: RelayTime;
   log: UplinkLog;
+  /** Awaited before blocks are offered: something more urgent may be on its way. Default: nothing is. */
+  turn?: () => Promise<void>;
+  /** Resolves when what kept the hospital out of reach may be gone, which ends the pause; or when the signal is aborted. Default: never. */
+  mended?: (signal: AbortSignal) => Promise<void>;
   /** Called when the hospital has countersigned up to `height` and the cursor is there. MUST NOT throw. Default: nobody is told. */
   onReceipt?: (event: ReceiptEvent) => void;
   /** Called when the state changes. MUST NOT throw. Default: nobody is told. */
@@ -66,7 +71,7 @@ export type RelayStatus = Readonly<{
 }>;
 
 /** Why the relay cannot go on, and what it does about it. */
-type Trouble = Readonly<{ state: 'retrying' | 'refused' | 'forked'; detail: string }>;
+type Trouble = Readonly<{ state: 'retrying' | 'refused' | 'forked'; detail: string; /** What the hospital asks for before the next try. */ retryAfter?: Millis }>;
 
 export class Relay {
   readonly #options: RelayOptions;
@@ -76,7 +81,9 @@ export class Relay {
   #cursor: RelayCursor | undefined;
   /** The first block that the hospital is not known to have. Behind the cursor when the hospital has lost blocks. */
   #next: number;
+  readonly #batch = new BatchSize();
   #state: RelayState = 'relaying';
+  #settled = Promise.withResolvers<void>();
   #trouble: Trouble | undefined;
   #nextTryAt: Millis | undefined;
   #running: Promise<void> | undefined;
@@ -105,6 +112,11 @@ export class Relay {
     return this.#cursor?.height;
   }
 
+  /** Resolves when it is not relaying: at once while there is nothing to send, or something is in the way. */
+  async settled(): Promise<void> {
+    if (this.#state === 'relaying' && !this.#stopping.signal.aborted) await this.#settled.promise;
+  }
+
   /** Relays in the background until {@link stop}. */
   start(): void {
     this.#running ??= this.#run();
@@ -119,6 +131,7 @@ export class Relay {
   /** Aborts the request under way and resolves when nothing of this relay runs any more. */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#settled.resolve();
     this.wake();
     await this.#running;
   }
@@ -195,17 +208,39 @@ export class Relay {
   }
 
   async #relayNext(): Promise<Trouble | undefined> {
-    const { blocks, client, id } = this.#options;
+    const { client, id, time, turn } = this.#options;
     // Taken before looking, so that a block sealed while we look is not slept through.
     const sealed = this.#sealed.promise;
-    const bytes = await blocks.block(id, this.#next);
-    if (bytes === undefined) {
+    const blocks = await this.#nextBlocks();
+    const [first] = blocks;
+    if (first === undefined) {
       this.#enter('waiting', `everything up to block ${this.#next - 1} is countersigned`);
       await sealed;
       return undefined;
     }
+    await turn?.();
     this.#enter('relaying', `sending block ${this.#next}`);
-    return await this.#handle(await client.put(id, this.#next, bytes, this.#stopping.signal), openBlock(bytes));
+    const began = time.now();
+    if (blocks.length === 1) return await this.#handle(await client.put(id, this.#next, first, this.#stopping.signal), openBlock(first));
+    const answer = await client.putAll(id, blocks, this.#stopping.signal);
+    if (answer.outcome === 'unreachable') this.#batch.failed();
+    if (answer.outcome !== 'accepted') return await this.#handle(answer, openBlock(first));
+    this.#batch.worked(Bytes(sizeOf(blocks)), (time.now() - began) as Millis);
+    const trouble = await this.#take(answer.receipt, openBlock(blocks[answer.taken - 1] as Uint8Array));
+    return trouble ?? (answer.stopped === undefined ? undefined : await this.#handle(answer.stopped, openBlock(first)));
+  }
+
+  /** Those the hospital is not known to have, as many as travel well together. */
+  async #nextBlocks(): Promise<readonly Uint8Array[]> {
+    const { blocks, id } = this.#options;
+    const found: Uint8Array[] = [];
+    for (let size = 0; found.length < MOST_BLOCKS; ) {
+      const bytes = await blocks.block(id, this.#next + found.length);
+      size += bytes?.length ?? 0;
+      if (bytes === undefined || (found.length > 0 && size > this.#batch.bytes)) break;
+      found.push(bytes);
+    }
+    return found;
   }
 
   async #handle(answer: PutAnswer, block: OpenBlock): Promise<Trouble | undefined> {
@@ -235,17 +270,29 @@ export class Relay {
   async #pause(trouble: Trouble): Promise<void> {
     const { retry, time } = this.#options;
     if (trouble.state === 'forked') return this.#enter('forked', trouble.detail);
-    const delay = trouble.state === 'refused' ? retry.refused() : retry.failed();
+    const delay = Math.max(trouble.retryAfter ?? 0, trouble.state === 'refused' ? retry.refused() : retry.failed()) as Millis;
     this.#nextTryAt = (time.now() + delay) as Millis;
     this.#enter(trouble.state, trouble.detail);
-    await time.sleep(delay, this.#stopping.signal);
+    await this.#sleep(delay, trouble);
     this.#nextTryAt = undefined;
+  }
+
+  async #sleep(delay: Millis, { state, retryAfter }: Trouble): Promise<void> {
+    const { time, mended } = this.#options;
+    const awake = new AbortController();
+    const slept = time.sleep(delay, AbortSignal.any([this.#stopping.signal, awake.signal]));
+    // What a hospital has against us is not mended by another link.
+    if (mended !== undefined && state === 'retrying' && retryAfter === undefined) await Promise.race([slept, mended(awake.signal)]);
+    else await slept;
+    awake.abort();
   }
 
   #enter(state: RelayState, detail: string): void {
     const { hospital, id, log, onState } = this.#options;
     if (state === this.#state) return;
     this.#state = state;
+    this.#settled.resolve();
+    this.#settled = Promise.withResolvers<void>();
     const fields = { ...this.#place(), detail };
     if (state === 'forked') log.error(fields, 'FORK: the hospital saw another history of this lane; nothing more is relayed to it');
     if (state === 'refused') log.error(fields, 'the hospital refuses, or its receipt does not count; trying again slowly');
@@ -284,9 +331,11 @@ function faultIn(receipt: Uint8Array, { key }: RelayHospital, { header, hash }: 
 }
 
 function troubleOf(answer: Refused | Unreachable): Trouble {
-  if (answer.outcome === 'unreachable') return { state: 'retrying', detail: answer.message };
+  if (answer.outcome === 'unreachable') return { state: 'retrying', detail: answer.message, ...(answer.retryAfter !== undefined && { retryAfter: answer.retryAfter }) };
   return { state: 'refused', detail: `${answer.reason}: ${answer.message}` };
 }
+
+const sizeOf = (blocks: readonly Uint8Array[]): number => blocks.reduce((sum, { length }) => sum + length, 0);
 
 function forked(detail: string): Trouble {
   return { state: 'forked', detail };

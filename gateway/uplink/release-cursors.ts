@@ -1,11 +1,13 @@
-import type { Lane } from '../reading.ts';
+/** What is given of a block, the most urgent first: all of lane alarm; of lane record what is not detail; and waveforms. */
+export const RELEASE_PARTS = ['alarm', 'record', 'detail'] as const;
+export type ReleasePart = (typeof RELEASE_PARTS)[number];
 
 /** How far payloads were given to one hospital. */
 export type ReleaseCursor = Readonly<{
   /** Of the last release that was sent. */
   number: number;
-  /** By lane: the last block whose payloads the hospital has, as far as it may have them. */
-  heights: Readonly<Record<Lane, number>>;
+  /** By part: the last block whose payloads the hospital has, as far as it may have them. */
+  heights: Readonly<Record<ReleasePart, number>>;
 }>;
 
 /** Keeps one cursor for each hospital, and the content keys it is to be told are erased. `hospital`: the 16-byte fingerprint of its key. Throws {@link StoreError}. */

@@ -1,12 +1,12 @@
 import { messageOf } from '../errors.ts';
 import { fingerprintBytes } from '../ledger/es256k.ts';
 import type { Release } from '../ledger/release.ts';
-import { type Lane, LANES } from '../reading.ts';
+import type { Lane } from '../reading.ts';
 import { Doorbell } from '../doorbell.ts';
 import { Minutes, type Millis } from '../quantity.ts';
 import type { HospitalClient, Refused, Unreachable } from './hospital-client.ts';
 import type { UplinkLog } from './relay.ts';
-import type { ReleaseCursor, ReleaseCursors } from './release-cursors.ts';
+import { RELEASE_PARTS, type ReleaseCursor, type ReleaseCursors, type ReleasePart } from './release-cursors.ts';
 import type { RelayTime, RetrySchedule } from './retry.ts';
 
 /** What one release carries. */
@@ -15,7 +15,7 @@ export type ReleaseParts = Pick<Release, 'keys' | 'payloads'>;
 /** What a hospital may have of one block, in the order of its entries, in pieces of a size that travels well. */
 export interface ReleaseSource {
   /** `hpke`: the key that content keys are sealed for, 32 bytes. */
-  ofBlock(lane: Lane, height: number, hpke: Uint8Array): Promise<readonly ReleaseParts[]>;
+  ofBlock(part: ReleasePart, height: number, hpke: Uint8Array): Promise<readonly ReleaseParts[]>;
   /** Encodes and signs. */
   sign(release: Omit<Release, 'chain' | 'recipient'>): Uint8Array;
 }
@@ -23,7 +23,10 @@ export interface ReleaseSource {
 export type ReleaseRelayOptions = Readonly<{
   chain: Uint8Array;
   hospital: Readonly<{ name: string; key: Uint8Array }>;
-  client: HospitalClient;
+  /** Requests that carry such a part. */
+  client: (part: ReleasePart) => HospitalClient;
+  /** Whether a link is there that carries such a part. */
+  carries: (part: ReleasePart) => boolean;
   source: ReleaseSource;
   cursors: ReleaseCursors;
   /** Up to where the hospital has the blocks of a lane: payloads follow them, never the other way round. */
@@ -33,14 +36,14 @@ export type ReleaseRelayOptions = Readonly<{
   log: UplinkLog;
 }>;
 
-export type ReleaseStatus = Readonly<{ hospital: string; heights: Readonly<Record<Lane, number>>; /** What is in the way. */ lastError: string | undefined }>;
+export type ReleaseStatus = Readonly<{ hospital: string; heights: ReleaseCursor['heights']; /** What is in the way. */ lastError: string | undefined }>;
 
-const NONE: ReleaseCursor = { number: 0, heights: { alarm: 0, record: 0 } };
+const NONE: ReleaseCursor = { number: 0, heights: { alarm: 0, record: 0, detail: 0 } };
 /** Nobody rings when a content key was erased while no release is due. */
 const LOOK_EVERY: Millis = Minutes(1);
 const MOST_ERASED = 1000;
 
-/** Carries payloads to one hospital, behind the blocks, lane alarm first. What is in doubt is sent again: the hospital takes it twice and keeps it once. */
+/** Carries payloads to one hospital, behind the blocks, alarms first and details only where a link is cheap. What is in doubt is sent again: the hospital takes it twice and keeps it once. */
 export class ReleaseRelay {
   readonly #options: ReleaseRelayOptions;
   readonly #fingerprint: Uint8Array;
@@ -113,31 +116,31 @@ export class ReleaseRelay {
       if (trouble === undefined) await cursors.removeErased(this.#fingerprint, erased);
       return trouble ?? 'sent';
     }
-    const lane = LANES.find((each) => this.#cursor.heights[each] < (this.#options.heightOf(each) ?? 0));
-    if (lane === undefined) return 'nothing';
+    const part = RELEASE_PARTS.find((each) => this.#cursor.heights[each] < (this.#options.heightOf(laneOf(each)) ?? 0) && this.#options.carries(each));
+    if (part === undefined) return 'nothing';
     const hpke = await this.#payloadKey();
     if (!(hpke instanceof Uint8Array)) return hpke;
-    const height = this.#cursor.heights[lane] + 1;
-    for (const parts of await source.ofBlock(lane, height, hpke)) {
-      const trouble = await this.#send(parts, []);
+    const height = this.#cursor.heights[part] + 1;
+    for (const parts of await source.ofBlock(part, height, hpke)) {
+      const trouble = await this.#send(parts, [], part);
       if (trouble !== undefined) return trouble;
     }
-    await this.#save({ ...this.#cursor, heights: { ...this.#cursor.heights, [lane]: height } });
+    await this.#save({ ...this.#cursor, heights: { ...this.#cursor.heights, [part]: height } });
     return 'sent';
   }
 
   async #payloadKey(): Promise<Uint8Array | Refused | Unreachable> {
-    const answer = this.#hpke ?? await this.#options.client.payloadKey(this.#options.hospital.key, this.#stopping.signal);
+    const answer = this.#hpke ?? await this.#options.client('record').payloadKey(this.#options.hospital.key, this.#stopping.signal);
     if (answer instanceof Uint8Array) this.#hpke = answer;
     return answer;
   }
 
   /** Undefined when the hospital has it. */
-  async #send(parts: ReleaseParts, erased: readonly Uint8Array[]): Promise<Refused | Unreachable | undefined> {
-    const { chain, client, source } = this.#options;
+  async #send(parts: ReleaseParts, erased: readonly Uint8Array[], part: ReleasePart = 'record'): Promise<Refused | Unreachable | undefined> {
+    const { chain, source } = this.#options;
     // Numbered before it is sent: with one that was used already the hospital would take other content for the same.
     await this.#save({ ...this.#cursor, number: this.#cursor.number + 1 });
-    const answer = await client.release(chain, source.sign({ number: this.#cursor.number, ...parts, erased }), this.#stopping.signal);
+    const answer = await this.#options.client(part).release(chain, source.sign({ number: this.#cursor.number, ...parts, erased }), this.#stopping.signal);
     if (answer.outcome === 'taken') return undefined;
     if (answer.outcome !== 'old_number') return answer;
     // A power cut took our count: we go on behind the hospital's.
@@ -150,3 +153,5 @@ export class ReleaseRelay {
     this.#cursor = cursor;
   }
 }
+
+const laneOf = (part: ReleasePart): Lane => (part === 'alarm' ? 'alarm' : 'record');

@@ -7,12 +7,12 @@ import { hasLeft, receiptedHeight, type Term } from '../ledger/terms.ts';
 import { type Millis, Seconds } from '../quantity.ts';
 import { type Lane, LANES } from '../reading.ts';
 import type { RelayCursors } from './cursors.ts';
-import { HospitalClient, type HospitalClientOptions } from './hospital-client.ts';
+import { HospitalClient, type Way } from './hospital-client.ts';
 import { Relay, type RelayHospital, type RelayOptions, type RelayStatus, type UplinkLog } from './relay.ts';
 import { type RelayTime, type RetryOptions, RetrySchedule } from './retry.ts';
 
 /** `joining`: it copies the chain, and its receipts count as soon as the chain says so. */
-export type UplinkHospital = RelayHospital & Pick<HospitalClientOptions, 'url'>;
+export type UplinkHospital = RelayHospital;
 
 export type UplinkOptions = Readonly<{
   /** The gateway's chain, 16 bytes. */
@@ -29,10 +29,8 @@ export type UplinkOptions = Readonly<{
   log: UplinkLog;
   /** Back-off of both lanes; an alarm never waits longer than {@link ALARM_RETRY_CAP}. Default: see {@link RetryOptions}. */
   retry?: RetryOptions;
-  /** How long one request may take. Default 10 s. */
-  deadline?: Millis;
-  /** How requests leave. Default: the global fetch. */
-  fetch?: typeof fetch;
+  /** How requests get to hospitals, by name. `mended`: see {@link RelayOptions}. */
+  ways: Readonly<{ alarms: (hospital: string) => Way; records: (hospital: string) => Way; mended?: NonNullable<RelayOptions['mended']> }>;
   onReceipt?: NonNullable<RelayOptions['onReceipt']>;
   onState?: NonNullable<RelayOptions['onState']>;
 }>;
@@ -47,9 +45,8 @@ export const ALARM_RETRY_CAP: Millis = Seconds(5);
  */
 export async function startUplink(options: UplinkOptions): Promise<Uplink> {
   refuseTwins(options.hospitals);
-  const openLane = async (lane: Lane): Promise<readonly [Lane, readonly Relay[]]> =>
-    [lane, await Promise.all(options.hospitals.filter((hospital) => isServed(hospital, options.terms(lane))).map((hospital) => openRelay(options, hospital, lane)))];
-  return new Uplink(new Map(await Promise.all(LANES.map(openLane))), options.terms);
+  const opened = await Promise.all(options.hospitals.map((hospital) => openRelays(options, hospital)));
+  return new Uplink(new Map(LANES.map((lane) => [lane, opened.flatMap((relays) => relays.get(lane) ?? [])])), options.terms);
 }
 
 export class Uplink {
@@ -114,14 +111,24 @@ export class Uplink {
 
 const isServed = ({ key, joining = false }: Pick<UplinkHospital, 'key' | 'joining'>, terms: readonly Term[]): boolean => joining || !hasLeft(terms, key);
 
-function openRelay(options: UplinkOptions, hospital: UplinkHospital, lane: Lane): Promise<Relay> {
-  const { chain, time, random, deadline, fetch: send } = options;
+async function openRelays(options: UplinkOptions, hospital: UplinkHospital): Promise<ReadonlyMap<Lane, Relay>> {
+  const served = (lane: Lane): boolean => isServed(hospital, options.terms(lane));
+  const alarms = served('alarm') ? await openRelay(options, hospital, 'alarm') : undefined;
+  const records = served('record') ? await openRelay(options, hospital, 'record', alarms) : undefined;
+  return new Map([...(alarms ? [['alarm', alarms] as const] : []), ...(records ? [['record', records] as const] : [])]);
+}
+
+/** `first`: what it waits for while that has something to send. */
+function openRelay(options: UplinkOptions, hospital: UplinkHospital, lane: Lane, first?: Relay): Promise<Relay> {
+  const { chain, time, random, ways } = options;
   return Relay.open({
     ...options,
     id: { chain, lane },
     hospital,
-    client: new HospitalClient({ url: hospital.url, ...(deadline !== undefined && { deadline }), ...(send && { fetch: send }) }),
+    client: new HospitalClient(lane === 'alarm' ? ways.alarms(hospital.name) : ways.records(hospital.name)),
     retry: new RetrySchedule(retryOf(lane, options.retry ?? {}), random, time.now),
+    ...(first && { turn: () => first.settled() }),
+    ...(ways.mended && { mended: ways.mended }),
   });
 }
 

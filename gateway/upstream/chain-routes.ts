@@ -1,21 +1,35 @@
 /** The part of the hospital's API that is about chains: offering blocks, and reading what is recorded. */
 
-import type { FastifyInstance } from 'fastify';
+import { promisify } from 'node:util';
+import { zstdDecompress } from 'node:zlib';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { BlockRejected, messageOf } from '../errors.ts';
 import type { BlockStore, Fork, LaneId } from '../ledger/block-store.ts';
 import { openBlock } from '../ledger/block.ts';
 import { equalBytes, toHex } from '../ledger/bytes.ts';
+import { readBlocks } from '../ledger/chain-file.ts';
 import { rootOf } from '../ledger/merkle.ts';
 import { addChainReading, CBOR, CBOR_SEQUENCE, headOf, shortHead } from '../web/chain-reading.ts';
 import { type LaneParams, type PlaceParams, readLaneId, readPlace } from '../web/path.ts';
 import { RequestError } from '../web/request-error.ts';
-import type { Judgement, Witness } from './witness.ts';
+import { type Bytes, formatBytes } from '../quantity.ts';
+import type { BatchJudgement, Judgement, Witness } from './witness.ts';
+
+const unzstd = promisify(zstdDecompress);
 
 export type ChainRoutesOptions = Readonly<{
   blocks: BlockStore;
   witness: Witness;
   /** Called once for every offered block that was judged. */
   onJudged: (outcome: Judgement['outcome']) => void;
+  /** Longest block, and longest run of blocks, that is taken. */
+  maxBlock: Bytes;
+  /** Throws {@link RequestError} for one that may not offer anything of this chain. */
+  authorise: (request: FastifyRequest, chain: Uint8Array) => Promise<void>;
 }>;
+
+/** Most blocks that are taken together. */
+const MOST_TOGETHER = 100;
 
 type Answer = Readonly<{ status: number; type: string; body: Uint8Array | object }>;
 
@@ -48,13 +62,55 @@ export function addChainRoutes(app: FastifyInstance, options: ChainRoutesOptions
   addForks(app, options);
 }
 
-function addOffering(app: FastifyInstance, { witness, onJudged }: ChainRoutesOptions): void {
+function addOffering(app: FastifyInstance, { witness, onJudged, maxBlock, authorise }: ChainRoutesOptions): void {
   app.put<{ Params: PlaceParams; Body: Uint8Array | undefined }>('/v1/chains/:chain/:lane/blocks/:height', async (request, reply) => {
-    const judgement = await witness.judge(readPlace(request.params), request.body ?? new Uint8Array());
+    const place = readPlace(request.params);
+    await authorise(request, place.chain);
+    const judgement = await witness.judge(place, request.body ?? new Uint8Array());
     onJudged(judgement.outcome);
     const { status, type, body } = answerFor(judgement);
     return await reply.code(status).type(type).send(body);
   });
+
+  app.post<{ Params: LaneParams; Body: Uint8Array | undefined }>('/v1/chains/:chain/:lane/blocks', async (request, reply) => {
+    const id = readLaneId(request.params);
+    await authorise(request, id.chain);
+    const blocks = await blocksIn(request.body ?? new Uint8Array(), request.headers['content-encoding'], maxBlock);
+    const { status, type, body } = answerForAll(await witness.judgeAll(id, blocks, onJudged));
+    return await reply.code(status).type(type).send(body);
+  });
+}
+
+/** 200 as soon as one was taken: what stopped the rest stands beside the receipt. */
+function answerForAll({ taken, receipt, stopped }: BatchJudgement): Answer {
+  if (receipt === undefined) return answerFor(stopped as Judgement);
+  return json(200, { taken, receipt: Buffer.from(receipt).toString('base64'), stopped: stopped === undefined ? null : answerFor(stopped).body });
+}
+
+async function blocksIn(body: Uint8Array, encoding: string | undefined, limit: Bytes): Promise<readonly Uint8Array[]> {
+  const blocks: Uint8Array[] = [];
+  try {
+    for await (const block of readBlocks(await decompressed(body, encoding, limit))) {
+      if (blocks.push(block) > MOST_TOGETHER) throw new RequestError(413, 'too_large', `expected at most ${MOST_TOGETHER} blocks together`);
+    }
+  } catch (cause) {
+    if (cause instanceof BlockRejected) throw new RequestError(400, 'malformed', cause.message, { cause });
+    throw cause;
+  }
+  if (blocks.length === 0) throw new RequestError(400, 'malformed', 'expected at least one block');
+  return blocks;
+}
+
+/** No more than the limit is ever made of what a stranger compressed. */
+async function decompressed(body: Uint8Array, encoding: string | undefined, limit: Bytes): Promise<Uint8Array> {
+  if (encoding === undefined || encoding === 'identity') return body;
+  if (encoding !== 'zstd') throw new RequestError(415, 'unsupported_encoding', `content encoding ${encoding.slice(0, 40)} is not known here: expected zstd (RFC 8878), or none`);
+  try {
+    return await unzstd(body, { maxOutputLength: limit });
+  } catch (cause) {
+    if (cause instanceof RangeError) throw new RequestError(413, 'too_large', `the blocks are longer than ${formatBytes(limit)} together`, { cause });
+    throw new RequestError(400, 'malformed', `the body is not zstd: ${messageOf(cause)}`, { cause });
+  }
 }
 
 function addHeads(app: FastifyInstance, { blocks, witness }: ChainRoutesOptions): void {

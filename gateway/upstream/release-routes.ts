@@ -10,15 +10,18 @@ import { LANES } from '../reading.ts';
 import { Turns } from '../turns.ts';
 import { readLaneId } from '../web/path.ts';
 import { RequestError } from '../web/request-error.ts';
+import type { ChainRoutesOptions } from './chain-routes.ts';
 import type { ReleaseStore } from './release-store.ts';
 
-export type ReleaseRoutesOptions = Readonly<{ blocks: BlockStore; releases: ReleaseStore; key: SigningKey }>;
+export type ReleaseRoutesOptions = Readonly<{ blocks: BlockStore; releases: ReleaseStore; key: SigningKey }> & Pick<ChainRoutesOptions, 'authorise'>;
 
 /** Adds the route. Bodies of type application/cbor must be parsed to bytes by the server it is added to. */
 export function addReleaseRoutes(app: FastifyInstance, options: ReleaseRoutesOptions): void {
   const turns = new Turns();
-  app.post<{ Params: Readonly<{ chain: string }>; Body: Uint8Array | undefined }>('/v1/chains/:chain/releases', async ({ params, body }, reply) => {
+  app.post<{ Params: Readonly<{ chain: string }>; Body: Uint8Array | undefined }>('/v1/chains/:chain/releases', async (request, reply) => {
+    const { params, body } = request;
     const { chain } = readLaneId({ chain: params.chain, lane: 'record' });
+    await options.authorise(request, chain);
     const answer = await turns.take(params.chain, () => take(chain, body ?? new Uint8Array(), options));
     return await reply.code(answer.status).send(answer.body);
   });

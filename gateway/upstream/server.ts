@@ -1,6 +1,9 @@
 /** A hospital node over HTTP (RFC 9110): receives blocks, and shows what it holds. */
 
-import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import type { RequestListener } from 'node:http';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { ConfigError, messageOf, StoreError } from '../errors.ts';
 import type { BlockStore } from '../ledger/block-store.ts';
 import { MAX_BLOCK_BYTES } from '../ledger/block.ts';
@@ -9,8 +12,10 @@ import { fingerprint, type SigningKey } from '../ledger/es256k.ts';
 import { CHAIN_ID_BYTES } from '../ledger/genesis.ts';
 import { Bytes, type Millis, Seconds, UnixMillis } from '../quantity.ts';
 import { addChainRoutes } from './chain-routes.ts';
+import { type NodeCertificate, nodeKeyOf } from '../tls/node-certificate.ts';
 import { answerTo, RequestError } from '../web/request-error.ts';
 import { signPayloadKey } from '../ledger/release.ts';
+import { secureServer } from './secure-server.ts';
 import { addReleaseRoutes } from './release-routes.ts';
 import type { ReleaseStore } from './release-store.ts';
 import { type Judgement, type UpstreamLog, Witness, type WitnessOptions } from './witness.ts';
@@ -28,6 +33,8 @@ export type UpstreamOptions = Readonly<{
   released?: Readonly<{ store: ReleaseStore; payloadKey: Uint8Array }>;
   /** Gateways whose chains are taken: compressed public keys, 33 bytes each, or `open` for every gateway. */
   gateways: 'open' | readonly Uint8Array[];
+  /** Speak TLS (1.3, HTTP/2 and HTTP/1.1) under this certificate; who offers something has to show one of its own. Default: plain HTTP/1.1. */
+  tls?: NodeCertificate;
   /** Longest request body in bytes; longer ones get 413. Default: the longest block of the format, 4 MiB. */
   maxBlock?: Bytes;
   /** How long a request may take to arrive completely. Default 30 s. */
@@ -64,8 +71,10 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
   const now = options.now ?? ((): UnixMillis => UnixMillis(Date.now()));
   const witness = await Witness.open({ ...options, now });
   const app = buildServer(options);
-  addChainRoutes(app, { blocks: options.blocks, witness, onJudged: options.onJudged ?? (() => undefined) });
-  if (options.released !== undefined) addReleaseRoutes(app, { blocks: options.blocks, releases: options.released.store, key: options.key });
+  const { tls, maxBlock = Bytes(MAX_BLOCK_BYTES) } = options;
+  const authorise = tls === undefined ? () => Promise.resolve() : async ({ raw }: FastifyRequest, chain: Uint8Array) => await refuseStrangers(raw.socket, chain, witness);
+  addChainRoutes(app, { blocks: options.blocks, witness, maxBlock, authorise, onJudged: options.onJudged ?? (() => undefined) });
+  if (options.released !== undefined) addReleaseRoutes(app, { blocks: options.blocks, releases: options.released.store, key: options.key, authorise });
   addNodeRoutes(app, options);
   await options.register?.(app);
   const address = await listen(app, options.listen);
@@ -82,15 +91,24 @@ async function listen(app: FastifyInstance, { host, port }: UpstreamOptions['lis
   }
 }
 
-function buildServer({ maxBlock = Bytes(MAX_BLOCK_BYTES), requestTimeout = Seconds(30), log, onStoreFault }: UpstreamOptions): FastifyInstance {
+/** What is offered is judged by its own signatures: this is about who may make us work. */
+async function refuseStrangers(socket: Socket, chain: Uint8Array, witness: Witness): Promise<void> {
+  const shown = (socket as TLSSocket).getPeerX509Certificate();
+  if (shown === undefined) throw new RequestError(401, 'no_certificate', 'expected a client certificate: TLS between gateway and hospital is mutual');
+  const key = nodeKeyOf(shown);
+  if (key === undefined) throw new RequestError(401, 'unknown_certificate', 'the client certificate is not bound to the key of a gateway');
+  if (!(await witness.mayOffer(chain, key))) throw new RequestError(403, 'not_admitted', `gateway key ${fingerprint(key)} is not among those admitted here`);
+}
+
+function buildServer({ maxBlock = Bytes(MAX_BLOCK_BYTES), requestTimeout = Seconds(30), tls, log, onStoreFault }: UpstreamOptions): FastifyInstance {
   const answerError = (thrown: unknown, _request: unknown, reply: FastifyReply): void => {
     if (thrown instanceof StoreError) onStoreFault?.(thrown);
     const { status, body } = answerTo(thrown, log);
     void reply.code(status).type('application/json').send(body);
   };
-  const app = fastify({ bodyLimit: maxBlock, requestTimeout, frameworkErrors: answerError });
+  const app = fastify({ bodyLimit: maxBlock, requestTimeout, frameworkErrors: answerError, ...(tls && { serverFactory: (handler: RequestListener) => secureServer(tls, requestTimeout, handler) }) });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/cbor', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser(['application/cbor', 'application/cbor-seq'], { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.setErrorHandler(answerError);
   app.setNotFoundHandler((request) => {
     const asked = `${request.method} ${request.url.slice(0, 200)}`;
@@ -103,6 +121,7 @@ function buildServer({ maxBlock = Bytes(MAX_BLOCK_BYTES), requestTimeout = Secon
 function addNodeRoutes(app: FastifyInstance, { name, key, blocks, released }: UpstreamOptions): void {
   const payloadKey = released === undefined ? {} : { payloadKey: Buffer.from(signPayloadKey(released.payloadKey, key)).toString('base64') };
   app.get('/v1/key', () => ({ name, key: toHex(key.publicKey), fingerprint: fingerprint(key.publicKey), ...payloadKey }));
+  app.get('/v1/ping', (request) => ({ from: request.raw.socket.remoteAddress ?? null }));
   app.get('/healthz', () => ({ status: 'ok' }));
   app.get('/readyz', async () => {
     await blocks.head({ chain: new Uint8Array(CHAIN_ID_BYTES), lane: 'alarm' });

@@ -17,6 +17,7 @@ import type { ChainState } from '../ledger/state.ts';
 import { currentTerm, isRevoked, type Term, termAt, TermBook } from '../ledger/terms.ts';
 import { type VerifiedBlock, verifyOpenBlock } from '../ledger/verify.ts';
 import type { UnixMillis } from '../quantity.ts';
+import { LANES } from '../reading.ts';
 import { Turns } from '../turns.ts';
 
 /** What this room tells about itself: fields first, as pino takes them. */
@@ -66,7 +67,21 @@ export type Judgement = Readonly<
   | { outcome: 'rejected'; reason: RejectReason; message: string }
 >;
 
+/** What became of blocks that were offered together: how many were taken, from the first on, and what the next one met, if there was one. */
+export type BatchJudgement = Readonly<{
+  taken: number;
+  /** For the last one that was taken; it covers those below. */
+  receipt?: Uint8Array;
+  stopped?: Judgement;
+}>;
+
+/** A judgement of a block that is not taken. */
+type Refusal = Exclude<Judgement, { outcome: 'committed' | 'repeated' }>;
+/** A judgement before anything is signed. */
+type Verdict = Refusal | Taken;
+type Taken = Readonly<{ outcome: 'committed' } | { outcome: 'repeated' }>;
 type Offer = Readonly<{ place: Place; bytes: Uint8Array; block: OpenBlock }>;
+type TakenInTurn = Readonly<{ taken: number; last: Readonly<{ offer: Offer; verdict: Taken }> | undefined; stopped: Refusal | undefined }>;
 type Recorded = Readonly<{ bytes: Uint8Array; hash: Uint8Array }>;
 
 export class Witness {
@@ -105,15 +120,50 @@ export class Witness {
    * again is safe.
    */
   async judge(place: Place, bytes: Uint8Array): Promise<Judgement> {
-    try {
-      const block = openBlock(bytes);
-      const misplaced = differenceFrom(place, block.header);
-      if (misplaced !== undefined) return { outcome: 'misplaced', message: misplaced };
-      return await this.#turns.take(nameOf(place), () => this.#judgeInTurn({ place, bytes, block }));
-    } catch (thrown) {
-      if (thrown instanceof BlockRejected) return { outcome: 'rejected', reason: thrown.reason, message: thrown.message };
-      throw thrown;
+    const offer = offered(place, bytes);
+    if ('outcome' in offer) return offer;
+    return await this.#turns.take(nameOf(place), async () => await this.#answer(await this.#verdict(offer), offer));
+  }
+
+  /**
+   * The same for blocks that follow each other, offered together: they are taken up to the first that cannot be. One receipt for the last covers
+   * all of them. `onJudged` hears of each.
+   */
+  async judgeAll(id: LaneId, blocks: readonly Uint8Array[], onJudged: (outcome: Judgement['outcome']) => void): Promise<BatchJudgement> {
+    return await this.#turns.take(nameOf(id), async () => {
+      const { taken, last, stopped } = await this.#takeInTurn(id, blocks, onJudged);
+      if (last === undefined) return { taken, ...(stopped && { stopped }) };
+      const answer = await this.#answer(last.verdict, last.offer);
+      if (!('receipt' in answer)) return { taken: 0, stopped: answer };
+      return { taken, receipt: answer.receipt, ...(stopped && { stopped }) };
+    });
+  }
+
+  async #takeInTurn(id: LaneId, blocks: readonly Uint8Array[], onJudged: (outcome: Judgement['outcome']) => void): Promise<TakenInTurn> {
+    let last: TakenInTurn['last'];
+    for (const [taken, bytes] of blocks.entries()) {
+      const offer = offered({ ...id, height: last === undefined ? heightIn(bytes) : last.offer.place.height + 1 }, bytes);
+      const verdict = 'outcome' in offer ? offer : await this.#verdict(offer);
+      onJudged(verdict.outcome);
+      if ('outcome' in offer || !isTaken(verdict)) return { taken, last, stopped: verdict as Refusal };
+      last = { offer, verdict };
     }
+    return { taken: blocks.length, last, stopped: undefined };
+  }
+
+  /**
+   * Whether whoever has this key may offer blocks of the chain: one of the gateways admitted, or one whose chain it is and has not been replaced.
+   * A chain that is not here yet is anybody's to begin. Throws {@link StoreError}.
+   */
+  async mayOffer(chain: Uint8Array, key: Uint8Array): Promise<boolean> {
+    if (this.#admitted === 'open' || this.#admitted.has(toHex(key))) return true;
+    for (const lane of LANES) {
+      const head = await this.#blocks.head({ chain, lane });
+      if (head === undefined) continue;
+      const terms = await this.#terms.of(head);
+      if (!isRevoked(terms, key) && terms.some(({ authority }) => equalBytes(authority.gateway, key))) return true;
+    }
+    return false;
   }
 
   /** This hospital's receipt for the block recorded there: the stored one or, after a death between persisting and
@@ -137,7 +187,24 @@ export class Witness {
     return this.#turns.settled();
   }
 
-  async #judgeInTurn(offer: Offer): Promise<Judgement> {
+  async #verdict(offer: Offer): Promise<Verdict> {
+    try {
+      return await this.#judgeInTurn(offer);
+    } catch (thrown) {
+      if (thrown instanceof BlockRejected) return rejectedBy(thrown);
+      throw thrown;
+    }
+  }
+
+  /** Signs what is to be signed. */
+  async #answer(verdict: Verdict, { place, block }: Offer): Promise<Judgement> {
+    if (verdict.outcome === 'committed') return { outcome: 'committed', receipt: await this.#countersign(block) };
+    if (!isTaken(verdict)) return verdict;
+    const receipt = await this.receipt(place);
+    return receipt === undefined ? forkedLane(place) : { outcome: 'repeated', receipt };
+  }
+
+  async #judgeInTurn(offer: Offer): Promise<Verdict> {
     const { place, block } = offer;
     const head = await this.#blocks.head(place);
     if (head === undefined && place.height > 0) {
@@ -159,7 +226,7 @@ export class Witness {
   }
 
   /** A block that a promise of this hospital forbids. */
-  #broken({ state, header }: VerifiedBlock): Judgement | undefined {
+  #broken({ state, header }: VerifiedBlock): Verdict | undefined {
     const promised = this.#promised(state.chain);
     if (promised === undefined || state.authority.number >= promised.number || header.height <= promised.last[state.lane]) return undefined;
     if (promised.expires !== undefined && promised.expires < this.#now()) return undefined;
@@ -169,13 +236,13 @@ export class Witness {
     };
   }
 
-  /** Persist, then sign. */
-  async #commit(offer: Offer, verified: VerifiedBlock): Promise<Judgement> {
+  /** Persists; only then may it be signed. */
+  async #commit(offer: Offer, verified: VerifiedBlock): Promise<Verdict> {
     await this.#stall('checked', offer.place);
     const { outcome } = await this.#blocks.append({ bytes: offer.bytes, verified });
     if (outcome !== 'committed') return await this.#judgeInTurn(offer);
     await this.#stall('persisted', offer.place);
-    return { outcome: 'committed', receipt: await this.#countersign(offer.block) };
+    return { outcome: 'committed' };
   }
 
   /** The recorded block that stands where the offered one, or the one it follows, would have to be. */
@@ -189,13 +256,10 @@ export class Witness {
     return { bytes, hash: openBlock(bytes).hash };
   }
 
-  async #compare(offer: Offer, rival: Recorded, terms: readonly Term[]): Promise<Judgement> {
+  async #compare(offer: Offer, rival: Recorded, terms: readonly Term[]): Promise<Verdict> {
     const { place, block } = offer;
     const { gateway } = termAt(terms, place.height).authority;
-    if (equalBytes(block.hash, rival.hash)) {
-      const receipt = await this.receipt(place);
-      return receipt === undefined ? forkedLane(place) : { outcome: 'repeated', receipt };
-    }
+    if (equalBytes(block.hash, rival.hash)) return { outcome: 'repeated' };
     if (!verifySign1(block.envelope, gateway, DOMAINS.block, verifyWithNodeCrypto)) {
       return { outcome: 'rejected', reason: 'bad_signature', message: `not a signature of gateway key ${toHex(gateway)}` };
     }
@@ -243,6 +307,32 @@ export class Witness {
   }
 }
 
+/** Taken apart and found to be of that place; or what is wrong with it. */
+function offered(place: Place, bytes: Uint8Array): Offer | Refusal {
+  try {
+    const block = openBlock(bytes);
+    const misplaced = differenceFrom(place, block.header);
+    return misplaced === undefined ? { place, bytes, block } : { outcome: 'misplaced', message: misplaced };
+  } catch (thrown) {
+    if (thrown instanceof BlockRejected) return rejectedBy(thrown);
+    throw thrown;
+  }
+}
+
+/** Where the first block of a batch says that it belongs; 0 for bytes that are no block, which are refused next. */
+function heightIn(bytes: Uint8Array): number {
+  try {
+    return openBlock(bytes).header.height;
+  } catch (thrown) {
+    if (thrown instanceof BlockRejected) return 0;
+    throw thrown;
+  }
+}
+
+const isTaken = (verdict: Verdict): verdict is Taken => verdict.outcome === 'committed' || verdict.outcome === 'repeated';
+
+const rejectedBy = ({ reason, message }: BlockRejected): Refusal => ({ outcome: 'rejected', reason, message });
+
 function nameOf({ chain, lane }: LaneId): string {
   return `${toHex(chain)}/${lane}`;
 }
@@ -259,6 +349,6 @@ function differenceFrom(place: Place, header: Header): string | undefined {
 const firstTermIn = (header: Header): Term =>
   ({ from: 0, authority: firstAuthority(rejecting(() => decodeParameters(header.parameters as Uint8Array), 'wrong_genesis')) });
 
-function forkedLane(place: Place): Judgement {
+function forkedLane(place: LaneId): Refusal {
   return { outcome: 'forked', message: `two signed histories of lane ${nameOf(place)} were seen: it is not countersigned any more` };
 }

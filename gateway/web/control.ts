@@ -6,7 +6,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import fastify, { type FastifyInstance } from 'fastify';
-import type { AddedDevice, Administration, ContractOrder, DeviceOrder, Period, Reloaded, Status } from '../administration.ts';
+import type { AddedDevice, Administration, ContractOrder, DeviceOrder, LinksReport, Period, Reloaded, Status } from '../administration.ts';
 import type { Discovery, ListedDevice } from '../device-views.ts';
 import { ConfigError, PeerError, QUARANTINE_REASONS, UsageError, VitalgateError, messageOf } from '../errors.ts';
 import type { Disclosure } from '../disclosures.ts';
@@ -55,6 +55,7 @@ export type AdministrationApi = Readonly<{
   /** Everything the gateway keeps, unencrypted (backup.ts). */
   backup: () => Promise<AsyncIterable<Uint8Array>>;
   reload: () => Promise<Reloaded>;
+  links: () => Promise<LinksReport>;
   status: () => Promise<Status>;
 }>;
 
@@ -85,6 +86,7 @@ type DeviceParams = Readonly<{ device: string }>;
 function addRoutes(app: FastifyInstance, administration: Administration): void {
   app.get('/alive', () => ({}));
   app.get('/status', () => administration.status());
+  app.get('/links', () => administration.links());
   app.get('/backup', async (_request, reply) => reply.type('application/octet-stream').send(Readable.from(await administration.backup(), { objectMode: false })));
   app.post('/reload', () => administration.reload());
   app.get<{ Params: { entry: string } }>('/receipts/:entry', ({ params }) => administration.receipt(sequenceIn(params.entry)));
@@ -276,6 +278,7 @@ export function controlClient(path: string): AdministrationApi {
     policy: async () => ((await call(path, 'GET', '/policy')) as { policy: string }).policy,
     backup: () => follow(path, '/backup'),
     reload: async () => (await call(path, 'POST', '/reload')) as Reloaded,
+    links: async () => (await call(path, 'GET', '/links')) as LinksReport,
     status: async () => (await call(path, 'GET', '/status')) as Status,
   };
 }

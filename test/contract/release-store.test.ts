@@ -62,8 +62,8 @@ describe.each(STORES)('release cursors, $name', ({ open }) => {
     await using engine = await open();
     const cursors = new StoredReleaseCursors(engine.store);
     expect(await cursors.load(north)).toBeUndefined();
-    await cursors.save(north, { number: 4, heights: { alarm: 2, record: 900 } });
-    expect(await new StoredReleaseCursors(await engine.reopen()).load(north)).toEqual({ number: 4, heights: { alarm: 2, record: 900 } });
+    await cursors.save(north, { number: 4, heights: { alarm: 2, record: 900, detail: 7 } });
+    expect(await new StoredReleaseCursors(await engine.reopen()).load(north)).toEqual({ number: 4, heights: { alarm: 2, record: 900, detail: 7 } });
     expect(await cursors.load(south).catch(() => undefined)).toBeUndefined();
   });
 

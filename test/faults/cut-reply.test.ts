@@ -4,6 +4,7 @@ import { Site } from '../path/site.ts';
 import { moments, rounds, SEED } from './chance.ts';
 import { CuttingWire } from './cutting-wire.ts';
 import { Load } from './load.ts';
+import { nodeFetch } from '../../gateway/tls/node-fetch.ts';
 
 const CUTS = rounds(2);
 const CUT_MS = 5000;
@@ -18,8 +19,8 @@ describe(`a connection that is cut between the hospital's persisting and its ans
     await until(`${CUTS} answers were cut off`, () => wire.cuts >= CUTS, CUTS * CUT_MS);
     wire.badness = 0;
     await load.more(100);
-    expect(await (await fetch(`${site.hospitalUrl}/v1/forks`)).json()).toEqual({ forks: [] });
-    expect(await (await fetch(`${site.hospitalUrl}/metrics`)).text()).not.toMatch(/outcome="(forked|rejected)"/);
+    expect(await (await nodeFetch(`${site.hospitalUrl}/v1/forks`)).json()).toEqual({ forks: [] });
+    expect(await (await nodeFetch(`${site.hospitalUrl}/metrics`)).text()).not.toMatch(/outcome="(forked|rejected)"/);
     await load.finish(`${wire.cuts} answers of the hospital node cut off`);
   }, 60_000 + CUTS * CUT_MS);
 });

@@ -5,6 +5,7 @@ import { decodeEntry } from '../../gateway/ledger/entry.ts';
 import { RawClient } from '../ingest/mqtt-wire.ts';
 import { until, vitalgate, type Program } from './program.ts';
 import { Site, type DeviceWithPassword } from './site.ts';
+import { nodeFetch } from '../../gateway/tls/node-fetch.ts';
 
 const DEVICE = 'oximeter-of-mrs-example';
 const PATIENT = 'Mrs Example, room 12';
@@ -24,7 +25,7 @@ describe('an oxygen saturation of 70.25 %', () => {
 
   const blocksOf = async (lane: 'alarm' | 'record'): Promise<Uint8Array[]> => {
     const { chain } = await site.api.status();
-    const response = await fetch(`${site.hospitalUrl}/v1/chains/${chain}/${lane}/blocks`);
+    const response = await nodeFetch(`${site.hospitalUrl}/v1/chains/${chain}/${lane}/blocks`);
     return await Array.fromAsync(readBlocks(Buffer.from(await response.arrayBuffer())));
   };
 
@@ -54,7 +55,7 @@ describe('an oxygen saturation of 70.25 %', () => {
     const answers = ['/metrics', '/healthz', '/readyz', '/v1/chains', `/v1/chains/${chain}/alarm/blocks`, `/v1/chains/${chain}/record/blocks`];
     const seen: [string, Buffer][] = [];
     for (const base of [site.webUrl, site.hospitalUrl]) {
-      for (const path of answers) seen.push([base + path, Buffer.from(await (await fetch(base + path)).arrayBuffer())]);
+      for (const path of answers) seen.push([base + path, Buffer.from(await (await nodeFetch(base + path)).arrayBuffer())]);
     }
     seen.push(['the gateway\'s log', Buffer.from((await gateway.stop()).stderr)], ['the hospital\'s log', Buffer.from((await hospital.stop()).stderr)]);
     const double = Buffer.alloc(8);

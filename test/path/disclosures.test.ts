@@ -3,6 +3,7 @@ import type { Disclosure } from '../../gateway/disclosures.ts';
 import { RawClient } from '../ingest/mqtt-wire.ts';
 import { until, vitalgate } from './program.ts';
 import { Site } from './site.ts';
+import { nodeFetch } from '../../gateway/tls/node-fetch.ts';
 
 describe('whom a patient\'s data were shown to', () => {
   let site: Site;
@@ -63,7 +64,7 @@ describe('whom a patient\'s data were shown to', () => {
 
   it('is not told by a hospital\'s copy of the chain', async () => {
     const { chain } = await site.settled();
-    const bytes = Buffer.from(await (await fetch(`${site.hospitalUrl}/v1/chains/${chain}/record/blocks`)).arrayBuffer());
+    const bytes = Buffer.from(await (await nodeFetch(`${site.hospitalUrl}/v1/chains/${chain}/record/blocks`)).arrayBuffer());
     expect(bytes.includes('disclosure')).toBe(true);
     for (const word of ['anna', 'ann', 'caregiver', 'TREAT', 'values']) expect([word, bytes.includes(word)]).toEqual([word, false]);
   });

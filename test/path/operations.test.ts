@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RawClient } from '../ingest/mqtt-wire.ts';
 import { until, vitalgate } from './program.ts';
 import { Site } from './site.ts';
+import { nodeFetch } from '../../gateway/tls/node-fetch.ts';
 
 describe('the pages for operators', () => {
   let site: Site;
@@ -13,9 +14,9 @@ describe('the pages for operators', () => {
 
   it('say that both nodes live and are ready', async () => {
     for (const base of [site.webUrl, site.hospitalUrl]) {
-      const [health, ready] = await Promise.all([fetch(`${base}/healthz`), fetch(`${base}/readyz`)]);
+      const [health, ready] = await Promise.all([nodeFetch(`${base}/healthz`), nodeFetch(`${base}/readyz`)]);
       expect([health.status, await health.json(), ready.status, await ready.json()]).toEqual([200, { status: 'ok' }, 200, { status: 'ready' }]);
-      expect((await fetch(`${base}/nothing-here`)).status).toBe(404);
+      expect((await nodeFetch(`${base}/nothing-here`)).status).toBe(404);
     }
   });
 
@@ -39,7 +40,7 @@ describe('the pages for operators', () => {
     expect(await site.metric('vitalgate_mqtt_connections')).toBe(1);
     expect(await site.metric('vitalgate_queue_depth{queue="derive"}')).toBe(0);
     expect(await site.metric('vitalgate_hospital_lag_blocks{hospital="north",lane="record"}')).toBe(0);
-    expect(await (await fetch(`${site.hospitalUrl}/metrics`)).text()).toMatch(/vitalgate_upstream_blocks_total\{outcome="committed"\} [1-9]/);
+    expect(await (await nodeFetch(`${site.hospitalUrl}/metrics`)).text()).toMatch(/vitalgate_upstream_blocks_total\{outcome="committed"\} [1-9]/);
   });
 
   it('are what "vitalgate status" says', async () => {

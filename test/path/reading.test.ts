@@ -7,6 +7,7 @@ import type { Trace } from '../../gateway/trace.ts';
 import { needs } from '../debian-packages.ts';
 import { run, until, vitalgate, type Ended } from './program.ts';
 import { Site, type DeviceWithPassword } from './site.ts';
+import { nodeFetch } from '../../gateway/tls/node-fetch.ts';
 
 const needed = needs('mosquitto-clients');
 const bytes = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, 'hex'));
@@ -58,7 +59,7 @@ describe.skipIf(needed.missing)(`a reading published by a foreign client${needed
 
   it('leaves the same chain at the gateway and at the hospital', async () => {
     const status = await site.settled();
-    const { chains } = (await (await fetch(`${site.hospitalUrl}/v1/chains`)).json()) as { chains: { chain: string; lanes: { lane: string; height: number; hash: string }[] }[] };
+    const { chains } = (await (await nodeFetch(`${site.hospitalUrl}/v1/chains`)).json()) as { chains: { chain: string; lanes: { lane: string; height: number; hash: string }[] }[] };
     expect(chains.map(({ chain }) => chain)).toEqual([status.chain]);
     expect(chains[0]?.lanes).toMatchObject(status.lanes.map(({ lane, height, hash }) => ({ lane, height, hash })));
     expect(status.lanes.find(({ lane }) => lane === 'record')?.height).toBeGreaterThan(0);

@@ -23,7 +23,7 @@ describe('payloads for hospitals', () => {
       gateway: {
         hospitals: [
           { name: 'north', url: site.hospitalUrl, key: north, payloads: 'summary' },
-          { name: 'south', url: `http://127.0.0.1:${port}`, key: south, payloads: 'events' },
+          { name: 'south', url: `https://127.0.0.1:${port}`, key: south, payloads: 'events' },
         ],
       },
     }));

@@ -9,6 +9,7 @@ import { decodeEntry, type Entry } from '../../gateway/ledger/entry.ts';
 import { RawClient } from '../ingest/mqtt-wire.ts';
 import { until, vitalgate } from './program.ts';
 import { Site, type DeviceWithPassword } from './site.ts';
+import { nodeFetch } from '../../gateway/tls/node-fetch.ts';
 
 const PEOPLE = [{ name: 'otto', access: 'administrator' }];
 type Ran = Readonly<{ code: number | null; stdout: string; stderr: string }>;
@@ -48,8 +49,8 @@ describe('a gateway whose disk is lost', () => {
   }
 
   async function entriesAt(url: string, lane: string): Promise<readonly Entry[]> {
-    const { chains: [chain] } = (await (await fetch(`${url}/v1/chains`)).json()) as { chains: { chain: string }[] };
-    const { body } = await fetch(`${url}/v1/chains/${chain?.chain}/${lane}/blocks`);
+    const { chains: [chain] } = (await (await nodeFetch(`${url}/v1/chains`)).json()) as { chains: { chain: string }[] };
+    const { body } = await nodeFetch(`${url}/v1/chains/${chain?.chain}/${lane}/blocks`);
     const entries: Entry[] = [];
     for await (const bytes of readBlocks(body as AsyncIterable<Uint8Array>)) entries.push(...openBlock(bytes).entries.map(decodeEntry));
     return entries;
@@ -121,7 +122,7 @@ describe('a gateway whose disk is lost', () => {
     await measure('anna', 96, 80);
     await site.settled();
     for (const folder of [site.gatewayData, site.hospitalData]) expect([folder, (await vitalgate('verify', 'chain', folder)).code]).toEqual([folder, 0]);
-    expect(((await (await fetch(`${site.hospitalUrl}/v1/forks`)).json()) as { forks: unknown[] }).forks).toEqual([]);
+    expect(((await (await nodeFetch(`${site.hospitalUrl}/v1/forks`)).json()) as { forks: unknown[] }).forks).toEqual([]);
     const [alarms, records] = [await entriesAt(site.hospitalUrl, 'alarm'), await entriesAt(site.hospitalUrl, 'record')];
     const numbers = [...alarms, ...records].map(({ sequence }) => sequence);
     expect(new Set(numbers).size).toBe(numbers.length);

@@ -72,7 +72,7 @@ export class Site implements AsyncDisposable {
         web: { listen: `127.0.0.1:${ports.web}` },
         seal: { age: '200ms' },
         relay: { retryBase: '20ms', retryCap: '200ms', timeout: '5s' },
-        hospitals: [{ name: 'north', url: `http://127.0.0.1:${hospitalBehind ?? ports.hospital}`, key: hospitalKey }],
+        hospitals: [{ name: 'north', url: `https://127.0.0.1:${hospitalBehind ?? ports.hospital}`, key: hospitalKey }],
         ...gateway,
       },
       upstream: { name: 'north', data: hospitalData, listen: `127.0.0.1:${ports.hospital}`, gateways: 'open' },
@@ -132,7 +132,7 @@ export class Site implements AsyncDisposable {
   }
 
   get hospitalUrl(): string {
-    return `http://127.0.0.1:${this.ports.hospital}`;
+    return `https://127.0.0.1:${this.ports.hospital}`;
   }
 
   /** The gateway that runs. */

@@ -33,7 +33,7 @@ class FurtherHospital {
   }
 
   get entry(): Readonly<{ name: string; url: string; key: string }> {
-    return { name: this.name, url: `http://127.0.0.1:${this.port}`, key: this.key };
+    return { name: this.name, url: `https://127.0.0.1:${this.port}`, key: this.key };
   }
 
   async start(): Promise<Program> {

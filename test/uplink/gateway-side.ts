@@ -4,7 +4,7 @@ import type { BlockStore } from '../../gateway/ledger/block-store.ts';
 import { StoredBlocks } from '../../gateway/store/block-store.ts';
 import { StoredCursors } from '../../gateway/store/cursor-store.ts';
 import { openMemoryStore } from '../../gateway/store/memory-store.ts';
-import { HospitalClient } from '../../gateway/uplink/hospital-client.ts';
+import { clientAt } from './client-at.ts';
 import type { RelayCursors } from '../../gateway/uplink/cursors.ts';
 import { Relay, type ReceiptEvent, type RelayOptions, type StateEvent } from '../../gateway/uplink/relay.ts';
 import { RetrySchedule } from '../../gateway/uplink/retry.ts';
@@ -46,7 +46,7 @@ export class GatewaySide {
     const relay = await Relay.open({
       id: this.writer.id,
       hospital: { name: hospital, key: keyOf(hospital).publicKey },
-      client: new HospitalClient({ url }),
+      client: clientAt(url),
       blocks,
       cursors,
       time,

@@ -3,7 +3,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { Bytes, Millis } from '../../gateway/quantity.ts';
-import { HospitalClient, type HospitalClientOptions } from '../../gateway/uplink/hospital-client.ts';
+import type { ChannelOptions } from '../../gateway/uplink/channel.ts';
+import type { HospitalClient } from '../../gateway/uplink/hospital-client.ts';
+import { clientAt } from './client-at.ts';
 
 const ID = { chain: new Uint8Array(16).fill(0xab), lane: 'record' as const };
 const HASH = 'cd'.repeat(32);
@@ -13,12 +15,12 @@ type Facing = HospitalClient & AsyncDisposable & Readonly<{ url: string }>;
 type Listener = (request: IncomingMessage, response: ServerResponse) => unknown;
 
 /** A server that does what it likes, and a client of it. */
-async function facing(listener: Listener, options: Partial<HospitalClientOptions> = {}): Promise<Facing> {
+async function facing(listener: Listener, options: Partial<ChannelOptions> = {}): Promise<Facing> {
   const server = createServer((request, response) => void listener(request, response));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  return Object.assign(new HospitalClient({ url, ...options }), {
+  return Object.assign(clientAt(url, options), {
     url,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
@@ -82,7 +84,7 @@ describe('offering a block', () => {
     await using elsewhere = await facing(answering(201, 'application/cbor', Uint8Array.of(9)));
     expect(await elsewhere.put(ID, 0, BLOCK, never())).toMatchObject({ outcome: 'accepted' });
     await using client = await facing((_request, response) => response.writeHead(307, { location: elsewhere.url }).end());
-    expect(await client.put(ID, 0, BLOCK, never())).toMatchObject(unreachable('redirect'));
+    expect(await client.put(ID, 0, BLOCK, never())).toMatchObject(unreachable('status 307'));
   });
 
   it('reads no more than its limit of an endless answer', async () => {

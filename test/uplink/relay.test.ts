@@ -4,6 +4,7 @@ import type { BlockStore } from '../../gateway/ledger/block-store.ts';
 import { toHex } from '../../gateway/ledger/bytes.ts';
 import { fingerprintBytes } from '../../gateway/ledger/es256k.ts';
 import { verifyReceipt } from '../../gateway/ledger/receipt.ts';
+import { Channel } from '../../gateway/uplink/channel.ts';
 import { HospitalClient } from '../../gateway/uplink/hospital-client.ts';
 import { ChainWriter, keyOf } from '../upstream/gateway-chain.ts';
 import { memoryBlocks, offerAll, offerFrom, startHospital } from '../upstream/hospital.ts';
@@ -21,12 +22,12 @@ async function bytesOf(store: BlockStore, writer: ChainWriter): Promise<string[]
 }
 
 describe('a relay', () => {
-  it('sends every block in order, then each new one when it is woken, and keeps receipts and cursor', async () => {
+  it('sends every block in order, several together, then each new one when it is woken, and keeps receipts and cursor', async () => {
     await using hospital = await startHospital();
     const side = await GatewaySide.of(await ChainWriter.of(4));
     await using relay = await side.relay(hospital.address);
     await side.states.until(is('waiting'));
-    expect(side.receipts.events.map(({ height }) => height)).toEqual([0, 1, 2, 3]);
+    expect(side.receipts.events.map(({ height }) => height)).toEqual([3]);
     await side.seal();
     relay.wake();
     await side.receipts.until(at(4));
@@ -78,17 +79,34 @@ describe('a relay', () => {
     await using wire = await Wire.laid();
     await using hospital = await startHospital();
     wire.plug(hospital.address);
+    const side = await GatewaySide.of(await ChainWriter.of(1));
+    wire.loseNextReply();
+    await using relay = await side.relay(wire.url);
+    for (let height = 0; height < 6; height++) {
+      if (height > 0) {
+        wire.loseNextReply();
+        await side.seal();
+        relay.wake();
+      }
+      await side.time.asleep();
+      await side.time.pass();
+      await side.receipts.until(at(height));
+    }
+    expect([wire.cuts, side.receipts.events.length]).toEqual([6, 6]);
+    expect(await bytesOf(hospital.blocks, side.writer)).toEqual(await bytesOf(side.blocks, side.writer));
+  });
+
+  it('adopts a whole batch whose answer was lost', async () => {
+    await using wire = await Wire.laid();
+    await using hospital = await startHospital();
+    wire.plug(hospital.address);
     const side = await GatewaySide.of(await ChainWriter.of(6));
     wire.loseNextReply();
     await using relay = await side.relay(wire.url);
-    while (relay.height !== 5) {
-      await side.time.asleep();
-      const lost = wire.cuts;
-      wire.loseNextReply();
-      await side.time.pass();
-      await side.receipts.until(at(lost - 1));
-    }
-    expect([wire.cuts, side.receipts.events.length]).toEqual([6, 6]);
+    await side.time.asleep();
+    await side.time.pass();
+    await side.receipts.until(at(5));
+    expect([wire.cuts, side.receipts.events.length, relay.height]).toEqual([1, 1, 5]);
     expect(await bytesOf(hospital.blocks, side.writer)).toEqual(await bytesOf(side.blocks, side.writer));
   });
 
@@ -156,7 +174,7 @@ describe('a relay', () => {
     await side.receipts.until(at(4));
     expect(await bytesOf(emptied.blocks, side.writer)).toEqual(await bytesOf(side.blocks, side.writer));
     expect(side.log.messages('warn')).toContainEqual(expect.stringContaining('lost blocks'));
-    expect(side.receipts.events.map(({ height }) => height)).toEqual([0, 1, 2, 3, 4]);
+    expect(side.receipts.events.map(({ height }) => height)).toEqual([3, 4]);
   });
 
   it('resumes behind a hospital that was put back to an older copy', async () => {
@@ -166,7 +184,7 @@ describe('a relay', () => {
     const side = await GatewaySide.of(writer);
     await using relay = await side.relay(hospital.address);
     await side.receipts.until(at(3));
-    expect(side.receipts.events.map(({ height }) => height)).toEqual([1, 2, 3]);
+    expect(side.receipts.events.map(({ height }) => height)).toEqual([1, 3]);
     expect(relay.height).toBe(3);
   });
 });
@@ -193,11 +211,16 @@ describe('a hospital that lies or refuses', () => {
     await offerAll(hospital.address, writer.copy(1));
     const old = (await offerFrom(hospital.address, writer, 0)).bytes;
     const side = await GatewaySide.of(writer);
-    const replay: typeof fetch = async (input, init) => {
-      if (init?.method !== 'PUT') return await fetch(input, init);
-      return new Response(old as Uint8Array<ArrayBuffer>, { status: 201, headers: { 'content-type': 'application/cbor' } });
-    };
-    const client = new HospitalClient({ url: hospital.address, fetch: replay });
+    const channel = new Channel({ url: hospital.address });
+    const client = new HospitalClient({
+      reach: (attempt, signal) => attempt(async (asked) => {
+        if (asked.method === 'GET') return await channel.request(asked, signal);
+        // Alone, or the last of both.
+        if (asked.method === 'PUT') return { status: 201, type: 'application/cbor', body: old, retryAfter: undefined };
+        const body = JSON.stringify({ taken: 1, receipt: Buffer.from(old).toString('base64'), stopped: null });
+        return { status: 200, type: 'application/json', body: Buffer.from(body), retryAfter: undefined };
+      }),
+    });
     await using relay = await side.relay(hospital.address, 'north', { client });
     const { detail } = await side.states.until(is('refused'));
     expect(detail).toContain('wrong_height');

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { firstAuthority } from '../../gateway/ledger/authority.ts';
 import { LANES } from '../../gateway/reading.ts';
 import { Seconds } from '../../gateway/quantity.ts';
+import { Channel } from '../../gateway/uplink/channel.ts';
+import { over, type Way } from '../../gateway/uplink/hospital-client.ts';
 import { ALARM_RETRY_CAP, startUplink, type Uplink, type UplinkOptions } from '../../gateway/uplink/uplink.ts';
 import { ChainWriter, keyOf, parametersOf } from '../upstream/gateway-chain.ts';
 import { startHospital } from '../upstream/hospital.ts';
@@ -22,9 +24,11 @@ type OpenUplink = Uplink & AsyncDisposable;
 
 async function uplinkOf(side: GatewaySide, urls: Record<string, string>, { quorum = 2, ...options }: Partial<UplinkOptions> & Readonly<{ quorum?: number }> = {}): Promise<OpenUplink> {
   const { blocks, cursors, time, log, receipts, states, writer } = side;
+  const wayTo = (name: string): Way => over(new Channel({ url: urls[name] ?? '' }));
   const uplink = await startUplink({
     chain: writer.id.chain,
-    hospitals: Object.entries(urls).map(([name, url]) => ({ name, url, key: keyOf(name).publicKey })),
+    hospitals: Object.keys(urls).map((name) => ({ name, key: keyOf(name).publicKey })),
+    ways: { alarms: wayTo, records: wayTo },
     terms: () => [{ from: 0, authority: { ...firstAuthority(PARAMETERS), quorum } }],
     blocks, cursors, time, log,
     random: () => 0.5,

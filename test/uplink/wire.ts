@@ -8,7 +8,7 @@ export class Wire implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   #target: number | undefined;
   #cutNextReply = false;
-  /** Answers to PUT requests that were lost on the way back. */
+  /** Answers to offered blocks that were lost on the way back. */
   cuts = 0;
 
   static async laid(): Promise<Wire> {
@@ -37,7 +37,7 @@ export class Wire implements AsyncDisposable {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** Takes the next PUT to the hospital and loses its answer, connection and all. */
+  /** Takes the next blocks to the hospital and loses its answer, connection and all. */
   loseNextReply(): void {
     this.#cutNextReply = true;
   }
@@ -50,7 +50,8 @@ export class Wire implements AsyncDisposable {
     const hospital = connect(this.#target, '127.0.0.1');
     let putting = false;
     gateway.on('data', (bytes) => {
-      if (/^(?:PUT|GET) /.test(bytes.toString('latin1', 0, 4))) putting = bytes[0] === 0x50;
+      const method = /^(PUT|POST|GET) /.exec(bytes.toString('latin1', 0, 5))?.[1];
+      if (method !== undefined) putting = method !== 'GET';
       hospital.write(bytes);
     });
     hospital.on('data', (bytes) => {

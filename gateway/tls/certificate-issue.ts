@@ -88,6 +88,29 @@ export async function issueServerCertificate(authority: KeyedCertificate, names:
   return { certificate, key: pemOf(keys.privateKey) };
 }
 
+/**
+ * A certificate that signs itself, for a server and a client alike, with a new key: what makes it anybody's is the address (URI) that
+ * `addressFor` gives for its public key (SubjectPublicKeyInfo, DER).
+ */
+export async function issueSelfSigned(name: string, addressFor: (publicKey: Uint8Array) => string, random: Random): Promise<KeyedCertificate> {
+  const keys = await newKeys();
+  const spki = new Uint8Array(await crypto.subtle.exportKey('spki', keys.publicKey));
+  const certificate = await X509CertificateGenerator.createSelfSigned({
+    serialNumber: serial(random),
+    name: commonName(name),
+    ...VALIDITY,
+    keys,
+    signingAlgorithm: SIGNING,
+    extensions: [
+      new BasicConstraintsExtension(false, undefined, true),
+      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
+      new SubjectAlternativeNameExtension([{ type: 'url', value: addressFor(spki) }]),
+    ],
+  });
+  return { certificate: certificate.toString('pem'), key: pemOf(keys.privateKey) };
+}
+
 /** A certificate for a device, with a new key. */
 export async function issueDeviceCertificate(authority: KeyedCertificate, device: DeviceId, random: Random): Promise<KeyedCertificate> {
   const keys = await newKeys();

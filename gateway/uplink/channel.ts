@@ -1,0 +1,148 @@
+/** One connection to one node: every request ends by its deadline, and a connection that was in doubt is not used again. */
+
+import type { LookupFunction, Socket } from 'node:net';
+import { Client } from 'undici';
+import { messageOf, PeerError } from '../errors.ts';
+import { type Bytes, formatBytes, formatDuration, KiB, type Millis, Seconds } from '../quantity.ts';
+import { nodeConnector, type ConnectorOptions } from '../tls/connector.ts';
+
+export type ChannelOptions = Readonly<{
+  /** Base address of the node, for example `https://hospital.example:9090`. */
+  url: string;
+  /** How long one request may take from first byte to last, with connecting; TCP alone notices a dead link after minutes. Default 10 s. */
+  deadline?: Millis;
+  /** Most bytes read of one answer. Default 64 KiB. */
+  maxAnswer?: Bytes;
+  /** Hears of bytes that went over the connection, without what TLS and TCP add. Default: nobody counts. */
+  count?: (sent: number, received: number) => void;
+}> & Partial<Pick<ConnectorOptions, 'peer' | 'certificate' | 'ca' | 'localAddress'>> & Readonly<{ lookup?: LookupFunction }>;
+
+/** `body` with its media type and, where it is compressed, how. `deadline` replaces the channel's. */
+export type Asked = Readonly<{
+  method: 'GET' | 'PUT' | 'POST';
+  path: string;
+  body?: Uint8Array;
+  type?: string;
+  encoding?: 'zstd';
+  deadline?: Millis;
+}>;
+
+/** `type` is the media type, in lower case and without parameters; `retryAfter`: what the node asks for before the next try. */
+export type Reply = Readonly<{ status: number; type: string; body: Uint8Array; retryAfter: Millis | undefined }>;
+
+const SLOWEST_BYTES_PER_MS = 4;
+/** Longest wait that a node may ask for. */
+const LONGEST_RETRY_AFTER: Millis = Seconds(600);
+
+export class Channel {
+  readonly #options: ChannelOptions;
+  readonly #origin: string;
+  readonly #prefix: string;
+  readonly #deadline: Millis;
+  readonly #maxAnswer: Bytes;
+  #client: Client | undefined;
+  #socket: Socket | undefined;
+  #counted = { sent: 0, received: 0 };
+
+  constructor(options: ChannelOptions) {
+    const { origin, pathname } = new URL(options.url);
+    this.#options = options;
+    this.#origin = origin;
+    this.#prefix = pathname.replace(/\/+$/, '');
+    this.#deadline = options.deadline ?? Seconds(10);
+    this.#maxAnswer = options.maxAnswer ?? KiB(64);
+  }
+
+  /** Resolves with whatever answers. Rejects with {@link PeerError} when nothing does in time, or the signal is aborted. */
+  async request(asked: Asked, signal: AbortSignal): Promise<Reply> {
+    const span = asked.deadline ?? withTimeFor(asked.body, this.#deadline);
+    const deadline = AbortSignal.timeout(span);
+    const client = (this.#client ??= this.#open());
+    try {
+      return await this.#ask(client, asked, AbortSignal.any([signal, deadline]));
+    } catch (cause) {
+      if (cause instanceof PeerError && cause.code === 'VG_PEER_MALFORMED') throw cause;
+      // Who asked gave up; that says nothing about the connection.
+      if (!signal.aborted) this.#drop(client);
+      const why = deadline.aborted ? `no answer within ${formatDuration(span)}` : reasonOf(cause);
+      throw new PeerError(cause instanceof PeerError ? cause.code : 'VG_PEER_UNREACHABLE', `${this.#origin}: ${why}`, { cause });
+    } finally {
+      this.#count();
+    }
+  }
+
+  /** Ends the connection, and with it what is under way; the next request opens another. */
+  reset(): void {
+    if (this.#client !== undefined) this.#drop(this.#client);
+  }
+
+  async #ask(client: Client, { method, path, body, type, encoding }: Asked, signal: AbortSignal): Promise<Reply> {
+    const headers = { ...(type !== undefined && { 'content-type': type }), ...(encoding !== undefined && { 'content-encoding': encoding }) };
+    const response = await client.request({ method, path: this.#prefix + path, headers, signal, ...(body !== undefined && { body: Buffer.from(body.buffer, body.byteOffset, body.byteLength) }) });
+    const read = await readCapped(response.body, this.#maxAnswer, `${this.#origin}${path}`);
+    const typed = String(response.headers['content-type'] ?? '').split(';', 1)[0] ?? '';
+    return { status: response.statusCode, type: typed.trim().toLowerCase(), body: read, retryAfter: waitIn(response.headers['retry-after']) };
+  }
+
+  #open(): Client {
+    const { peer = 'anyone', certificate, ca, localAddress, lookup } = this.#options;
+    const connect = nodeConnector({
+      peer,
+      timeout: this.#deadline,
+      ...(certificate && { certificate }),
+      ...(ca !== undefined && { ca }),
+      ...(localAddress !== undefined && { localAddress }),
+      ...(lookup && { lookup }),
+      onSocket: (socket) => this.#watch(socket),
+    });
+    // Deadlines are ours: undici's own are coarse, and do not cover connecting. Nothing is pinged that nobody asked for: bytes cost money.
+    return new Client(this.#origin, { connect, headersTimeout: 0, bodyTimeout: 0, keepAliveTimeout: 600_000, keepAliveMaxTimeout: 600_000, pipelining: 8, h2Options: { pingInterval: 0 } });
+  }
+
+  #watch(socket: Socket): void {
+    this.#count();
+    this.#socket = socket;
+    this.#counted = { sent: 0, received: 0 };
+  }
+
+  #count(): void {
+    const { bytesWritten = 0, bytesRead = 0 } = this.#socket ?? {};
+    const { sent, received } = this.#counted;
+    if (bytesWritten > sent || bytesRead > received) this.#options.count?.(bytesWritten - sent, bytesRead - received);
+    this.#counted = { sent: Math.max(sent, bytesWritten), received: Math.max(received, bytesRead) };
+  }
+
+  #drop(client: Client): void {
+    if (this.#client === client) this.#client = undefined;
+    // It rejects what is under way; who asked hears of it there.
+    client.destroy().catch(() => undefined);
+  }
+}
+
+/** A long body gets what it takes on the slowest link that is any use. */
+const withTimeFor = (body: Uint8Array | undefined, deadline: Millis): Millis => (deadline + Math.floor((body?.length ?? 0) / SLOWEST_BYTES_PER_MS)) as Millis;
+
+/** Reads no more than the limit, whatever Content-Length says. */
+async function readCapped(body: AsyncIterable<Uint8Array>, limit: Bytes, where: string): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of body) {
+    size += piece.length;
+    if (size > limit) throw new PeerError('VG_PEER_MALFORMED', `${where}: the answer is longer than ${formatBytes(limit)}`);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
+
+/** RFC 9110 §10.2.3, in seconds; a date is not heeded, since our clock may be wrong. */
+function waitIn(header: string | readonly string[] | undefined): Millis | undefined {
+  if (typeof header !== 'string' || !/^\d{1,9}$/.test(header)) return undefined;
+  return Math.min(Seconds(Number(header)), LONGEST_RETRY_AFTER) as Millis;
+}
+
+/** What is thrown often says little, and hides the reason one level down. */
+function reasonOf(thrown: unknown): string {
+  const cause = thrown instanceof Error ? thrown.cause : undefined;
+  if (thrown instanceof AggregateError && thrown.message === '') return thrown.errors.map(messageOf).join('; ');
+  return (cause === undefined ? '' : messageOf(cause)) || messageOf(thrown);
+}
