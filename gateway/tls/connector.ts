@@ -47,7 +47,7 @@ async function connect({ hostname, protocol, port }: buildConnector.Options, opt
   const secure = protocol === 'https:';
   // URL keeps the brackets of an IPv6 address.
   const host = hostname.replace(/^\[|\]$/g, '');
-  const target = { host, port: Number(port) || (secure ? 443 : 80), ...(localAddress !== undefined && { localAddress }), ...(lookup && { lookup }) };
+  const target = { host, port: Number(port) || (secure ? 443 : 80), ...(localAddress !== undefined && { localAddress, family: isIP(localAddress) }), ...(lookup && { lookup }) };
   if (!secure) return await whenReady(connectTcp(target), 'connect', timeout);
   const own = await options.certificate?.();
   const socket = connectTls({
