@@ -105,7 +105,8 @@ describe('how well a hospital is reached over a link', () => {
         if (event.kind === 'answered') health.answered(event.rtt === undefined ? undefined : Millis(event.rtt), now);
         else if (event.kind === 'failed') health.failed('no', event.hard, now);
         else health[event.kind](event.kind, now);
-        inARow = event.kind === 'failed' && before !== 'absent' ? inARow + 1 : 0;
+        if (event.kind === 'failed' && before !== 'absent') inARow += 1;
+        else if (event.kind !== 'appeared') inARow = 0;
         wasHard = event.kind === 'failed' && event.hard;
         if (health.state === 'down' && before !== 'down') expect(wasHard || inARow >= 3).toBe(true);
         if (health.isSteady(now)) expect(health.state).toBe('up');
