@@ -59,7 +59,7 @@ export class Channel {
     const deadline = AbortSignal.timeout(span);
     const client = (this.#client ??= this.#open());
     try {
-      return await this.#ask(client, asked, AbortSignal.any([signal, deadline]));
+      return await unlessAborted((stop) => this.#ask(client, asked, stop), AbortSignal.any([signal, deadline]));
     } catch (cause) {
       if (cause instanceof PeerError && cause.code === 'VG_PEER_MALFORMED') throw cause;
       // Who asked gave up; that says nothing about the connection.
@@ -116,6 +116,19 @@ export class Channel {
     if (this.#client === client) this.#client = undefined;
     // It rejects what is under way; who asked hears of it there.
     client.destroy().catch(() => undefined);
+  }
+}
+
+/** undici hears of an aborted signal only when it is connected. */
+async function unlessAborted<T>(ask: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([ask(signal), promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }
 

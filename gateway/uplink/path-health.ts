@@ -103,7 +103,8 @@ export class PathHealth {
       this.#wasAway = true;
       if (this.#state !== 'down') this.#enter('down', why, now);
       else this.#why = why;
-    } else if (this.#state !== 'down') this.#weigh(now, why);
+    } else if (this.#state === 'probing') this.#why = why;
+    else if (this.#state !== 'down') this.#weigh(now, why);
   }
 
   #weigh(now: Millis, why: string): void {

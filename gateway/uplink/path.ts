@@ -35,9 +35,10 @@ export type PathStatus = Readonly<{
 }>;
 
 /** Shortest and longest time that an answer to a probe is waited for. */
-const PROBE_DEADLINE = { least: Seconds(2), most: Seconds(8), first: Seconds(4) };
-/** Pause between probes while an answer is missing, or has to prove itself. */
+const PROBE_DEADLINE = { least: Seconds(1.5), most: Seconds(8), first: Seconds(3) };
+/** From one probe to the next while an answer is missing, or has to prove itself. */
 const EAGER: Millis = Seconds(1);
+const LEAST_PAUSE: Millis = Seconds(0.05);
 /** The machine itself says that there is no way, and no try is needed to know. */
 const HARD = new Set(['EADDRNOTAVAIL', 'ENETUNREACH', 'EHOSTUNREACH', 'ENETDOWN']);
 
@@ -120,8 +121,11 @@ export class Path {
 
   async #run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
+      const began = this.#now();
       if (this.#health.state !== 'absent' && !this.#heardLately()) await this.#probe();
-      await this.#doorbell.wait(this.#pause());
+      const pause = this.#pause();
+      // An answer that was long waited for was pause enough: three in a row are missing as early as they can be.
+      await this.#doorbell.wait(pause === undefined ? undefined : (Math.max(LEAST_PAUSE, pause - (this.#now() - began)) as Millis));
     }
   }
 

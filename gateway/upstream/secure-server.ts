@@ -12,7 +12,8 @@ export function secureServer({ certificate: cert, key }: NodeCertificate, handsh
   const server = createSecureServer({ cert, key, allowHTTP1: true, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.3', handshakeTimeout }, handler as never);
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
-  server.on('secureConnection', (socket) => keepWhileOpen(sockets, socket));
+  // Before TLS: one that never gets there would hold up closing until the handshake has timed out.
+  server.on('connection', (socket) => keepWhileOpen(sockets, socket));
   server.on('session', (session) => keepWhileOpen(sessions, session));
   return Object.assign(server as unknown as Server, {
     closeIdleConnections: () => {

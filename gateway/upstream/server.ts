@@ -57,7 +57,7 @@ export type UpstreamOptions = Readonly<{
 }>;
 
 export type Upstream = Readonly<{
-  /** Base address, for example `http://127.0.0.1:8480`. */
+  /** Base address, for example `https://127.0.0.1:9090`. */
   address: string;
   /**
    * Takes no further request, lets those under way end, and resolves when no block is being judged any more: only then
@@ -77,7 +77,9 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
   if (options.released !== undefined) addReleaseRoutes(app, { blocks: options.blocks, releases: options.released.store, key: options.key, authorise });
   addNodeRoutes(app, options);
   await options.register?.(app);
-  const address = await listen(app, options.listen);
+  const heard = await listen(app, options.listen);
+  // fastify sees a server of its own making, not what it speaks.
+  const address = tls === undefined ? heard : heard.replace(/^http:/, 'https:');
   options.log.info({ address, name: options.name, key: fingerprint(options.key.publicKey) }, 'hospital node listens');
   return { address, close: () => close(app, witness, options.closeTimeout ?? Seconds(5)) };
 }
