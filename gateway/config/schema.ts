@@ -7,8 +7,9 @@ import { z } from 'zod';
 import type { Mapping, Profile } from '../decode/profile.ts';
 import { Bytes, KiB, Millis, MiB, Minutes, Seconds } from '../quantity.ts';
 import { ZONE_OF_GATEWAY, alarmSection } from './alarm-section.ts';
-import { address, addressOrNone, brokerAddress, count, deviceId, duration, hostOrAddress, ipAddress, line, name, number, percent, publicKey, purpose, serialPath, size, timeZone, topicFilter, usbNumber, webAddress, word } from './fields.ts';
-import { checkBridges, checkHospitals, checkLink, checkLinks, checkMqtt, checkNames, checkPacks, checkPatients, checkProfiles, checkPublicKeys, checkRelay, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
+import { address, addressOrNone, brokerAddress, count, deviceId, duration, hostOrAddress, line, name, number, publicKey, purpose, serialPath, size, timeZone, topicFilter, usbNumber, webAddress, word } from './fields.ts';
+import { linksSection } from './links-section.ts';
+import { checkBridges, checkHospitals, checkMqtt, checkNames, checkPacks, checkPatients, checkProfiles, checkPublicKeys, checkRelay, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
 import { ALWAYS, setting } from './setting.ts';
 
 const MOST_HOSPITALS = 1000;
@@ -16,7 +17,6 @@ const MOST_PACKS = 64;
 const MOST_PATIENTS = 10_000;
 const MOST_SERIAL_LINES = 64;
 const MOST_BRIDGES = 16;
-const MOST_LINKS = 8;
 const MOST_PROFILES = 1000;
 const MOST_DEVICES_OF_A_PROFILE = 1000;
 
@@ -267,36 +267,6 @@ const relaySection = z
   .prefault({})
   .describe('How blocks are sent to hospitals.');
 
-const link = z
-  .strictObject({
-    name: name('a link name').describe('Name for logs and metrics, for example ethernet or 5g.'),
-    interface: line('the name of a network interface', 15).optional().describe('Its interface, for example eth0 or wwan0; it may come and go (give exactly one of interface and address).'),
-    address: ipAddress().optional().describe('Its address on this machine.'),
-    metered: z.boolean({ error: 'expected true or false' }).prefault(false).describe('Whether bytes cost money: then it is probed rarely and carries no details, unless said otherwise. Default false.'),
-    carries: word('alarm', 'record', 'detail')
-      .optional()
-      .describe('What may use it: alarm (alarms alone), record (blocks too, and payloads of events and summaries), detail (everything, waveforms too). Default: record where it is metered, else detail.'),
-    budget: z
-      .strictObject({
-        day: size(KiB(64), Bytes(1e12)).optional().describe('Most bytes in a day, a size; the day of the gateway\'s time zone. Default: no limit.'),
-        month: size(KiB(64), Bytes(1e13)).optional().describe('Most bytes in a calendar month, a size. Default: no limit.'),
-        reserved: percent().prefault('10%').describe('Part of both that is kept for alarms, which are never held back. Default 10%.'),
-      })
-      .prefault({})
-      .describe('What may go over it in all, both ways, other programs of this machine included.'),
-    probe: duration(Millis(200), Minutes(24 * 60)).optional().describe('How often each hospital is asked over it whether it answers, while nothing else goes there, a duration. Default: 3s, where it is metered 5min.'),
-  })
-  .superRefine(checkLink, ALWAYS)
-  .transform(({ metered, carries, probe, ...given }) => ({ ...given, carries: carries ?? (metered ? 'record' as const : 'detail' as const), probe: probe ?? (metered ? Minutes(5) : Seconds(3)) }))
-  .describe('A way out of the house.');
-
-const links = z
-  .array(link, { error: 'expected a list of links' })
-  .max(MOST_LINKS, { error: `expected at most ${MOST_LINKS} links` })
-  .prefault([])
-  .superRefine(checkLinks, ALWAYS)
-  .describe('Ways to the hospitals, the preferred one first. Each needs a route of its own for packets from its address ("ip rule"). Default: wherever the machine sends them.');
-
 const keysSection = z
   .strictObject({
     epoch: setting(duration(Minutes(24 * 60), Minutes(3660 * 24 * 60)), '30d', 'How long what is said of somebody lies under the same key, a duration: the smallest part of the past that can be given or erased by itself.'),
@@ -367,7 +337,7 @@ const gatewaySection = z
     alarms: alarmSection,
     profiles,
     relay: relaySection,
-    links,
+    links: linksSection,
     keys: keysSection,
     log: logSection,
   })

@@ -137,9 +137,9 @@ export class GatewayMetrics {
     labelNames: ['link', 'hospital'],
     registers: [this.registry],
   });
-  readonly linkBytes = new Gauge<'link' | 'traffic' | 'direction'>({
-    name: 'vitalgate_link_bytes',
-    help: 'Bytes of requests and answers over a link since the start, by kind of traffic, without what TLS, TCP and IP add',
+  readonly linkBytes = new Counter<'link' | 'traffic' | 'direction'>({
+    name: 'vitalgate_link_bytes_total',
+    help: 'Bytes of requests and answers over a link, by kind of traffic, without what TLS, TCP and IP add',
     labelNames: ['link', 'traffic', 'direction'],
     registers: [this.registry],
   });
@@ -176,10 +176,12 @@ export class GatewayMetrics {
 
   /** Takes over what links say of themselves. `states`: all that a path can be in. */
   showLinks({ links, paths }: LinksShown, states: readonly string[]): void {
+    // Links count from the start of the process, too.
+    this.linkBytes.reset();
     for (const { link, counted, dayBytes, monthBytes, left } of links) {
       for (const [traffic, { sent, received }] of Object.entries(counted)) {
-        this.linkBytes.set({ link, traffic, direction: 'sent' }, sent);
-        this.linkBytes.set({ link, traffic, direction: 'received' }, received);
+        this.linkBytes.inc({ link, traffic, direction: 'sent' }, sent);
+        this.linkBytes.inc({ link, traffic, direction: 'received' }, received);
       }
       this.linkUsed.set({ link, period: 'day' }, dayBytes);
       this.linkUsed.set({ link, period: 'month' }, monthBytes);

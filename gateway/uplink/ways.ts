@@ -9,7 +9,7 @@ import type { Path } from './path.ts';
 import { rankOf } from './path-health.ts';
 
 /** The paths to one hospital in the order of the configuration; the best first. */
-export function ranked(paths: readonly Path[], now: Millis): readonly Path[] {
+function ranked(paths: readonly Path[], now: Millis): readonly Path[] {
   const there = paths.filter(({ health }) => health.state !== 'absent');
   return there.toSorted((one, other) => rankOf(one.health, now) - rankOf(other.health, now));
 }
