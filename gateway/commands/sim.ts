@@ -4,6 +4,8 @@ import { parseEpisodes } from '../../firmware-sim/episodes.ts';
 import { FAMILY_OPTIONS, familyLines, familyRunOf } from '../../firmware-sim/family-options.ts';
 import { runFamily } from '../../firmware-sim/family-run.ts';
 import { runLoad } from '../../firmware-sim/load.ts';
+import { MODEM_OPTIONS, modemRunOf, runModem } from '../../firmware-sim/modem/modem-run.ts';
+import { Random } from '../../firmware-sim/random.ts';
 import { runFleet } from '../../firmware-sim/run.ts';
 import { UsageError } from '../errors.ts';
 import { parseDuration } from '../quantity.ts';
@@ -17,6 +19,7 @@ export const simCommand: Command = {
     'sim --credentials FILE --load READINGS_PER_SECOND [--total N]',
     'sim --family NAME --device ID --password-file FILE [--broker URL] [--prefix TOPIC] [--every 1s] [--count N] [--faults LIST]',
     'sim --family NAME --serial PATH [--framing line|cobs] [--every 1s] [--count N] [--faults LIST]',
+    'sim --modem MAKER --serial PATH [--story LIST] [--pin DIGITS] [--errors SHARE]',
     'sim --families',
   ],
   details: 'The credentials file is JSON: {"<device id>": "<password>", …}, as "vitalgate device add --json" printed them.\n' +
@@ -34,6 +37,7 @@ export const simCommand: Command = {
     total: { type: 'string', value: 'N', help: 'With --load: end after this many' },
     families: { type: 'boolean', help: 'List the device families and end' },
     ...FAMILY_OPTIONS,
+    ...MODEM_OPTIONS,
   },
   run: async (args, environment) => {
     const { signal, out, err } = environment;
@@ -41,6 +45,7 @@ export const simCommand: Command = {
       for (const line of familyLines()) out(line);
       return 0;
     }
+    if (textOf(args, 'modem') !== undefined) return await simulateModem(args, environment);
     if (textOf(args, 'family') !== undefined) return await simulateDevice(args, environment);
     const credentials = textOf(args, 'credentials');
     if (credentials === undefined) throw new UsageError('which devices? Give --credentials FILE');
@@ -64,6 +69,13 @@ async function simulateDevice(args: Arguments, { signal, out, err }: Environment
   const run = familyRunOf((word) => textOf(args, word));
   out(`vitalgate sim: ${run.who.device} speaks ${run.family.name} ${'path' in run.place ? `on ${run.place.path}` : `to ${run.place.brokerUrl}`}`);
   out(JSON.stringify(await runFamily({ ...run, signal, log: err })));
+  return 0;
+}
+
+async function simulateModem(args: Arguments, { signal, out, err }: Environment): Promise<number> {
+  const run = modemRunOf((word) => textOf(args, word));
+  out(`vitalgate sim: a ${run.maker} modem on ${run.path}`);
+  out(JSON.stringify(await runModem({ ...run, random: new Random(textOf(args, 'seed') ?? '1'), signal, log: err })));
   return 0;
 }
 

@@ -1,0 +1,117 @@
+/** A simulated modem on a serial port or pseudo-terminal, and what happens to it in the course of time. */
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { UsageError } from '../../gateway/errors.ts';
+import { formatDuration, type Millis, parseDuration, Seconds } from '../../gateway/quantity.ts';
+import type { Random } from '../random.ts';
+import { COVERAGES, type Coverage, MAKERS, type Maker, SimulatedModem } from './simulated-modem.ts';
+
+const HAPPENINGS = [...COVERAGES, 'wedge', 'wake', 'restart'] as const;
+type Happening = (typeof HAPPENINGS)[number];
+export type Story = readonly Readonly<{ at: Millis; what: Happening }>[];
+
+export type ModemRunOptions = Readonly<{
+  path: string;
+  maker: Maker;
+  /** PIN of the SIM; `null`: no SIM. */
+  pin?: string | null;
+  apns?: readonly string[];
+  slices?: readonly string[];
+  errors?: number;
+  story: Story;
+  random: Random;
+  signal: AbortSignal;
+  log: (line: string) => void;
+}>;
+
+export type ModemCounts = Readonly<{ commands: number; sms: readonly string[]; restarts: number }>;
+
+export const MODEM_OPTIONS = {
+  modem: { type: 'string', value: 'MAKER', help: `A cellular modem on --serial: ${MAKERS.join(', ')}` },
+  story: { type: 'string', value: 'LIST', help: `What happens to the modem: ${HAPPENINGS.join(', ')}, for example 0s:lte,30s:none,40s:5g-sa (default 1s:5g-sa)` },
+  pin: { type: 'string', value: 'DIGITS', help: 'PIN that its SIM wants; "no-sim": it has none' },
+  apns: { type: 'string', value: 'LIST', help: 'Access points that the network knows (default: all)' },
+  slices: { type: 'string', value: 'LIST', help: 'Slices that the network allows, for example 01.010101' },
+  errors: { type: 'string', value: 'SHARE', help: 'Share of commands that the modem answers with an error' },
+} as const;
+
+type Word = keyof typeof MODEM_OPTIONS | 'serial';
+
+/** Throws {@link UsageError} that says what is missing or cannot be. */
+export function modemRunOf(word: (name: Word) => string | undefined): Omit<ModemRunOptions, 'random' | 'signal' | 'log'> {
+  const [maker, path, pin, errors] = [word('modem'), word('serial'), word('pin'), word('errors')];
+  if (path === undefined) throw new UsageError('where is the modem? Give --serial PATH');
+  const share = Number(errors ?? 0);
+  if (!(share >= 0 && share <= 1)) throw new UsageError(`--errors ${errors}: expected a number from 0 to 1`);
+  return {
+    path,
+    maker: oneOf(MAKERS, maker ?? '', '--modem'),
+    story: parseStory(word('story') ?? '1s:5g-sa'),
+    errors: share,
+    ...(pin !== undefined && { pin: pin === 'no-sim' ? null : pin }),
+    ...listOf('apns', word('apns')),
+    ...listOf('slices', word('slices')),
+  };
+}
+
+const listOf = (name: string, text: string | undefined): Record<string, readonly string[]> => (text === undefined ? {} : { [name]: text.split(',') });
+
+/** `0s:lte,30s:none`. */
+function parseStory(text: string): Story {
+  const story = text.split(',').map((each) => {
+    const [at = '', what = ''] = each.split(':');
+    return { at: parseDuration(at), what: oneOf(HAPPENINGS, what, `--story ${each}`) };
+  });
+  return story.toSorted((one, other) => one.at - other.at);
+}
+
+function oneOf<T extends string>(all: readonly T[], text: string, where: string): T {
+  const found = all.find((each) => each === text);
+  if (found === undefined) throw new UsageError(`${where}: expected one of ${all.join(', ')}`);
+  return found;
+}
+
+/** Resolves when the signal is aborted. Rejects when the port cannot be opened. */
+export async function runModem({ path, story, signal, log, ...traits }: ModemRunOptions): Promise<ModemCounts> {
+  const { SerialPort } = await import('serialport');
+  const port = new SerialPort({ path, baudRate: 115_200, autoOpen: false });
+  await new Promise<void>((resolve, reject) => port.open((error) => (error === null ? resolve() : reject(error))));
+  const sms: string[] = [];
+  let [commands, restarts] = [0, 0];
+  const modem = new SimulatedModem(traits, {
+    send: (bytes) => void port.write(Buffer.from(bytes)),
+    onSms: (pdu) => {
+      sms.push(pdu);
+      log(`sms ${pdu}`);
+    },
+    onRestart: () => void (restarts += 1),
+  });
+  port.on('data', (bytes: Buffer) => {
+    commands += bytes.toString('latin1').split('\r').length - 1;
+    modem.receive(bytes);
+  });
+  // The gateway may close its end first.
+  port.on('error', () => undefined);
+  const walking = setInterval(() => modem.walk(), Seconds(1));
+  await live(modem, story, signal, log);
+  clearInterval(walking);
+  await new Promise<void>((resolve) => (port.isOpen ? port.close(() => resolve()) : resolve()));
+  return { commands, sms, restarts };
+}
+
+async function live(modem: SimulatedModem, story: Story, signal: AbortSignal, log: (line: string) => void): Promise<void> {
+  let now = 0;
+  for (const { at, what } of story) {
+    await delay(at - now, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return;
+    now = at;
+    log(`${formatDuration(at)}: ${what}`);
+    happen(modem, what);
+  }
+  if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+function happen(modem: SimulatedModem, what: Happening): void {
+  if (what === 'wedge' || what === 'wake' || what === 'restart') modem[what]();
+  else modem.move(what satisfies Coverage);
+}
