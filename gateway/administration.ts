@@ -37,6 +37,7 @@ import type { Continued } from './restoration.ts';
 import type { RefusedLogins } from './refused-logins.ts';
 import { traceMessage, type Trace } from './trace.ts';
 import type { RelayStatus } from './uplink/relay.ts';
+import type { ModemReport } from './gateway-modems.ts';
 import type { Links, LinksStatus } from './uplink/links.ts';
 import type { Uplink } from './uplink/uplink.ts';
 import type { Keyring } from './vault/keyring.ts';
@@ -67,7 +68,7 @@ export type AddedDevice = Readonly<{
 export type ContractOrder = Readonly<{ packs: readonly string[]; /** As derive/contract-signature.ts reads them. */ signatures: readonly unknown[]; by: Actor }>;
 export type LaneStatus = Readonly<{ lane: Lane; height: number; hash: string; entries: number }>;
 
-export type LinksReport = LinksStatus & Readonly<{ relays: readonly RelayStatus[] }>;
+export type LinksReport = LinksStatus & Readonly<{ relays: readonly RelayStatus[]; modems: readonly ModemReport[] }>;
 
 export type Status = Readonly<{
   chain: string;
@@ -111,6 +112,7 @@ export type AdministrationOptions = Readonly<{
   progress: Progress;
   uplink: Uplink | undefined;
   links: Links | undefined;
+  modems: Readonly<{ report(): readonly ModemReport[] }> | undefined;
   ca: DeviceCa;
   /** See MqttBroker.disconnect; 0 while there is no broker. */
   disconnect: (device: DeviceId) => number;
@@ -379,7 +381,7 @@ export class Administration {
   /** Links, hospitals over each of them, and why another was used; nothing while the gateway does not serve. */
   async links(): Promise<LinksReport> {
     const status = this.#options.links?.status() ?? { links: [], paths: [], switches: [] };
-    return { ...status, relays: await this.relays() };
+    return { ...status, relays: await this.relays(), modems: this.#options.modems?.report() ?? [] };
   }
 
   async relays(): Promise<readonly RelayStatus[]> {

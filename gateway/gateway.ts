@@ -31,6 +31,7 @@ import { followBroker, type Bridge, type BridgeObserver, type BridgeOptions } fr
 import type { MqttBroker } from './ingest/mqtt-broker.ts';
 import { followSerialLine, type SerialLineOptions, type SerialObserver } from './ingest/serial-port.ts';
 import { means, usbPorts, type UsbPort } from './ingest/usb-ports.ts';
+import { toHex } from './ledger/bytes.ts';
 import type { BlockStore, PendingEntries } from './ledger/block-store.ts';
 import { ed25519KeyFrom } from './ledger/ed25519.ts';
 import type { SigningKey } from './ledger/es256k.ts';
@@ -41,6 +42,7 @@ import { openChain, openKeys, type OpenedChain } from './open-chain.ts';
 import { rememberErased } from './releases.ts';
 import { openReleaseRelays } from './release-relays.ts';
 import type { ReleaseCursors } from './uplink/release-cursors.ts';
+import { MODEM_STATES } from './modem/modem.ts';
 import { PATH_STATES } from './uplink/path-health.ts';
 import type { ReleaseRelay } from './uplink/release-relay.ts';
 import { refuseRestored } from './restoration.ts';
@@ -60,6 +62,7 @@ import type { RelayCursors } from './uplink/cursors.ts';
 import { patientsMeasured, subjectView } from './subject-view.ts';
 import { systemTime } from './uplink/retry.ts';
 import { openGatewayLinks } from './gateway-links.ts';
+import { GatewayModems } from './gateway-modems.ts';
 import type { AddressMemory } from './uplink/known-addresses.ts';
 import type { UsageMemory } from './uplink/link.ts';
 import type { Links } from './uplink/links.ts';
@@ -163,6 +166,8 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   if (links !== undefined) opened.add(() => links.stop());
   const uplink = links === undefined ? undefined : await openUplink(config, stores, chain, links, log, reached);
   if (uplink !== undefined) opened.add(() => uplink.stop());
+  const modems = links === undefined || uplink === undefined ? undefined : modemsOf(config, stores, chain, links, uplink, log);
+  if (modems !== undefined) opened.add(() => modems.stop());
   const progress = await openProgress(stores, chain.chain, uplink);
   reached.progress = progress;
   const storeLost = Promise.withResolvers<StoreError>();
@@ -213,7 +218,7 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   const serving: Served = { broker: undefined };
   const refusedLogins = new RefusedLogins();
   const unusedPorts = (): readonly UsbPort[] => usbPorts().filter((port) => !config.serial.some((line) => means(serialLineOf(line).port, port)));
-  const administration = new Administration({ reload, consent, folder: config.data, erasure, disclosures, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, signingKey: keyInForce, succession, chain: chain.chain, terms: (lane) => chain.terms.of(lane), ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, links, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
+  const administration = new Administration({ reload, consent, folder: config.data, erasure, disclosures, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, signingKey: keyInForce, succession, chain: chain.chain, terms: (lane) => chain.terms.of(lane), ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, links, modems, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
   const gateway = { administration, chain: chain.chain, storeLost: storeLost.promise, stop: () => opened.close() };
   if (!serve) return { ...gateway, addresses: {} };
   return { ...gateway, addresses: await startServing({ config, desk, people, stores, ca, serving, refusedLogins, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };
@@ -221,6 +226,12 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
 
 /** Receipts may arrive before there is anything to count them, and old frames be derived before there is anybody to ask. */
 type Reached = { progress: Progress | undefined; rebirths: Rebirths | undefined; alarms: AlarmFeed | undefined; succession: SuccessionDesk | undefined; releases: readonly ReleaseRelay[] };
+
+/** The message to people says which gateway it is by the beginning of its chain: that is on its status page, too. */
+function modemsOf({ links: configured }: GatewayConfig, { blocks }: GatewayStores, { chain }: OpenedChain, links: Links, uplink: Uplink, log: Logger): GatewayModems {
+  const waiting = async (): Promise<number> => ((await blocks.head({ chain, lane: 'alarm' }))?.height ?? 0) - (uplink.relayedHeight('alarm') ?? 0);
+  return new GatewayModems({ links: configured, works: (link) => links.works(link), waiting, name: toHex(chain).slice(0, 8), log });
+}
 
 async function openUplink(config: GatewayConfig, stores: GatewayStores, { chain, terms }: OpenedChain, links: Links, log: Logger, reached: Reached): Promise<Uplink> {
   const uplink: Uplink = await startUplink({
@@ -404,7 +415,9 @@ async function refresh({ metrics, pipeline, progress, administration }: Serving)
   metrics.countStates(progress.states);
   metrics.queue.set({ queue: 'accept' }, pipeline.waiting);
   metrics.queue.set({ queue: 'derive' }, pipeline.backlog);
-  metrics.showLinks(await administration.links(), PATH_STATES);
+  const links = await administration.links();
+  metrics.showLinks(links, PATH_STATES);
+  metrics.showModems(links.modems, MODEM_STATES);
   for (const { hospital, lane, lag } of await administration.relays()) metrics.hospitalLag.set({ hospital, lane }, lag);
 }
 

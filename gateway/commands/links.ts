@@ -31,11 +31,12 @@ export const linksCommand: Command = {
   },
 };
 
-function describe({ links, paths, switches, relays }: LinksReport): string[] {
+function describe({ links, paths, switches, relays, modems }: LinksReport): string[] {
   return [
     ...links.flatMap(({ link, at, carries, dayBytes, monthBytes, left, counted }) => [
       `link ${link}: ${at}; carries ${carries}`,
       `  used ${size(dayBytes)} today, ${size(monthBytes)} this month${left === null ? '' : `, ${left < 0 ? `${size(Math.abs(left))} over the budget` : `${size(left)} left`}`}`,
+      ...modems.filter((modem) => modem.link === link).map(describeModem),
       `  since the start ${Object.entries(counted).map(([traffic, { sent, received }]) => `${traffic} ${size(sent)} out ${size(received)} in`).join(', ')}`,
       ...paths.filter((path) => path.link === link).map(({ hospital, state, why, since, rtt, loss }) =>
         `  ${hospital}: ${state} for ${formatDuration(since)}, round trip ${rtt === null ? 'unknown' : formatDuration(rtt)}, loss ${Math.round(loss * 100)} % (${why})`),
@@ -43,6 +44,21 @@ function describe({ links, paths, switches, relays }: LinksReport): string[] {
     ...relays.map(({ hospital, lane, state, lag, lastError }) => `hospital ${hospital}, ${lane}: ${state}, ${lag} blocks behind${lastError === undefined ? '' : ` (${lastError})`}`),
     ...switches.filter(({ from }) => from !== null).map(({ hospital, traffic, from, to, why, ago }) => `${formatDuration(ago)} ago: ${traffic} to ${hospital} went from ${from} to ${to}: ${why}`),
   ];
+}
+
+function describeModem({ model, state, why, technology, operator, signal, resets, smsSent }: LinksReport['modems'][number]): string {
+  const { rsrp, rsrq, sinr, rssi } = signal;
+  const heard = [
+    technology, operator,
+    rsrp !== undefined && `RSRP ${rsrp} dBm`, rsrq !== undefined && `RSRQ ${rsrq} dB`, sinr !== undefined && `SINR ${sinr} dB`, rssi !== undefined && `RSSI ${rssi} dBm`,
+  ].filter(Boolean);
+  const done = Object.entries(resets).filter(([, count]) => count > 0).map(([rung, count]) => `${count} × ${rung}`);
+  return [
+    `  modem ${model ?? ''}: ${state} (${why})`.replace(' :', ':'),
+    ...heard,
+    ...(done.length === 0 ? [] : [`reset ${done.join(', ')}`]),
+    ...(smsSent === 0 ? [] : [`${smsSent} SMS sent`]),
+  ].join(', ');
 }
 
 const size = (bytes: number): string => formatBytes(Bytes(bytes));

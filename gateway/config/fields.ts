@@ -46,6 +46,14 @@ export function duration(least: Millis, most: Millis): z.ZodType<Millis, string>
   return text(expected, hints, (value) => within(parseDuration(value), least, most));
 }
 
+/** Text of that form; `expected` says it for people. */
+export function formed(form: RegExp, expected: string, examples: readonly string[]): z.ZodType<string, string> {
+  return text(expected, { pattern: form.source, examples }, (value) => {
+    if (!form.test(value)) throw new RangeError('');
+    return value;
+  });
+}
+
 /** "512B", "64KiB", "2GiB", or the decimal "10MB". */
 export function size(least: Bytes, most: Bytes): z.ZodType<Bytes, string> {
   const expected = `a size from ${formatBytes(least)} to ${formatBytes(most)} such as "64KiB" (units B, kB, MB, GB, KiB, MiB, GiB)`;
@@ -225,10 +233,10 @@ export function timeOfDay(): z.ZodType<number, string> {
 }
 
 /** The path of a serial port. `/dev/ttyUSB0` is refused: which device that is depends on the order of plugging in. */
-export function serialPath(): z.ZodType<string, string> {
+export function serialPath({ orUsb = false } = {}): z.ZodType<string, string> {
   const expected = 'the absolute path of a serial port that stays the same, such as "/dev/serial/by-id/usb-…"';
   return text(expected, { examples: ['/dev/serial/by-id/usb-Silicon_Labs_CP2102-if00-port0'] }, (value) => {
-    if (/^\/dev\/tty(USB|ACM)\d+$/.test(value)) throw new RangeError('another device may have this path tomorrow: take the one below /dev/serial/by-id, or "usb"');
+    if (/^\/dev\/tty(USB|ACM)\d+$/.test(value)) throw new RangeError('another device may have this path tomorrow: take the one below /dev/serial/by-id' + (orUsb ? ', or "usb"' : ''));
     if (!/^\/[^\p{Cc}]{1,4095}$/u.test(value)) throw new RangeError('');
     return value;
   });

@@ -211,7 +211,7 @@ function withoutAbsent<T extends object>(given: T): { [K in keyof T]: Exclude<T[
 const serialLine = z
   .strictObject({
     device: deviceId().describe('The device that speaks on the line; bind it to a patient or a room.'),
-    path: serialPath().optional().describe('The port by a path that stays the same, such as /dev/serial/by-id/… (give exactly one of path and usb).'),
+    path: serialPath({ orUsb: true }).optional().describe('The port by a path that stays the same, such as /dev/serial/by-id/… (give exactly one of path and usb).'),
     usb: z
       .strictObject({
         vendor: usbNumber().describe('Vendor id, four hexadecimal digits as lsusb prints them.'),

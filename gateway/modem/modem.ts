@@ -45,10 +45,8 @@ export interface ModemDriver {
 export type ModemOptions = Readonly<{
   /** Finds it. Rejects with the reason when it is not there. `onChange`: it says by itself that something is another. */
   open: (onChange: () => void) => Promise<ModemDriver>;
-  /** Whether something lately got through over its link. */
+  /** Whether something gets through over its link: then it is never reset. */
   isWorking: () => boolean;
-  /** Whether it may be reset now: not while an alarm is under way over it. */
-  mayReset: () => boolean;
   now: () => Millis;
   log: Readonly<{ info: (fields: object, message: string) => void; warn: (fields: object, message: string) => void }>;
   /** Default 30 s. */
@@ -121,12 +119,12 @@ export class Modem {
   }
 
   async #follow(driver: ModemDriver): Promise<void> {
-    const { isWorking, mayReset, now, lookEvery = Seconds(30), log } = this.#options;
+    const { isWorking, now, lookEvery = Seconds(30), log } = this.#options;
     while (!this.#stopped) {
       const sight = await driver.look();
       this.#saw(sight);
       if (isWorking()) this.#ladder.worked(now());
-      const rung = this.#stopped || needsAPerson(sight) || !mayReset() ? undefined : this.#ladder.next(now());
+      const rung = this.#stopped || needsAPerson(sight) ? undefined : this.#ladder.next(now());
       if (rung !== undefined) {
         this.#resets[rung] += 1;
         log.warn({ rung, state: sight.state, why: sight.why }, 'nothing gets through over the modem: resetting it');

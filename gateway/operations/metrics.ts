@@ -10,6 +10,16 @@ type DerivedTotals = Readonly<{
   quarantined: Readonly<Record<string, number>>;
 }>;
 
+/** The part of what modems say of themselves that is shown: dBm and dB. */
+export type ModemsShown = readonly Readonly<{
+  link: string;
+  state: string;
+  technology: string | null;
+  signal: Readonly<{ rsrp?: number; rsrq?: number; sinr?: number; rssi?: number }>;
+  resets: Readonly<Record<string, number>>;
+  smsSent: number;
+}>[];
+
 /** The part of what links say of themselves that is shown. Times in ms; `left` is null for a link without a budget. */
 type LinksShown = Readonly<{
   links: readonly Readonly<{
@@ -156,6 +166,37 @@ export class GatewayMetrics {
     registers: [this.registry],
   });
 
+  readonly modemState = new Gauge<'link' | 'state'>({
+    name: 'vitalgate_modem_state',
+    help: '1 for the state that the modem of a link is in',
+    labelNames: ['link', 'state'],
+    registers: [this.registry],
+  });
+  readonly modemTechnology = new Gauge<'link' | 'technology'>({
+    name: 'vitalgate_modem_technology',
+    help: '1 for the radio technology in use: LTE, 5G NSA, 5G SA and older ones; none while there is no network',
+    labelNames: ['link', 'technology'],
+    registers: [this.registry],
+  });
+  readonly modemSignal = new Gauge<'link' | 'measure'>({
+    name: 'vitalgate_modem_signal',
+    help: 'Radio signal: rsrp and rssi in dBm, rsrq and sinr in dB; absent where the modem does not tell',
+    labelNames: ['link', 'measure'],
+    registers: [this.registry],
+  });
+  readonly modemResets = new Counter<'link' | 'rung'>({
+    name: 'vitalgate_modem_resets_total',
+    help: 'Resets of a modem over which nothing got through: session, radio, restart',
+    labelNames: ['link', 'rung'],
+    registers: [this.registry],
+  });
+  readonly smsSent = new Counter<'link'>({
+    name: 'vitalgate_modem_sms_sent_total',
+    help: 'Short messages that alarms wait, as the last resort',
+    labelNames: ['link'],
+    registers: [this.registry],
+  });
+
   readonly #counted = new Map<ReadingState, number>();
 
   constructor() {
@@ -191,6 +232,22 @@ export class GatewayMetrics {
       for (const each of states) this.pathUp.set({ link, hospital, state: each }, each === state ? 1 : 0);
       if (rtt !== null) this.pathRtt.set({ link, hospital }, rtt / 1000);
       this.pathLoss.set({ link, hospital }, loss);
+    }
+  }
+
+  /** Takes over what modems say of themselves. `states`: all that one can be in. */
+  showModems(modems: ModemsShown, states: readonly string[]): void {
+    // What is not told any more must not stay.
+    for (const metric of [this.modemTechnology, this.modemSignal, this.modemResets, this.smsSent]) metric.reset();
+    for (const { link, state, technology, signal, resets, smsSent } of modems) {
+      for (const each of states) this.modemState.set({ link, state: each }, each === state ? 1 : 0);
+      if (technology !== null) this.modemTechnology.set({ link, technology }, 1);
+      for (const measure of ['rsrp', 'rsrq', 'sinr', 'rssi'] as const) {
+        const value = signal[measure];
+        if (value !== undefined) this.modemSignal.set({ link, measure }, value);
+      }
+      for (const [rung, count] of Object.entries(resets)) this.modemResets.inc({ link, rung }, count);
+      this.smsSent.inc({ link }, smsSent);
     }
   }
 

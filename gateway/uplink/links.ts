@@ -84,8 +84,9 @@ export class Links {
     });
   }
 
-  get links(): readonly Link[] {
-    return this.#links;
+  /** Whether a hospital is reached over that link. */
+  works(link: string): boolean {
+    return this.#all().some((path) => path.link.name === link && (path.health.state === 'up' || path.health.state === 'degraded'));
   }
 
   status(): LinksStatus {
