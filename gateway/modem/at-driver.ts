@@ -1,7 +1,7 @@
 /** A modem on an AT port (3GPP TS 27.007, 27.005), with what Quectel's and SIMCom's say beyond that. */
 
-import type { Millis } from '../quantity.ts';
-import { Minutes, Seconds } from '../quantity.ts';
+import { setTimeout as delayed } from 'node:timers/promises';
+import { type Millis, Minutes, Seconds } from '../quantity.ts';
 import { AtChannel, type AtPort } from './at-channel.ts';
 import { AtError, CME } from './at-final.ts';
 import { fieldsOf, numberIn } from './fields.ts';
@@ -29,6 +29,8 @@ const CONTEXT_TYPE = 'IPV4V6';
 const APN_AT = 2;
 const SLICE_AT = 17;
 const PIN_TRIES = 3;
+const BUSY_TRIES = 3;
+const BUSY_PAUSE = Seconds(0.5);
 const TIMEOUTS = { activate: Seconds(150), radio: Seconds(20), restart: Seconds(10), sms: Minutes(2), operator: Seconds(10) } satisfies Record<string, Millis>;
 
 /** The PIN was tried once and refused; not again as long as the process lives, since the third time locks the SIM. */
@@ -241,12 +243,15 @@ export class AtDriver implements ModemDriver {
 
   /** Whether the modem did it. Rejects when it does not answer at all. */
   async #try(command: string, timeout?: Millis): Promise<boolean> {
-    try {
-      await this.#channel.ask(command, { ...(timeout !== undefined && { timeout }) });
-      return true;
-    } catch (thrown) {
-      if (thrown instanceof AtError) return false;
-      throw thrown;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#channel.ask(command, { ...(timeout !== undefined && { timeout }) });
+        return true;
+      } catch (thrown) {
+        if (!(thrown instanceof AtError)) throw thrown;
+        if (thrown.number !== CME.simBusy || attempt === BUSY_TRIES) return false;
+        await delayed(BUSY_PAUSE);
+      }
     }
   }
 

@@ -49,7 +49,7 @@ export type ModemOptions = Readonly<{
   isWorking: () => boolean;
   now: () => Millis;
   log: Readonly<{ info: (fields: object, message: string) => void; warn: (fields: object, message: string) => void }>;
-  /** Default 30 s. */
+  /** Default 10 s. */
   lookEvery?: Millis;
   /** Default 5 s. */
   reopenAfter?: Millis;
@@ -119,7 +119,7 @@ export class Modem {
   }
 
   async #follow(driver: ModemDriver): Promise<void> {
-    const { isWorking, now, lookEvery = Seconds(30), log } = this.#options;
+    const { isWorking, now, lookEvery = Seconds(10), log } = this.#options;
     while (!this.#stopped) {
       const sight = await driver.look();
       this.#saw(sight);

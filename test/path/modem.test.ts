@@ -32,7 +32,7 @@ async function siteWithModem(...words: readonly string[]): Promise<AsyncDisposab
 
 describe('a link with a modem', () => {
   it('is brought up from PIN to data session, and its signal and handovers show in "vitalgate links" and the metrics', async () => {
-    await using house = await siteWithModem('--story', '0s:5g-sa,8s:lte,14s:none', '--errors', '0.05');
+    await using house = await siteWithModem('--story', '0s:5g-sa,8s:lte,16s:none', '--errors', '0.05');
     const { site, modem } = house;
     await Promise.all([site.startHospital(), site.startGateway()]);
     await until('the modem is connected', async () => (await modem()).state === 'connected');
@@ -51,7 +51,7 @@ describe('a link with a modem', () => {
   });
 
   it('says that a modem is silent, takes it up when it answers again, and when it was unplugged and plugged in', async () => {
-    await using house = await siteWithModem('--story', '0s:lte,6s:wedge,14s:wake');
+    await using house = await siteWithModem('--story', '0s:lte,6s:wedge,30s:wake');
     const { site, cable, modem } = house;
     await Promise.all([site.startHospital(), site.startGateway()]);
     await until('the modem is connected', async () => (await modem()).state === 'connected');
