@@ -49,7 +49,11 @@ export class GatewayModems {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#followed.flatMap(({ modem, lastResort }) => [modem.stop(), lastResort?.stop()]));
+    await Promise.all(this.#followed.map(async ({ modem, lastResort }) => {
+      // It may be sending.
+      await modem.stop();
+      await lastResort?.stop();
+    }));
   }
 }
 

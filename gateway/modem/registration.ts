@@ -41,7 +41,7 @@ export function readRegistration(line: string): Registered | undefined {
 }
 
 /** `<AcT>`; one hexadecimal digit in some firmware. 12 to 14 changed their meaning, and all of them say that 5G has a part in it. */
-export function technologyOf(act: string | undefined): Technology | undefined {
+function technologyOf(act: string | undefined): Technology | undefined {
   const number = act !== undefined && /^[0-9a-f]{1,2}$/i.test(act) ? (/^\d+$/.test(act) ? Number(act) : Number.parseInt(act, 16)) : undefined;
   switch (number) {
     case 0: case 1: case 3: return '2G';

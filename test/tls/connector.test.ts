@@ -21,7 +21,7 @@ type Served = AsyncDisposable & Readonly<{ port: number; met: () => Promise<TLSS
 async function serve({ certificate, key }: KeyedCertificate, options: TlsOptions = {}): Promise<Served> {
   const server = createTlsServer({ cert: certificate, key, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.3', ...options });
   const sockets = new Set<Socket>();
-  server.on('connection', (socket) => sockets.add(socket));
+  server.on('connection', (socket: Socket) => sockets.add(socket));
   server.on('tlsClientError', () => undefined);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
