@@ -9,6 +9,7 @@ import { conditionsIn } from './conditions.ts';
 import { context } from './context.ts';
 import { decode } from './decode.ts';
 import { ingest } from './ingest.ts';
+import { outage } from './outage.ts';
 import { memory } from './memory.ts';
 import { jsonLines, tableLines } from './report.ts';
 import { proofs } from './proofs.ts';
@@ -18,7 +19,7 @@ import { startup } from './startup.ts';
 import { verify } from './verify.ts';
 import { week } from './week.ts';
 
-const BENCHES: readonly Bench[] = [ingest, decode, context, seal, verify, proofs, startup, memory, serial, week];
+const BENCHES: readonly Bench[] = [ingest, decode, context, seal, verify, proofs, startup, memory, serial, outage, week];
 
 const HELP = [
   'Usage: npm run bench [-- <bench>… options]      (without a name: all of them)',
@@ -33,7 +34,7 @@ const HELP = [
   '  --frames N    startup: frames queued (default 5,000,000)',
   '  --seed N      week: what chance is drawn from (default 1)',
   '  --patients N  week: how many people (default 20, the most there are)',
-  '  --days N      week: how many scored days (default 7)',
+  '  --days N      week, outage: how many days (default 7, and 1)',
   '  --coalesce    ingest: one write for all PUBLISH packets that are due, instead of one for each',
   '  --folder F    Where temporary folders are made (default: the system\'s)',
   '  --help        This text',

@@ -26,7 +26,6 @@ export const EPOCH = UnixMillis(Date.UTC(2026, 5, 1) - 2 * 3_600_000);
 const OFFSET = 120;
 /** The gateway was started before the first message. */
 const SET_UP_BEFORE = Minutes(1);
-/** How long a window of derivation may stay open; the default of a gateway is shorter, and its evidence finer. */
 const WINDOW_AGE = Seconds(10);
 /** How long a nurse takes to answer. */
 const ANSWERED_AFTER = Minutes(4);
@@ -79,13 +78,15 @@ export type JournalOptions = Readonly<{
   /** Every frame, as it is written to the journal. */
   onFrame: (bytes: Buffer) => void;
   onCheckpoint: (checkpoint: Checkpoint) => void;
+  /** How long a window of derivation may stay open. Default 10 s; that of a gateway is shorter, and its evidence finer. */
+  windowAge?: Millis;
   /** After every so many messages. */
   onProgress: (at: number, frames: number) => Promise<void> | void;
 }>;
 
 /** Lives through the week, deriving frame by frame, as a gateway that always keeps up. Resolves with how many frames there were. */
 export async function keepJournal(options: JournalOptions): Promise<number> {
-  const { week, deriver, onFrame, onCheckpoint, onProgress } = options;
+  const { week, deriver, onFrame, onCheckpoint, onProgress, windowAge = WINDOW_AGE } = options;
   let frames = 0;
   let told = 0;
   let now = 0 - SET_UP_BEFORE;
@@ -114,7 +115,7 @@ export async function keepJournal(options: JournalOptions): Promise<number> {
   /** What a gateway does by itself before the next message comes. */
   const passTime = (until: number): void => {
     for (;;) {
-      const tickAt = Math.min(windowSince === undefined ? Infinity : windowSince + WINDOW_AGE, dueAt);
+      const tickAt = Math.min(windowSince === undefined ? Infinity : windowSince + windowAge, dueAt);
       const answer = answers.next;
       const next = Math.min(tickAt, answer?.at ?? Infinity);
       if (next > until) return;
