@@ -44,3 +44,24 @@ export interface ErasableJournal extends Journal {
   erase(keys: ReadonlySet<string>, end: Sequence, onProgress: (sequence: number) => void): Promise<number>;
 }
 
+
+/** What was made smaller: records and bytes before and after. */
+export type Folded = Readonly<{ frames: number; bytesBefore: number; bytesAfter: number }>;
+
+/** A journal that makes room on its disk. */
+export interface TidyJournal extends ErasableJournal {
+  /**
+   * Puts records before `end` together and compresses them, a piece at a time; what they say stays as it is, and evidence holds. Returns undefined
+   * when there is nothing more to be done. A power cut leaves a piece as it was, or folded.
+   */
+  fold(end: Sequence): Promise<Folded | undefined>;
+
+  /**
+   * Takes the oldest frames out for good, up to `through` and at most `limit` bytes of records; they read as lost ones. MUST NOT be called for
+   * frames that derivation may still need. Durable when it resolves. Returns which frames went; undefined when none did.
+   */
+  drop(through: Sequence, limit: Bytes): Promise<Readonly<{ first: Sequence; last: Sequence; bytes: Bytes }> | undefined>;
+
+  /** The first frame that was not dropped. */
+  readonly oldest: Sequence;
+}

@@ -3,6 +3,7 @@
  * a length. One letter says what a record is. In the engine of the journal:
  *
  *     J  sequence(8)                          journal record, under the sequence of its first frame
+ *     Y                                       how far records were dropped, and how far they were folded
  *     Z                                       probe that shows whether the engine takes synced writes
  *
  * and in the engine of everything else:
@@ -96,6 +97,7 @@ export const erasedReleaseKey = (fingerprint: Uint8Array, id: Uint8Array = new U
 export const releasedNumberKey = (chain: Uint8Array): Buffer => key('n', chain);
 export const releasedKeyKey = (chain: Uint8Array, id: Uint8Array = new Uint8Array()): Buffer => key('k', chain, id);
 export const releasedPayloadKey = (chain: Uint8Array, id: Uint8Array, entry?: number): Buffer => key('r', chain, id, entry === undefined ? new Uint8Array() : number(entry));
+export const tidiedKey = (): Buffer => key('Y');
 export const probeKey = (): Buffer => key('Z');
 
 /** The range of all keys that begin with `prefix`. */
