@@ -37,6 +37,7 @@ import type { Continued } from './restoration.ts';
 import type { RefusedLogins } from './refused-logins.ts';
 import { traceMessage, type Trace } from './trace.ts';
 import type { RelayStatus } from './uplink/relay.ts';
+import type { DiskReport } from './gateway-disk.ts';
 import type { ModemReport } from './gateway-modems.ts';
 import type { Links, LinksStatus } from './uplink/links.ts';
 import type { Uplink } from './uplink/uplink.ts';
@@ -75,6 +76,7 @@ export type Status = Readonly<{
   startedAt: string;
   /** Why messages are refused at the moment; null when they are not. */
   fault: string | null;
+  disk: DiskReport | null;
   states: Readonly<Record<ReadingState, StateProgress>>;
   queues: Readonly<{ accept: number; derive: number }>;
   lanes: readonly LaneStatus[];
@@ -113,6 +115,7 @@ export type AdministrationOptions = Readonly<{
   uplink: Uplink | undefined;
   links: Links | undefined;
   modems: Readonly<{ report(): readonly ModemReport[] }> | undefined;
+  disk: Readonly<{ report(): DiskReport | null }> | undefined;
   ca: DeviceCa;
   /** See MqttBroker.disconnect; 0 while there is no broker. */
   disconnect: (device: DeviceId) => number;
@@ -384,6 +387,11 @@ export class Administration {
     return { ...status, relays: await this.relays(), modems: this.#options.modems?.report() ?? [] };
   }
 
+  /** What the gateway takes of its disk; null before that was measured, and while it does not serve. */
+  disk(): DiskReport | null {
+    return this.#options.disk?.report() ?? null;
+  }
+
   async relays(): Promise<readonly RelayStatus[]> {
     return (await this.#options.uplink?.status()) ?? [];
   }
@@ -399,6 +407,7 @@ export class Administration {
       chain: toHex(chain),
       startedAt: new Date(startedAt).toISOString(),
       fault: pipeline.fault?.message ?? null,
+      disk: this.disk(),
       states: progress.states,
       queues: { accept: pipeline.waiting, derive: pipeline.backlog },
       lanes: (await Promise.all(LANES.map((lane) => this.#laneStatus(lane)))).filter((lane) => lane !== undefined),

@@ -61,7 +61,7 @@ export class DecodeError extends VitalgateError {
 }
 
 export class StoreError extends VitalgateError {
-  readonly code: 'VG_STORE_WRITE' | 'VG_STORE_READ' | 'VG_STORE_CORRUPT' | 'VG_STORE_LOCKED' | 'VG_STORE_CLOSED';
+  readonly code: 'VG_STORE_WRITE' | 'VG_STORE_READ' | 'VG_STORE_CORRUPT' | 'VG_STORE_LOCKED' | 'VG_STORE_CLOSED' | 'VG_STORE_FULL';
   constructor(code: StoreError['code'], message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;

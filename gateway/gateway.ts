@@ -26,7 +26,7 @@ import { ConfigError, UsageError, type StoreError } from './errors.ts';
 import { systemClock, type Clock } from './ingest/clock.ts';
 import { DeviceCa } from './ingest/device-ca.ts';
 import type { CredentialStore } from './ingest/devices.ts';
-import type { ErasableJournal } from './ingest/journal.ts';
+import type { TidyJournal } from './ingest/journal.ts';
 import { followBroker, type Bridge, type BridgeObserver, type BridgeOptions } from './ingest/mqtt-bridge.ts';
 import type { MqttBroker } from './ingest/mqtt-broker.ts';
 import { followSerialLine, type SerialLineOptions, type SerialObserver } from './ingest/serial-port.ts';
@@ -42,6 +42,7 @@ import { openChain, openKeys, type OpenedChain } from './open-chain.ts';
 import { rememberErased } from './releases.ts';
 import { openReleaseRelays } from './release-relays.ts';
 import type { ReleaseCursors } from './uplink/release-cursors.ts';
+import { DISK_LEVELS } from './disk/disk-budget.ts';
 import { MODEM_STATES } from './modem/modem.ts';
 import { PATH_STATES } from './uplink/path-health.ts';
 import type { ReleaseRelay } from './uplink/release-relay.ts';
@@ -61,6 +62,7 @@ import { RefusedLogins } from './refused-logins.ts';
 import type { RelayCursors } from './uplink/cursors.ts';
 import { patientsMeasured, subjectView } from './subject-view.ts';
 import { systemTime } from './uplink/retry.ts';
+import { GatewayDisk, type TidyStore } from './gateway-disk.ts';
 import { openGatewayLinks } from './gateway-links.ts';
 import { GatewayModems } from './gateway-modems.ts';
 import type { AddressMemory } from './uplink/known-addresses.ts';
@@ -75,7 +77,9 @@ import { startWeb } from './web/server.ts';
 
 /** Every store of a gateway, over one engine. */
 export type GatewayStores = Readonly<{
-  journal: ErasableJournal;
+  journal: TidyJournal;
+  /** What the keeper of the disk needs, for this chain. */
+  tidy: (chain: Uint8Array) => TidyStore;
   deriveStore: DeriveStore;
   blocks: BlockStore;
   pending: PendingEntries;
@@ -218,7 +222,10 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   const serving: Served = { broker: undefined };
   const refusedLogins = new RefusedLogins();
   const unusedPorts = (): readonly UsbPort[] => usbPorts().filter((port) => !config.serial.some((line) => means(serialLineOf(line).port, port)));
-  const administration = new Administration({ reload, consent, folder: config.data, erasure, disclosures, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, signingKey: keyInForce, succession, chain: chain.chain, terms: (lane) => chain.terms.of(lane), ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, links, modems, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
+  const heights = { receipted: () => uplink?.receiptedHeight('record'), sealed: async () => (await stores.blocks.head({ chain: chain.chain, lane: 'record' }))?.height };
+  const disk = serve ? await GatewayDisk.start({ config, journal: stores.journal, tidy: stores.tidy(chain.chain), pipeline, progress, heights, clock, log }) : undefined;
+  if (disk !== undefined) opened.add(() => disk.stop());
+  const administration = new Administration({ reload, consent, folder: config.data, erasure, disclosures, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, signingKey: keyInForce, succession, chain: chain.chain, terms: (lane) => chain.terms.of(lane), ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, links, modems, disk, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
   const gateway = { administration, chain: chain.chain, storeLost: storeLost.promise, stop: () => opened.close() };
   if (!serve) return { ...gateway, addresses: {} };
   return { ...gateway, addresses: await startServing({ config, desk, people, stores, ca, serving, refusedLogins, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };
@@ -418,6 +425,7 @@ async function refresh({ metrics, pipeline, progress, administration }: Serving)
   const links = await administration.links();
   metrics.showLinks(links, PATH_STATES);
   metrics.showModems(links.modems, MODEM_STATES);
+  metrics.showDisk(administration.disk(), DISK_LEVELS);
   for (const { hospital, lane, lag } of await administration.relays()) metrics.hospitalLag.set({ hospital, lane }, lag);
 }
 

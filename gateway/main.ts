@@ -14,7 +14,10 @@ import type { GatewayStores } from './gateway.ts';
 import { StoredBlocks, StoredPendingEntries } from './store/block-store.ts';
 import { StoredCredentials } from './store/credential-store.ts';
 import { StoredCursors } from './store/cursor-store.ts';
+import { ExpendablePayloads } from './store/expendable-payloads.ts';
 import { StoredLinks } from './store/link-store.ts';
+import { StoredWritten } from './store/written-store.ts';
+import type { TidyStore } from './gateway-disk.ts';
 import { StoredReleaseCursors } from './store/release-cursor-store.ts';
 import { StoredReleases } from './store/release-store.ts';
 import { StoredDerivation } from './store/derive-store.ts';
@@ -74,10 +77,18 @@ async function openGatewayStores(folder: string, bootId: Uint8Array): Promise<Ga
   const records = recordsIn(new SealedStore(derived, { keyring, random }));
   const journal = await openJournal(frames, { bootId, keys: keyring, random });
   const opened = opening.move();
-  return { ...records, journal, keyring, snapshot: () => snapshotOf({ [STORE_FOLDER]: derived, [JOURNAL_FOLDER]: frames }), close: () => opened.disposeAsync() };
+  return { ...records, journal, keyring, tidy: (chain) => tidyOver(derived, records, chain), snapshot: () => snapshotOf({ [STORE_FOLDER]: derived, [JOURNAL_FOLDER]: frames }), close: () => opened.disposeAsync() };
 }
 
-function recordsIn(store: SealedStore): Omit<GatewayStores, 'journal' | 'keyring' | 'snapshot' | 'close'> {
+function tidyOver(store: KeyValueStore, { blocks, deriveStore }: Pick<ReturnType<typeof recordsIn>, 'blocks' | 'deriveStore'>, chain: Uint8Array): TidyStore {
+  return {
+    payloads: (what, through, keep) => new ExpendablePayloads({ what, store, blocks, chain, through, ...(keep && { keep }) }),
+    resumesAfter: () => deriveStore.resumesAfter(),
+    written: new StoredWritten(store),
+  };
+}
+
+function recordsIn(store: SealedStore): Omit<GatewayStores, 'journal' | 'keyring' | 'snapshot' | 'close' | 'tidy' | 'deriveStore'> & Readonly<{ deriveStore: StoredDerivation }> {
   return {
     deriveStore: new StoredDerivation(store),
     blocks: new StoredBlocks(store, { removePending: true }),

@@ -181,6 +181,16 @@ export class Pipeline {
     for (const { resolve } of due) resolve();
   }
 
+  /** See Acceptor.refuse. */
+  refuse(fault: StoreError | undefined): void {
+    this.#acceptor.refuse(fault);
+  }
+
+  /** Bytes of frames that were accepted since the start. */
+  get acceptedBytes(): number {
+    return this.#acceptor.acceptedBytes;
+  }
+
   get waiting(): number {
     return this.#acceptor.waiting;
   }

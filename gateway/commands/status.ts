@@ -1,4 +1,5 @@
 import type { Status } from '../administration.ts';
+import { Bytes, formatBytes } from '../quantity.ts';
 import { READING_STATES } from '../reading.ts';
 import { administer } from './administer.ts';
 import type { Command } from './command.ts';
@@ -26,6 +27,18 @@ function describeStatus(status: Status): string[] {
     ...status.relays.map(
       ({ hospital, lane, state, lag, lastError }) => `hospital ${hospital}, ${lane}: ${state}, ${lag} blocks behind${lastError === undefined ? '' : ` (${lastError})`}`,
     ),
+    ...(status.disk === null ? [] : [describeDisk(status.disk)]),
     `last event: ${status.lastEvent ?? 'none'}`,
   ];
+}
+
+function describeDisk({ used, free, limit, level, written, amplification, dropped }: NonNullable<Status['disk']>): string {
+  const size = (bytes: number): string => formatBytes(Bytes(Math.round(bytes)));
+  const gone = Object.entries(dropped).filter(([, count]) => count > 0).map(([what, count]) => `${count} ${what.replace('_', ' ')}`);
+  return [
+    `disk: ${level}, ${size(used)} of ${size(limit)}, ${size(free)} free`,
+    ...(written === null ? [] : [`${size(written)} written since it was set up`]),
+    ...(amplification === null ? [] : [`${amplification.toFixed(1)} bytes for each that was accepted`]),
+    ...(gone.length === 0 ? [] : [`dropped since the start: ${gone.join(', ')}`]),
+  ].join('; ');
 }

@@ -267,6 +267,20 @@ const relaySection = z
   .prefault({})
   .describe('How blocks are sent to hospitals.');
 
+const storageSection = z
+  .strictObject({
+    limit: size(MiB(64), Bytes(1e13)).optional().describe('Most that the data folder may take, a size. Default: nine tenths of what it has and could have.'),
+    keep: z
+      .strictObject({
+        frames: duration(Minutes(60), Minutes(60 * 24 * 3650)).optional().describe('How long raw messages are kept once hospitals have countersigned what they meant, a duration. Default: as long as there is room.'),
+        payloads: duration(Minutes(60), Minutes(60 * 24 * 3650)).optional().describe('The same for the contents of summaries, a duration. Default: as long as there is room.'),
+      })
+      .prefault({})
+      .describe('What goes by age. When there is no room, summaries that hospitals have countersigned go first, then raw messages, then other summaries; alarms never.'),
+  })
+  .prefault({})
+  .describe('What the gateway may take of the disk.');
+
 const keysSection = z
   .strictObject({
     epoch: setting(duration(Minutes(24 * 60), Minutes(3660 * 24 * 60)), '30d', 'How long what is said of somebody lies under the same key, a duration: the smallest part of the past that can be given or erased by itself.'),
@@ -339,6 +353,7 @@ const gatewaySection = z
     relay: relaySection,
     links: linksSection,
     keys: keysSection,
+    storage: storageSection,
     log: logSection,
   })
   .superRefine(checkHospitals, ALWAYS)

@@ -50,6 +50,8 @@ export type OperatorAction =
   | Readonly<{ type: 'review_glass'; patient: string; episode: number; verdict: 'justified' | 'unjustified'; remark: string; by: Actor }>
   /** This gateway goes on from a backup taken then; frames from `first` to `last` were lost, if there are any (restoration.ts). */
   | Readonly<{ type: 'restored'; taken: UnixMillis; first?: Sequence; last?: Sequence }>
+  /** Goes from the disk (disk/disk-keeper.ts): `first` to `last` number frames, or entries of the chain, whichever `what` says. */
+  | Readonly<{ type: 'dropped'; what: 'payloads' | 'frames' | 'unreceipted_payloads'; why: 'age' | 'disk'; first: number; last: number; count: number }>
   /** Sets numbers aside for the entries of a replacement (derive/succession-book.ts), or says that none is to come. */
   | Readonly<{ type: 'await_replacement' | 'forgo_replacement' }>
   /** Changes who may speak for the chain; `change` as ledger/change.ts encodes it, signed. */
@@ -150,6 +152,8 @@ export function decodeOperatorAction(payload: Uint8Array): OperatorAction {
       return { type: 'review_glass', patient: patientOf(action), episode: wholeIn(action, 'episode', 1), verdict: oneOf(action, 'verdict', ['justified', 'unjustified']), remark: textIn(action, 'remark'), by: actorOf(action['by']) };
     case 'restored':
       return { type: 'restored', taken: UnixMillis(wholeIn(action, 'taken', 0)), ...numberIn(action, 'first'), ...numberIn(action, 'last') };
+    case 'dropped':
+      return { type: 'dropped', what: oneOf(action, 'what', ['payloads', 'frames', 'unreceipted_payloads']), why: oneOf(action, 'why', ['age', 'disk']), first: wholeIn(action, 'first', 1), last: wholeIn(action, 'last', 1), count: wholeIn(action, 'count', 1) };
     case 'await_replacement':
     case 'forgo_replacement':
       return { type: action['type'] };

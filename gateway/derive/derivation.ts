@@ -262,6 +262,8 @@ export class Derivation {
         return this.#erase(action, occasion);
       case 'disclose':
         return this.#disclose(action, time);
+      case 'dropped':
+        return this.#noteDropped(action, time);
       case 'restored':
         return this.#noteRestoration(action, occasion);
       case 'enrol_person':
@@ -306,6 +308,10 @@ export class Derivation {
   #disclose({ subject, what, purpose, times, by, consents, episode }: Extract<OperatorAction, { type: 'disclose' }>, time: UnixMillis): void {
     const basis = { ...(consents === undefined ? {} : { consents }), ...(episode === undefined ? {} : { episode }) };
     this.#drafts.add({ lane: 'record', kind: 'disclosure', time, subject, fields: {}, payload: { recipient: by.id, role: by.role, what, purpose, times, ...basis } });
+  }
+
+  #noteDropped({ what, why, first, last, count }: Extract<OperatorAction, { type: 'dropped' }>, time: UnixMillis): void {
+    this.#drafts.add({ lane: 'record', kind: 'gap', time, fields: { reason: why, what, first, last, count } });
   }
 
   /** What happened between the backup and the loss stands in the chain, and nobody here remembers it: people have to look. */

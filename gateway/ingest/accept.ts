@@ -65,6 +65,8 @@ export class Acceptor {
   #waitingBytes = 0;
   #committing: Promise<void> | undefined;
   #fault: StoreError | undefined;
+  #noRoom: StoreError | undefined;
+  #acceptedBytes = 0;
   #probeTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -84,9 +86,20 @@ export class Acceptor {
     return this.#waitingFrames;
   }
 
-  /** Why frames are refused at the moment, or undefined. */
+  /** Why frames of devices are refused at the moment, or undefined. */
   get fault(): StoreError | undefined {
-    return this.#fault;
+    return this.#fault ?? this.#noRoom;
+  }
+
+  /** Bytes of frames that were accepted since the start. */
+  get acceptedBytes(): number {
+    return this.#acceptedBytes;
+  }
+
+  /** Refuses frames of devices from now on, or takes them again (undefined). What people decide, and what is said of the gap, is taken all the same. */
+  refuse(fault: StoreError | undefined): void {
+    this.#noRoom = fault;
+    this.#onFault(this.fault);
   }
 
   /**
@@ -99,7 +112,7 @@ export class Acceptor {
 
   /** As {@link accept}, for frames in their order: all of them or none. Resolves with the sequence of the first. */
   acceptAll(frames: readonly Frame[]): Promise<Sequence> {
-    const refusal = this.#refusal();
+    const refusal = this.#refusal() ?? (frames.some(({ device }) => device !== '') ? this.#noRoom : undefined);
     if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
       const encoded = frames.map((frame) => encodeFrame(frame, this.#salt()));
@@ -115,7 +128,7 @@ export class Acceptor {
 
   /** Takes a frame whose sender expects no answer (QoS 0). Returns false, and takes nothing, when there is no room or the store fails. */
   offer(frame: Frame): boolean {
-    if (this.#refusal() !== undefined || this.#waitingBytes >= this.#maxWaiting) return false;
+    if ((this.#refusal() ?? this.#noRoom) !== undefined || this.#waitingBytes >= this.#maxWaiting) return false;
     // Its sender will not be told anything, so a failure shows in the alarm alone.
     this.accept(frame).catch(() => undefined);
     return true;
@@ -172,6 +185,7 @@ export class Acceptor {
       this.#fail(cause, group);
       return;
     }
+    this.#acceptedBytes += group.reduce((sum, { size }) => sum + size, 0);
     this.#onAccepted({ first, frames }, group.reduce((sum, { messages }) => sum + messages, 0));
     let next: number = first;
     for (const waiting of group) {
@@ -192,7 +206,7 @@ export class Acceptor {
 
   #enter(fault: StoreError | undefined): void {
     this.#fault = fault;
-    this.#onFault(fault);
+    this.#onFault(this.fault);
   }
 
   #scheduleProbe(): void {

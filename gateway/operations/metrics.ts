@@ -10,6 +10,9 @@ type DerivedTotals = Readonly<{
   quarantined: Readonly<Record<string, number>>;
 }>;
 
+/** The part of what is known of the disk that is shown: bytes. `amplification`: bytes written for each byte accepted. */
+export type DiskShown = Readonly<{ used: number; free: number; limit: number; level: string; dropped: Readonly<Record<string, number>>; written: number | null; amplification: number | null }>;
+
 /** The part of what modems say of themselves that is shown: dBm and dB. */
 export type ModemsShown = readonly Readonly<{
   link: string;
@@ -197,6 +200,35 @@ export class GatewayMetrics {
     registers: [this.registry],
   });
 
+  readonly diskBytes = new Gauge<'what'>({
+    name: 'vitalgate_disk_bytes',
+    help: 'Bytes: used by the data folder, limit of it, free on its file system',
+    labelNames: ['what'],
+    registers: [this.registry],
+  });
+  readonly diskLevel = new Gauge<'level'>({
+    name: 'vitalgate_disk_level',
+    help: '1 for how full the disk is: roomy; tight, the least important goes; full, readings are refused',
+    labelNames: ['level'],
+    registers: [this.registry],
+  });
+  readonly diskDropped = new Counter<'what'>({
+    name: 'vitalgate_disk_dropped_total',
+    help: 'What was dropped to make room or by its age, as gap entries of the chain say: payloads of summaries, raw frames',
+    labelNames: ['what'],
+    registers: [this.registry],
+  });
+  readonly diskWritten = new Gauge({
+    name: 'vitalgate_disk_written_bytes',
+    help: 'Bytes written to the disk since the gateway was set up',
+    registers: [this.registry],
+  });
+  readonly diskAmplification = new Gauge({
+    name: 'vitalgate_disk_write_amplification_ratio',
+    help: 'Bytes written to the disk for each byte of messages accepted, since the start',
+    registers: [this.registry],
+  });
+
   readonly #counted = new Map<ReadingState, number>();
 
   constructor() {
@@ -249,6 +281,17 @@ export class GatewayMetrics {
       for (const [rung, count] of Object.entries(resets)) this.modemResets.inc({ link, rung }, count);
       this.smsSent.inc({ link }, smsSent);
     }
+  }
+
+  /** Takes over what is known of the disk; nothing before it was measured. `levels`: all that there are. */
+  showDisk(disk: DiskShown | null, levels: readonly string[]): void {
+    if (disk === null) return;
+    for (const what of ['used', 'limit', 'free'] as const) this.diskBytes.set({ what }, disk[what]);
+    for (const level of levels) this.diskLevel.set({ level }, level === disk.level ? 1 : 0);
+    this.diskDropped.reset();
+    for (const [what, count] of Object.entries(disk.dropped)) this.diskDropped.inc({ what }, count);
+    if (disk.written !== null) this.diskWritten.set(disk.written);
+    if (disk.amplification !== null) this.diskAmplification.set(disk.amplification);
   }
 
   /** Counts what derivation did between two totals. */

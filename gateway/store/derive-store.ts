@@ -98,6 +98,11 @@ export class StoredDerivation implements DeriveStore {
     return records;
   }
 
+  /** After which frame derivation would go on if the process ended now. */
+  async resumesAfter(): Promise<number> {
+    return ((await this.#loadOne(derivationKey())) as Root | undefined)?.cursor ?? 0;
+  }
+
   async commit(checkpoints: readonly Checkpoint[]): Promise<void> {
     const last = checkpoints.at(-1);
     if (last === undefined) return;

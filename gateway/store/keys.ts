@@ -37,6 +37,8 @@
  *     x  key(16) id(8)                        content key that a hospital is to be told is erased
  *     l  link(n)                              what a link has cost
  *     a  host(n)                              addresses a hospital's name had
+ *     y                                       up to which block of the record lane payloads of summaries were dropped
+ *     w                                       bytes written since the gateway was set up
  *     A  digest(32)                           access token of a person, or session of a browser, under its SHA-256
  *
  * and at a hospital, beside blocks, receipts and forks:
@@ -91,6 +93,8 @@ export const credentialKey = (device: string): Buffer => key('U', text(device));
 export const tokenKey = (digest: Uint8Array): Buffer => key('A', digest);
 export const linkUsageKey = (link: string): Buffer => key('l', text(link));
 export const hospitalAddressKey = (host: string): Buffer => key('a', text(host));
+export const payloadsDroppedKey = (): Buffer => key('y');
+export const bytesWrittenKey = (): Buffer => key('w');
 export const erasureKey = (): Buffer => key('K');
 export const releaseCursorKey = (fingerprint: Uint8Array): Buffer => key('h', fingerprint);
 export const erasedReleaseKey = (fingerprint: Uint8Array, id: Uint8Array = new Uint8Array()): Buffer => key('x', fingerprint, id);

@@ -7,7 +7,7 @@ function statusWith(messages: number): Status {
   return {
     chain: 'aa',
     startedAt: '2026-11-22T00:00:00.000Z',
-    fault: null,
+    fault: null, disk: null,
     states: { received: state, accepted: state, sealed: state, relayed: state, receipted: { messages: messages / 2, through: 1 } },
     queues: { accept: 0, derive: 0 },
     lanes: [{ lane: 'record', height: 7, hash: 'ab'.repeat(32), entries: 12 }],
