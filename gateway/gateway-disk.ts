@@ -114,7 +114,8 @@ export class GatewayDisk {
     const plan = async (through: number, most: number = FRAMES_AT_ONCE): Promise<Omit<Sacrifice, 'why'> | undefined> => {
       const first = journal.oldest;
       const last = Math.min(through, await tidy.resumesAfter(), first + most - 1);
-      return last < first ? undefined : { what: 'frames', first, last, count: last - first + 1 };
+      // Saying that a few are gone would take as much room as they do.
+      return last - first + 1 < LEAST_FRAMES ? undefined : { what: 'frames', first, last, count: last - first + 1 };
     };
     return {
       next: () => plan(progress.states.sealed.through),
@@ -145,3 +146,4 @@ export class GatewayDisk {
 }
 
 const FRAMES_AT_ONCE = 50_000;
+const LEAST_FRAMES = 1000;

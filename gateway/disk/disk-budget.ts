@@ -36,9 +36,9 @@ export function levelOf({ used, free }: DiskUse, limit: Bytes, before: DiskLevel
   return share >= TIGHT ? 'tight' : 'roomy';
 }
 
-/** How many bytes have to go so that there is room again; 0 while there is. */
-export function excessOf({ used, free }: DiskUse, limit: Bytes): Bytes {
-  const over = used >= limit * TIGHT ? used - limit * ROOMY : 0;
+/** How many bytes have to go so that there is room again; 0 while there is. `isGoing`: something went already, and it goes on until there is some room. */
+export function excessOf({ used, free }: DiskUse, limit: Bytes, isGoing: boolean): Bytes {
+  const over = used >= limit * (isGoing ? ROOMY : TIGHT) ? used - limit * ROOMY : 0;
   const short = free < RESERVE * 2 ? RESERVE * 2 - free : 0;
   return bytes(Math.ceil(Math.max(over, short)));
 }

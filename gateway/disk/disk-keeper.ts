@@ -90,7 +90,7 @@ export class DiskKeeper {
     await this.#dropAged();
     let use = await this.#measure();
     for (let step = 0; step < MOST_STEPS && !this.#isStopping; step++) {
-      const excess = excessOf(use, limitFor(use, this.#options.limit));
+      const excess = excessOf(use, limitFor(use, this.#options.limit), step > 0);
       if (excess === 0 || !(await this.#dropSome(excess))) break;
       use = await this.#measure();
     }

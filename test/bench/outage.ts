@@ -1,8 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { simulateWeek, type Week, type WeekOptions } from '../../firmware-sim/week/week.ts';
 import type { Checkpoint } from '../../gateway/derive/derive-store.ts';
-import { decodeFrame } from '../../gateway/frame-codec.ts';
+import { decodeFrame, FRAME_SALT_BYTES, saltOf } from '../../gateway/frame-codec.ts';
 import type { TidyJournal } from '../../gateway/ingest/journal.ts';
 import { decodeEntry } from '../../gateway/ledger/entry.ts';
 import { nextBlockLength } from '../../gateway/ledger/seal-policy.ts';
@@ -58,7 +59,8 @@ async function liveThrough(lived: WeekOptions, { folder, progress, signal }: Ben
     packs: readyPacks(),
     deriver: weekDeriver(),
     windowAge: WINDOW_AGE,
-    onFrame: (bytes) => void house.frames.push(Uint8Array.from(bytes)),
+    // The week has one salt for all frames; a gateway has another for each.
+    onFrame: (bytes) => void house.frames.push(withSalt(bytes)),
     onCheckpoint: (checkpoint) => void house.checkpoints.push(checkpoint),
     onProgress: async (at, frames) => {
       signal.throwIfAborted();
@@ -159,23 +161,34 @@ async function bytesByLetter(store: KeyValueStore): Promise<ReadonlyMap<string, 
   return sizes;
 }
 
+function withSalt(frame: Uint8Array): Uint8Array {
+  const salted = Uint8Array.from(frame);
+  saltOf(salted).set(randomBytes(FRAME_SALT_BYTES));
+  return salted;
+}
+
 const sizeOf = (folder: string): number => readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
 
 const LETTERS: Readonly<Record<string, string>> = { B: 'blocks', P: 'payloads', V: 'evidence', N: 'tree nodes', E: 'entries in no block yet', W: 'identities of frames', Q: 'quarantine' };
 
 function findingsOf({ people, days, seed }: WeekOptions, { readings, frames, blocks, sent, journal, store, byLetter }: Lived): Findings {
   const name = `seed ${seed}`;
-  // A gateway with more readings in a second has as many windows and blocks, and no more.
-  const perReading = (journal + store) / readings;
+  // More readings are more frames; summaries are one for each person, measure and minute, and blocks one in five seconds, whatever comes.
+  const identities = byLetter.get('W') ?? 0;
+  const perReading = (journal + identities) / readings;
+  const perDay = (store - identities) / days;
   const cases: Case[] = [{
     name,
-    figures: { people, days, frames, readings, blocks, readings_per_s: readings / (days * 86_400), sent_bytes_per_reading: sent / readings, journal_bytes_per_reading: journal / readings, store_bytes_per_reading: store / readings, bytes_for_outage: perReading * READINGS },
+    figures: {
+      people, days, frames, readings, blocks, readings_per_s: readings / (days * 86_400), sent_bytes_per_reading: sent / readings,
+      journal_bytes_per_reading: journal / readings, bytes_per_reading: perReading, bytes_per_day: perDay, bytes_for_outage: perReading * READINGS + perDay * OFFLINE_DAYS,
+    },
   }];
   const table = [...byLetter].toSorted(([, one], [, other]) => other - one).slice(0, 8).map(([letter, bytes]) => `${(LETTERS[letter] ?? letter).padEnd(28)} ${(bytes / readings).toFixed(1).padStart(8)} bytes a reading, before RocksDB compresses`);
   return {
     cases,
     tables: [['What lies in the store', ...table]],
     targets: [targetFor(cases, name, 'bytes_for_outage', 'at most', MOST_BYTES)],
-    notes: [`${OFFLINE_DAYS} days at ${READINGS_PER_SECOND} readings/s are ${READINGS.toLocaleString('en')} readings; nothing is pruned before a hospital has answered`],
+    notes: [`${OFFLINE_DAYS} days at ${READINGS_PER_SECOND} readings/s are ${READINGS.toLocaleString('en')} readings of ${people} people: bytes_per_reading × readings + bytes_per_day × days`],
   };
 }

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { DiskKeeper, type DiskKeeperOptions, type Expendable, type Sacrifice } from '../../gateway/disk/disk-keeper.ts';
 import type { StoreError } from '../../gateway/errors.ts';
-import { Bytes, GiB, MiB, Minutes } from '../../gateway/quantity.ts';
+import { Bytes, MiB, Minutes } from '../../gateway/quantity.ts';
 import { LogBook } from '../upstream/hospital.ts';
+
+const GiB = (n: number): Bytes => MiB(1024 * n);
 
 /** A disk of 1,000 MiB, with things on it that may go. */
 class World {
