@@ -23,10 +23,12 @@ export class Program implements AsyncDisposable {
   readonly #heard: (() => void)[] = [];
   #over = false;
 
-  constructor(words: readonly string[], { env: more, ...options }: Readonly<{ cwd?: string; env?: Readonly<Record<string, string>> }> = {}) {
+  /** `under`: the command that starts it, for example in a network namespace. */
+  constructor(words: readonly string[], { env: more, under = [], ...options }: Readonly<{ cwd?: string; env?: Readonly<Record<string, string>>; under?: readonly string[] }> = {}) {
     this.name = words[0] ?? '';
     // The channel ends the child when this process is gone, however that happens.
-    this.#process = spawn(process.execPath, [MAIN, ...words], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: { ...env, ...more }, ...options });
+    const [command = process.execPath, ...rest] = [...under, process.execPath, MAIN, ...words];
+    this.#process = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: { ...env, ...more }, ...options });
     for (const stream of ['stdout', 'stderr'] as const) {
       this.#process[stream]?.setEncoding('utf8').on('data', (text: string) => {
         this.#output[stream] += text;
