@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-const END_TO_END = ['test/path/**/*.test.ts', 'test/faults/**/*.test.ts'];
+const END_TO_END = ['test/path/**/*.test.ts', 'test/faults/**/*.test.ts', 'test/lab/**/*.test.ts'];
 
 /**
  * Two projects. `rooms` runs two files at a time, each in a process of its own (the RocksDB addon is native code), and

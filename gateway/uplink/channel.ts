@@ -55,7 +55,8 @@ export class Channel {
 
   /** Resolves with whatever answers. Rejects with {@link PeerError} when nothing does in time, or the signal is aborted. */
   async request(asked: Asked, signal: AbortSignal): Promise<Reply> {
-    const span = asked.deadline ?? withTimeFor(asked.body, this.#deadline);
+    // Node takes whole milliseconds only.
+    const span = Math.ceil(asked.deadline ?? withTimeFor(asked.body, this.#deadline)) as Millis;
     const deadline = AbortSignal.timeout(span);
     const client = (this.#client ??= this.#open());
     try {

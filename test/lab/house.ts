@@ -60,6 +60,11 @@ export class House implements AsyncDisposable {
     return controlClient(join(this.#data, 'control.sock'));
   }
 
+  /** What the gateway that was started last has written to its log. */
+  get log(): string {
+    return this.#gateway?.stderr ?? '';
+  }
+
   get config(): string {
     return this.#config;
   }

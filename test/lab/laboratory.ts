@@ -54,6 +54,7 @@ export function laboratoryNeeds(): Readonly<{ missing: boolean; note: string }> 
 class Shim {
   readonly #process: ChildProcess;
   readonly #lines: Interface;
+  readonly #ended: Promise<readonly [string]>;
 
   static async between(program: string, house: string, hospital: string, link: LabLink): Promise<Shim> {
     const shim = new Shim(spawn(program, [house, DEVICES[link], hospital, `far-${DEVICES[link]}`], { stdio: ['pipe', 'pipe', 'inherit'] }));
@@ -65,6 +66,7 @@ class Shim {
     if (process.stdout === null) throw new Error('the shim has no output');
     this.#process = process;
     this.#lines = createInterface(process.stdout);
+    this.#ended = once(process, 'exit').then(() => ['ended'] as const);
   }
 
   async say(line: string): Promise<void> {
@@ -74,13 +76,12 @@ class Shim {
 
   async end(): Promise<void> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
-    const gone = once(this.#process, 'exit');
     this.#process.kill('SIGTERM');
-    await gone;
+    await this.#ended;
   }
 
   async #answer(expected: string): Promise<void> {
-    const [line] = (await Promise.race([once(this.#lines, 'line'), once(this.#process, 'exit').then(() => ['ended'])])) as [string];
+    const [line] = (await Promise.race([once(this.#lines, 'line'), this.#ended])) as [string];
     if (line !== expected) throw new Error(`the shim said ${line}`);
   }
 }

@@ -104,6 +104,11 @@ describe('offering a block', () => {
     expect(await slow.put(ID, 0, BLOCK, never())).toMatchObject(unreachable('no answer within 30 ms'));
   });
 
+  it('takes a deadline that was measured, and is no whole number', async () => {
+    await using silent = await facing(() => undefined, { deadline: 20.25 as Millis });
+    expect(await silent.put(ID, 0, BLOCK, never())).toMatchObject(unreachable('no answer within 21 ms'));
+  });
+
   it('ends at once when it is told to stop', async () => {
     const stop = new AbortController();
     await using client = await facing(() => stop.abort());
