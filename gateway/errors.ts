@@ -129,3 +129,10 @@ export class InternalError extends VitalgateError {
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
+
+/** The message of what a network client threw: what went wrong is often one level down, under words that say little. */
+export function reasonOf(thrown: unknown): string {
+  const cause = thrown instanceof Error ? thrown.cause : undefined;
+  if (thrown instanceof AggregateError && thrown.message === '') return thrown.errors.map(messageOf).join('; ');
+  return (cause === undefined ? '' : messageOf(cause)) || messageOf(thrown);
+}

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, readdirSync, statSync, statfsSync } from 'nod
 import { createServer } from 'node:net';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { GatewayConfig } from '../config/schema.ts';
-import { StoreError, messageOf } from '../errors.ts';
+import { StoreError, reasonOf } from '../errors.ts';
 import { systemClock } from '../ingest/clock.ts';
 import { Bytes, MiB, formatBytes } from '../quantity.ts';
 import { controlSocketOf } from '../gateway.ts';
@@ -126,6 +126,6 @@ async function checkHospital({ name, url, key }: GatewayConfig['hospitals'][numb
     if (answer.key === key) return finding('ok', 'hospitals', `${name} answers at ${url} with the configured key`);
     return finding('FAILED', 'hospitals', `${name} answers at ${url} with key ${answer.key ?? 'none'}, configured is ${key}`);
   } catch (error) {
-    return finding('FAILED', 'hospitals', `${name} does not answer at ${url}: ${messageOf(error)}`);
+    return finding('FAILED', 'hospitals', `${name} does not answer at ${url}: ${reasonOf(error)}`);
   }
 }

@@ -2,7 +2,7 @@
 
 import type { LookupFunction, Socket } from 'node:net';
 import { Client } from 'undici';
-import { messageOf, PeerError } from '../errors.ts';
+import { PeerError, reasonOf } from '../errors.ts';
 import { type Bytes, formatBytes, formatDuration, KiB, type Millis, Seconds } from '../quantity.ts';
 import { nodeConnector, type ConnectorOptions } from '../tls/connector.ts';
 
@@ -152,11 +152,4 @@ async function readCapped(body: AsyncIterable<Uint8Array>, limit: Bytes, where: 
 function waitIn(header: string | readonly string[] | undefined): Millis | undefined {
   if (typeof header !== 'string' || !/^\d{1,9}$/.test(header)) return undefined;
   return Math.min(Seconds(Number(header)), LONGEST_RETRY_AFTER) as Millis;
-}
-
-/** What is thrown often says little, and hides the reason one level down. */
-function reasonOf(thrown: unknown): string {
-  const cause = thrown instanceof Error ? thrown.cause : undefined;
-  if (thrown instanceof AggregateError && thrown.message === '') return thrown.errors.map(messageOf).join('; ');
-  return (cause === undefined ? '' : messageOf(cause)) || messageOf(thrown);
 }

@@ -10,6 +10,7 @@ import { context } from './context.ts';
 import { decode } from './decode.ts';
 import { ingest } from './ingest.ts';
 import { outage } from './outage.ts';
+import { links } from './links.ts';
 import { memory } from './memory.ts';
 import { jsonLines, tableLines } from './report.ts';
 import { proofs } from './proofs.ts';
@@ -19,7 +20,7 @@ import { startup } from './startup.ts';
 import { verify } from './verify.ts';
 import { week } from './week.ts';
 
-const BENCHES: readonly Bench[] = [ingest, decode, context, seal, verify, proofs, startup, memory, serial, outage, week];
+const BENCHES: readonly Bench[] = [ingest, decode, context, seal, verify, proofs, startup, memory, serial, links, outage, week];
 
 const HELP = [
   'Usage: npm run bench [-- <bench>… options]      (without a name: all of them)',

@@ -12,10 +12,11 @@ import { controlClient, type AdministrationApi } from '../../gateway/web/control
 import { Program, until, vitalgate } from '../path/program.ts';
 import { withPassword, type DeviceWithPassword } from '../path/site.ts';
 import type { Done, Order } from './device.ts';
-import { HOSPITAL_ADDRESS, HOSPITAL_NAME, type LabLink, Laboratory } from './laboratory.ts';
+import { HOSPITAL_ADDRESS, HOSPITAL_NAME, type LabLink, type Laboratory } from './laboratory.ts';
 
 const DEVICE = resolve(import.meta.dirname, 'device.ts');
 const MQTT_PORT = 1883;
+const WEB_PORT = 8480;
 const HOSPITAL_PORT = 9090;
 
 export class House implements AsyncDisposable {
@@ -36,7 +37,7 @@ export class House implements AsyncDisposable {
       gateway: {
         data: house.#data,
         mqtt: { listen: `127.0.0.1:${MQTT_PORT}` },
-        web: { listen: '127.0.0.1:8480' },
+        web: { listen: `127.0.0.1:${WEB_PORT}` },
         hospitals: [{ name: 'north', url: `https://${HOSPITAL_NAME}:${HOSPITAL_PORT}`, key: key.trim() }],
         links: [{ name: 'ethernet', interface: 'eth0' }, { name: 'cellular', interface: 'wwan0', metered: true, probe: '30s' }],
         ...gateway,
@@ -107,25 +108,26 @@ export class House implements AsyncDisposable {
   }
 
   /** Publishes as that device, from within the house. */
-  async publish({ device, password, topic }: DeviceWithPassword, payloads: readonly string[]): Promise<Done> {
+  async publish({ device, password, topic }: DeviceWithPassword, payloads: readonly string[], alarm?: Order['alarm']): Promise<Done> {
     if (this.#devices === undefined) {
-      const [command = '', ...rest] = [...this.lab.inHouse, process.execPath, DEVICE];
+      const [command, ...rest] = [...this.lab.inHouse, process.execPath, DEVICE];
       this.#devices = spawn(command, rest, { stdio: ['pipe', 'pipe', 'inherit'] });
       this.#answers = createInterface(this.#devices.stdout as NodeJS.ReadableStream);
     }
     const answer = once(this.#answers as Interface, 'line');
-    this.#devices.stdin?.write(`${JSON.stringify({ port: MQTT_PORT, username: device, password, topic, payloads } satisfies Order)}\n`);
+    this.#devices.stdin?.write(`${JSON.stringify({ port: MQTT_PORT, username: device, password, topic, payloads, ...(alarm && { alarm }) } satisfies Order)}\n`);
     const [line] = (await answer) as [string];
     return JSON.parse(line) as Done;
   }
 
   /** Lets somebody's oxygen fall, and waits until a hospital has countersigned that: milliseconds from the device's message to the receipt. */
   async alarm(patient: DeviceWithPassword): Promise<number> {
-    const before = await this.alarmsAt();
+    const { chain, lanes } = await this.api.status();
+    const alarm = { lane: `http://127.0.0.1:${WEB_PORT}/v1/chains/${chain}/alarm`, after: lanes.find(({ lane }) => lane === 'alarm')?.height ?? -1 };
     const payloads = [97, 70].map((value, seq) => JSON.stringify({ seq, time: Date.now(), measurement: 'spo2', value, unit: '%' }));
-    const { sent, taken } = await this.publish(patient, payloads);
+    const { sent, taken, height = 0 } = await this.publish(patient, payloads, alarm);
     if (!taken) throw new Error('the gateway did not take the reading');
-    while ((await this.alarmsAt()) <= before) {
+    while ((await this.alarmsAt()) < height) {
       if (Date.now() - sent > 60_000) throw new Error(`no receipt after a minute: ${JSON.stringify((await this.links()).relays)}`);
     }
     return Date.now() - sent;

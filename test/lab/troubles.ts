@@ -35,7 +35,7 @@ const booted: Trouble = {
 export const TROUBLES: readonly Trouble[] = [pulled, starved, unresolved, booted];
 
 /** The link that alarms go over first: the one that is steady, else the first of the configuration. */
-export async function inUse(house: House): Promise<LabLink> {
+async function inUse(house: House): Promise<LabLink> {
   const { paths } = await house.links();
   // After a fail-over the link that came back has to prove itself for two minutes.
   const up = paths.filter(({ state }) => state === 'up').toSorted((one, other) => other.since - one.since);

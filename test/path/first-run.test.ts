@@ -15,7 +15,7 @@ describe('the first run of a gateway', () => {
     expect(line).toMatch(new RegExp(`chain [0-9a-f]{32}, data ${site.gatewayData}$`));
     expect(modeOf(site.gatewayData)).toBe('700');
     const keys = readdirSync(site.gatewayData).filter((name) => name.endsWith('.key'));
-    expect(keys.sort()).toEqual(['gateway.key', 'vault.key']);
+    expect(keys.sort()).toEqual(['gateway.key', 'node-tls.key', 'vault.key']);
     for (const name of [...keys, 'control.sock']) expect(modeOf(join(site.gatewayData, name))).toBe('600');
     expect(gateway.stderr).toContain(`"folder":"${site.gatewayData}"`);
     expect(gateway.stderr).toContain('gateway.key');
@@ -48,7 +48,7 @@ describe('a gateway with a passphrase', () => {
     const env = { VITALGATE_PASSPHRASE_FILE: passphrase };
     await using gateway = new Program(['gateway', '--config', site.config], { env });
     const line = await gateway.ready();
-    for (const name of ['gateway.key', 'vault.key']) expect(readFileSync(join(site.gatewayData, name), 'utf8')).toMatch(/^vitalgate-sealed-key-1 /);
+    for (const name of ['gateway.key', 'node-tls.key', 'vault.key']) expect(readFileSync(join(site.gatewayData, name), 'utf8')).toMatch(/^vitalgate-sealed-key-1 /);
     expect(readFileSync(join(site.gatewayData, 'gateway.key'), 'utf8')).not.toContain(clear);
     await gateway.stop();
     const without = await vitalgate('gateway', '--config', site.config);
@@ -59,7 +59,7 @@ describe('a gateway with a passphrase', () => {
     writeFileSync(passphrase, 'correct horse battery', { mode: 0o600 });
     await using again = new Program(['gateway', '--config', site.config], { env });
     expect(await again.ready()).toBe(line);
-    expect((await vitalgate('check', '--config', site.config)).stdout).toContain('2 key files are sealed');
+    expect((await vitalgate('check', '--config', site.config)).stdout).toContain('3 key files are sealed');
   });
 });
 

@@ -11,6 +11,9 @@ const MAIN = join(import.meta.dirname, '../../gateway/main.ts');
 const env = { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'vitalgate-compile-cache') };
 const POLL_MS = 10;
 const PATIENCE_MS = 60_000;
+const INTERNAL_ERROR = 70;
+/** How Node.js ends the trace of an exception that nobody caught. */
+const CRASH = /^Node\.js v\d+/m;
 
 export type Ended = Readonly<{ code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }>;
 
@@ -40,6 +43,8 @@ export class Program implements AsyncDisposable {
       this.#process.once('close', (code, signal) => {
         this.#over = true;
         this.#wake();
+        // A crash is nobody's expectation, and the test that meets it knows only of what did not come after it.
+        if (code === INTERNAL_ERROR || CRASH.test(this.#output.stderr)) console.error(`vitalgate ${this.name} crashed:\n${this.#output.stderr}`);
         resolve({ code, signal, ...this.#output });
       });
     });
