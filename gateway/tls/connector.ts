@@ -1,8 +1,7 @@
-/** How undici gets a connection to a node: TLS with the certificates of this room, from an address of ours, over names that are known. */
+/** How one gets a connection to a node: TLS with the certificates of this room, from an address of ours, over names that are known. */
 
 import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import type { buildConnector } from 'undici';
 import { messageOf, PeerError } from '../errors.ts';
 import { equalBytes } from '../ledger/bytes.ts';
 import { fingerprint } from '../ledger/es256k.ts';
@@ -23,36 +22,28 @@ export type ConnectorOptions = Readonly<{
   localAddress?: string;
   /** How names become addresses. Default: the machine's resolver. */
   lookup?: LookupFunction;
+  /** What we can speak, the best first (RFC 7301). Default: HTTP/2 and HTTP/1.1. */
+  protocols?: readonly ('h2' | 'http/1.1')[];
   /** How long connecting may take, with TLS. */
   timeout: Millis;
-  /** Hears of every connection that is ready. Default: nobody does. */
-  onSocket?: (socket: Socket) => void;
+  /** Gives up connecting when it is aborted. Default: only time does. */
+  signal?: AbortSignal;
 }>;
 
-/** A connector for undici. Connecting fails with a {@link PeerError} that says why. */
-export function nodeConnector(options: ConnectorOptions): buildConnector.connector {
-  return (target, callback) => {
-    connect(target, options).then(
-      (socket) => {
-        options.onSocket?.(socket);
-        callback(null, socket);
-      },
-      (error: unknown) => callback(error instanceof Error ? error : new Error(messageOf(error)), null),
-    );
-  };
-}
+export type NodeAddress = Readonly<{ protocol: string; hostname: string; port: string }>;
 
-async function connect({ hostname, protocol, port }: buildConnector.Options, options: ConnectorOptions): Promise<Socket> {
-  const { localAddress, lookup, ca, timeout } = options;
+/** Connects to a node. Rejects with a {@link PeerError} that says why, or with what the system says. */
+export async function connectToNode({ hostname, protocol, port }: NodeAddress, options: ConnectorOptions): Promise<Socket> {
+  const { localAddress, lookup, ca, protocols = ['h2', 'http/1.1'] } = options;
   const secure = protocol === 'https:';
   // URL keeps the brackets of an IPv6 address.
   const host = hostname.replace(/^\[|\]$/g, '');
   const target = { host, port: Number(port) || (secure ? 443 : 80), ...(localAddress !== undefined && { localAddress, family: isIP(localAddress) }), ...(lookup && { lookup }) };
-  if (!secure) return await whenReady(connectTcp(target), 'connect', timeout);
+  if (!secure) return await whenReady(connectTcp(target), 'connect', options);
   const own = await options.certificate?.();
   const socket = connectTls({
     ...target,
-    ALPNProtocols: ['h2', 'http/1.1'],
+    ALPNProtocols: [...protocols],
     ...(isIP(host) === 0 && { servername: host }),
     minVersion: 'TLSv1.3',
     // Judged below, since a certificate that is bound to a key signs itself.
@@ -60,18 +51,21 @@ async function connect({ hostname, protocol, port }: buildConnector.Options, opt
     ...(own !== undefined && { cert: own.certificate, key: own.key }),
     ...(ca !== undefined && { ca }),
   });
-  await whenReady(socket, 'secureConnect', timeout);
+  await whenReady(socket, 'secureConnect', options);
   const fault = options.peer === 'anyone' ? undefined : faultOf(socket, options.peer);
   if (fault === undefined) return socket;
   socket.destroy();
   throw new PeerError('VG_PEER_REFUSED', fault);
 }
 
-async function whenReady<S extends Socket>(socket: S, event: string, timeout: Millis): Promise<S> {
+async function whenReady<S extends Socket>(socket: S, event: string, { timeout, signal }: ConnectorOptions): Promise<S> {
   socket.setNoDelay(true);
   const { promise, resolve, reject } = Promise.withResolvers<S>();
   const timer = setTimeout(() => reject(new PeerError('VG_PEER_UNREACHABLE', `no connection within ${formatDuration(timeout)}`)), timeout);
   const fail = (error: Error): void => reject(error);
+  const giveUp = (): void => reject(new PeerError('VG_PEER_UNREACHABLE', 'connecting was given up'));
+  signal?.addEventListener('abort', giveUp, { once: true });
+  if (signal?.aborted === true) giveUp();
   socket.once(event, () => resolve(socket));
   socket.once('error', fail);
   socket.once('close', () => reject(new PeerError('VG_PEER_UNREACHABLE', 'the connection was closed before it was ready')));
@@ -82,7 +76,8 @@ async function whenReady<S extends Socket>(socket: S, event: string, timeout: Mi
     throw error;
   } finally {
     clearTimeout(timer);
-    // Another listener is undici's from here on; a socket that fails in between must not end the process.
+    signal?.removeEventListener('abort', giveUp);
+    // Another listener is HTTP's from here on; a socket that fails in between must not end the process.
     socket.off('error', fail);
     socket.on('error', () => undefined);
   }

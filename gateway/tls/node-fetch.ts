@@ -1,8 +1,17 @@
 import { Agent, fetch, type RequestInit, type Response } from 'undici';
 import { Seconds } from '../quantity.ts';
-import { nodeConnector } from './connector.ts';
+import { messageOf } from '../errors.ts';
+import { connectToNode } from './connector.ts';
 
-const agent = new Agent({ connect: nodeConnector({ peer: 'anyone', timeout: Seconds(10) }), keepAliveTimeout: 1000 });
+const agent = new Agent({
+  connect: (target, callback) => {
+    connectToNode(target, { peer: 'anyone', protocols: ['http/1.1'], timeout: Seconds(10) }).then(
+      (socket) => callback(null, socket),
+      (error: unknown) => callback(error instanceof Error ? error : new Error(messageOf(error)), null),
+    );
+  },
+  keepAliveTimeout: 1000,
+});
 
 /**
  * fetch for commands that read from a node, gateway or hospital: over TLS it takes any certificate, because whatever is read is judged by

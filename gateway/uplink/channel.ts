@@ -1,10 +1,10 @@
 /** One connection to one node: every request ends by its deadline, and a connection that was in doubt is not used again. */
 
-import type { LookupFunction, Socket } from 'node:net';
-import { Client } from 'undici';
+import type { LookupFunction } from 'node:net';
 import { PeerError, reasonOf } from '../errors.ts';
 import { type Bytes, formatBytes, formatDuration, KiB, type Millis, Seconds } from '../quantity.ts';
-import { nodeConnector, type ConnectorOptions } from '../tls/connector.ts';
+import { connectToNode, type ConnectorOptions } from '../tls/connector.ts';
+import { type Line, lineOver } from './line.ts';
 
 export type ChannelOptions = Readonly<{
   /** Base address of the node, for example `https://hospital.example:9090`. */
@@ -36,19 +36,17 @@ const LONGEST_RETRY_AFTER: Millis = Seconds(600);
 
 export class Channel {
   readonly #options: ChannelOptions;
-  readonly #origin: string;
+  readonly #address: URL;
   readonly #prefix: string;
   readonly #deadline: Millis;
   readonly #maxAnswer: Bytes;
-  #client: Client | undefined;
-  #socket: Socket | undefined;
-  #counted = { sent: 0, received: 0 };
+  #opening: Opening | undefined;
 
   constructor(options: ChannelOptions) {
-    const { origin, pathname } = new URL(options.url);
+    const address = new URL(options.url);
     this.#options = options;
-    this.#origin = origin;
-    this.#prefix = pathname.replace(/\/+$/, '');
+    this.#address = address;
+    this.#prefix = address.pathname.replace(/\/+$/, '');
     this.#deadline = options.deadline ?? Seconds(10);
     this.#maxAnswer = options.maxAnswer ?? KiB(64);
   }
@@ -58,69 +56,82 @@ export class Channel {
     // Node takes whole milliseconds only.
     const span = Math.ceil(asked.deadline ?? withTimeFor(asked.body, this.#deadline)) as Millis;
     const deadline = AbortSignal.timeout(span);
-    const client = (this.#client ??= this.#open());
+    const opening = this.#line();
     try {
-      return await unlessAborted((stop) => this.#ask(client, asked, stop), AbortSignal.any([signal, deadline]));
+      return await unlessAborted((stop) => this.#ask(opening, asked, stop), AbortSignal.any([signal, deadline]));
     } catch (cause) {
       if (cause instanceof PeerError && cause.code === 'VG_PEER_MALFORMED') throw cause;
       // Who asked gave up; that says nothing about the connection.
-      if (!signal.aborted) this.#drop(client);
+      if (!signal.aborted) this.#drop(opening);
       const why = deadline.aborted ? `no answer within ${formatDuration(span)}` : reasonOf(cause);
-      throw new PeerError(cause instanceof PeerError ? cause.code : 'VG_PEER_UNREACHABLE', `${this.#origin}: ${why}`, { cause });
+      throw new PeerError(cause instanceof PeerError ? cause.code : 'VG_PEER_UNREACHABLE', `${this.#address.origin}: ${why}`, { cause });
     } finally {
-      this.#count();
+      this.#count(opening);
     }
   }
 
   /** Ends the connection, and with it what is under way; the next request opens another. */
   reset(): void {
-    if (this.#client !== undefined) this.#drop(this.#client);
+    if (this.#opening !== undefined) this.#drop(this.#opening);
   }
 
-  async #ask(client: Client, { method, path, body, type, encoding }: Asked, signal: AbortSignal): Promise<Reply> {
+  async #ask(opening: Opening, { method, path, body, type, encoding }: Asked, signal: AbortSignal): Promise<Reply> {
+    const line = await opening.line;
     const headers = { ...(type !== undefined && { 'content-type': type }), ...(encoding !== undefined && { 'content-encoding': encoding }) };
-    const response = await client.request({ method, path: this.#prefix + path, headers, signal, ...(body !== undefined && { body: Buffer.from(body.buffer, body.byteOffset, body.byteLength) }) });
-    const read = await readCapped(response.body, this.#maxAnswer, `${this.#origin}${path}`);
-    const typed = String(response.headers['content-type'] ?? '').split(';', 1)[0] ?? '';
-    return { status: response.statusCode, type: typed.trim().toLowerCase(), body: read, retryAfter: waitIn(response.headers['retry-after']) };
+    const answer = await line.send({ method, path: this.#prefix + path, headers, ...(body !== undefined && { body }) }, signal);
+    const read = await readCapped(answer.body, this.#maxAnswer, `${this.#address.origin}${path}`);
+    const typed = (answer.headers['content-type'] ?? '').split(';', 1)[0] ?? '';
+    return { status: answer.status, type: typed.trim().toLowerCase(), body: read, retryAfter: waitIn(answer.headers['retry-after']) };
   }
 
-  #open(): Client {
+  /** The connection that requests go over: the one there is, or another where that has ended. */
+  #line(): Opening {
+    if (this.#opening?.ready?.isOver === true) this.#drop(this.#opening);
+    return (this.#opening ??= this.#open());
+  }
+
+  #open(): Opening {
     const { peer = 'anyone', certificate, ca, localAddress, lookup } = this.#options;
-    const connect = nodeConnector({
+    const stopping = new AbortController();
+    const connecting = connectToNode(this.#address, {
       peer,
       timeout: this.#deadline,
+      signal: stopping.signal,
       ...(certificate && { certificate }),
       ...(ca !== undefined && { ca }),
       ...(localAddress !== undefined && { localAddress }),
       ...(lookup && { lookup }),
-      onSocket: (socket) => this.#watch(socket),
     });
-    // Deadlines are ours: undici's own are coarse, and do not cover connecting. Nothing is pinged that nobody asked for: bytes cost money.
-    return new Client(this.#origin, { connect, headersTimeout: 0, bodyTimeout: 0, keepAliveTimeout: 600_000, keepAliveMaxTimeout: 600_000, pipelining: 8, h2Options: { pingInterval: 0 } });
+    const opening: Opening = { line: connecting.then((socket) => (opening.ready = lineOver(socket, this.#address.origin))), stopping, ready: undefined, counted: { sent: 0, received: 0 } };
+    // Whoever waits for it hears of it there; everybody may have given up before.
+    opening.line.catch(() => undefined);
+    return opening;
   }
 
-  #watch(socket: Socket): void {
-    this.#count();
-    this.#socket = socket;
-    this.#counted = { sent: 0, received: 0 };
+  #count(opening: Opening): void {
+    const { bytesWritten = 0, bytesRead = 0 } = opening.ready?.socket ?? {};
+    const { sent, received } = opening.counted;
+    if (bytesWritten > sent || bytesRead > received) this.#options.count?.(Math.max(0, bytesWritten - sent), Math.max(0, bytesRead - received));
+    opening.counted = { sent: Math.max(sent, bytesWritten), received: Math.max(received, bytesRead) };
   }
 
-  #count(): void {
-    const { bytesWritten = 0, bytesRead = 0 } = this.#socket ?? {};
-    const { sent, received } = this.#counted;
-    if (bytesWritten > sent || bytesRead > received) this.#options.count?.(bytesWritten - sent, bytesRead - received);
-    this.#counted = { sent: Math.max(sent, bytesWritten), received: Math.max(received, bytesRead) };
-  }
-
-  #drop(client: Client): void {
-    if (this.#client === client) this.#client = undefined;
-    // It rejects what is under way; who asked hears of it there.
-    client.destroy().catch(() => undefined);
+  #drop(opening: Opening): void {
+    if (this.#opening === opening) this.#opening = undefined;
+    this.#count(opening);
+    opening.stopping.abort();
+    opening.line.then((line) => line.end(), () => undefined);
   }
 }
 
-/** undici hears of an aborted signal only when it is connected. */
+/** A connection from when it is wanted; `ready` once it is there. */
+type Opening = {
+  readonly line: Promise<Line>;
+  readonly stopping: AbortController;
+  ready: Line | undefined;
+  counted: Readonly<{ sent: number; received: number }>;
+};
+
+/** The caller waits no longer, whether or not connecting can be stopped. */
 async function unlessAborted<T>(ask: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
   const abort = (): void => reject(signal.reason);

@@ -8,7 +8,7 @@ import { KeyObject } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { Millis, Seconds } from '../../gateway/quantity.ts';
 import { issueServerCertificate, makeAuthority, type KeyedCertificate } from '../../gateway/tls/certificate-issue.ts';
-import { type ConnectorOptions, nodeConnector } from '../../gateway/tls/connector.ts';
+import { connectToNode, type ConnectorOptions } from '../../gateway/tls/connector.ts';
 import { makeNodeCertificate, nodeKeyOf } from '../../gateway/tls/node-certificate.ts';
 import { keyOf } from '../upstream/gateway-chain.ts';
 import { countingBytes } from '../vault/known-keys.ts';
@@ -36,11 +36,8 @@ async function serve({ certificate, key }: KeyedCertificate, options: TlsOptions
   };
 }
 
-/** Connects as undici would. */
 async function reach(port: number, options: Partial<ConnectorOptions>, hostname = '127.0.0.1', protocol = 'https:'): Promise<Socket> {
-  const { promise, resolve, reject } = Promise.withResolvers<Socket>();
-  nodeConnector({ peer: NORTH.publicKey, timeout: Seconds(5), ...options })({ hostname, protocol, port: String(port) }, (error, socket) => (error === null ? resolve(socket) : reject(error)));
-  return await promise;
+  return await connectToNode({ hostname, protocol, port: String(port) }, { peer: NORTH.publicKey, timeout: Seconds(5), ...options });
 }
 
 /** From one authority, for 127.0.0.1, valid between two dates. */
