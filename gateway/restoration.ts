@@ -104,7 +104,8 @@ export async function continueChain(options: ContinueOptions): Promise<Continued
 
 async function catchUp(lane: Lane, { name, url }: AskedHospital, { stores: { blocks }, chain, deadline, tell }: ContinueOptions): Promise<void> {
   const id = { chain, lane };
-  const answer = await new HospitalClient(over(new Channel({ url, peer: 'anyone', deadline }))).head(id, new AbortController().signal);
+  using channel = new Channel({ url, peer: 'anyone', deadline });
+  const answer = await new HospitalClient(over(channel)).head(id, new AbortController().signal);
   if (answer.outcome === 'unknown_chain') return;
   if (answer.outcome !== 'head') throw new UsageError(`hospital ${name} cannot be asked how far the chain has come: ${answer.message}. Try again with "vitalgate restore --finish"; if it is gone for good, add --without ${name}`);
   const head = await blocks.head(id);

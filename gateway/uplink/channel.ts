@@ -34,7 +34,7 @@ const SLOWEST_BYTES_PER_MS = 4;
 /** Longest wait that a node may ask for. */
 const LONGEST_RETRY_AFTER: Millis = Seconds(600);
 
-export class Channel {
+export class Channel implements Disposable {
   readonly #options: ChannelOptions;
   readonly #address: URL;
   readonly #prefix: string;
@@ -73,6 +73,11 @@ export class Channel {
   /** Ends the connection, and with it what is under way; the next request opens another. */
   reset(): void {
     if (this.#opening !== undefined) this.#drop(this.#opening);
+  }
+
+  /** A connection that is left open keeps the process running. */
+  [Symbol.dispose](): void {
+    this.reset();
   }
 
   async #ask(opening: Opening, { method, path, body, type, encoding }: Asked, signal: AbortSignal): Promise<Reply> {

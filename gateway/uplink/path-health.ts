@@ -57,8 +57,14 @@ export class PathHealth {
     return this.#loss;
   }
 
+  /** In a row, up to now. */
   get failures(): number {
     return this.#failures;
+  }
+
+  /** In a row, up to now. */
+  get answers(): number {
+    return this.#answers;
   }
 
   /** Whether it may be preferred to a link in use: up from the beginning, or for long enough. */
@@ -87,7 +93,12 @@ export class PathHealth {
     this.#loss *= 1 - SMOOTHING;
     if (rtt !== undefined) this.#rtt = (this.#rtt === undefined ? rtt : this.#rtt + (rtt - this.#rtt) * SMOOTHING) as Millis;
     if ((this.#state === 'down' || (this.#state === 'probing' && this.#wasAway)) && this.#answers < UP_AFTER) {
-      if (this.#state === 'down') this.#enter('probing', 'it answers again', now);
+      if (this.#state === 'down') {
+        // What was lost while it was away says nothing of what it is now that it is back.
+        this.#loss = 0;
+        this.#rtt = rtt;
+        this.#enter('probing', 'it answers again', now);
+      }
       return;
     }
     this.#weigh(now, 'it answers');

@@ -150,13 +150,16 @@ export class Path {
 
   #pause(): Millis | undefined {
     const { probe } = this.link.options;
-    const { state, failures } = this.#health;
+    const { state, failures, answers } = this.#health;
+    // Where a try costs money, ever more rarely.
+    const rarer = (times: number): Millis => Math.min(probe, EAGER * 2 ** Math.min(20, times)) as Millis;
     switch (state) {
       case 'absent': return undefined;
       case 'probing': return EAGER;
-      // Where a try costs money, ever more rarely.
-      case 'down': return Math.min(probe, EAGER * 2 ** Math.min(20, failures)) as Millis;
-      case 'up': case 'degraded': return failures > 0 ? EAGER : probe;
+      case 'down': return rarer(failures);
+      // It takes some answers to show that it is well again; on a link that is asked every five minutes they would take an hour.
+      case 'degraded': return failures > 0 ? EAGER : rarer(answers);
+      case 'up': return failures > 0 ? EAGER : probe;
     }
   }
 

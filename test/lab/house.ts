@@ -93,7 +93,11 @@ export class House implements AsyncDisposable {
   }
 
   async untilUp(...links: readonly LabLink[]): Promise<void> {
-    await until(`${links.join(' and ')} are up`, async () => (await Promise.all(links.map((link) => this.stateOf(link)))).every((state) => state === 'up'));
+    try {
+      await until(`${links.join(' and ')} are up`, async () => (await Promise.all(links.map((link) => this.stateOf(link)))).every((state) => state === 'up'));
+    } catch (cause) {
+      throw new Error(`not all of them are up: ${JSON.stringify((await this.links()).paths)}`, { cause });
+    }
   }
 
   /** Up to which block of the alarm lane the hospital has countersigned. */

@@ -56,8 +56,16 @@ describe('how well a hospital is reached over a link', () => {
     for (let second = 1; second < 600; second += 60) {
       health.failed('flapping', true, at(second));
       for (let answer = 1; answer <= 3; answer++) health.answered(RTT, at(second + answer));
-      expect([health.state, health.isSteady(at(second + 50))]).toEqual([second < 61 ? 'up' : expect.stringMatching('up|degraded'), false]);
+      expect([health.state, health.isSteady(at(second + 50))]).toEqual(['up', false]);
     }
+  });
+
+  it('is judged anew when it comes back: what was lost and slow before it went away does not count', () => {
+    const health = up();
+    for (let second = 1; second <= 20; second++) health.failed('no answer', false, at(second));
+    expect(health.loss).toBeGreaterThan(0.9);
+    for (let second = 21; second <= 23; second++) health.answered(RTT, at(second));
+    expect([health.state, health.loss, health.rtt]).toEqual(['up', 0, RTT]);
   });
 
   it('is degraded above one second or a fifth lost, and up again below half a second and a tenth', () => {
