@@ -12,7 +12,7 @@ import { nodeCertificateIn, type NodeCertificate } from './tls/node-certificate.
 import { systemInterfaces } from './uplink/interfaces.ts';
 import { rememberingLookup, type AddressMemory } from './uplink/known-addresses.ts';
 import type { LinkOptions, UsageMemory } from './uplink/link.ts';
-import { openLinks, type Links } from './uplink/links.ts';
+import { openLinks, type Links, type LinksOptions } from './uplink/links.ts';
 import { systemTime } from './uplink/retry.ts';
 import { wallClockAt } from './wall-clock.ts';
 
@@ -25,17 +25,20 @@ export type GatewayLinksOptions = Readonly<{
   /** In force now: hospitals know us by it. */
   signingKey: () => SigningKey;
   clock: Clock;
+  onSwitch: NonNullable<LinksOptions['onSwitch']>;
   log: Logger;
 }>;
 
 /** The links of the configuration, and this gateway as it shows itself to hospitals over them. Throws {@link ConfigError}, {@link StoreError}. */
-export async function openGatewayLinks({ config, stores, signingKey, clock, log }: GatewayLinksOptions): Promise<Links> {
+export async function openGatewayLinks({ config, stores, signingKey, clock, onSwitch, log }: GatewayLinksOptions): Promise<Links> {
   return await openLinks({
     links: config.links.length === 0 ? [ANY_LINK] : config.links.map(linkOf),
     hospitals: config.hospitals.map(({ name, url, key, caFile }) => ({ name, url, key: Buffer.from(key, 'hex'), ...(caFile !== undefined && { ca: authorityIn(caFile) }) })),
     interfaces: systemInterfaces(),
     usage: stores.links.usage,
     today: () => (clock.trust() === 'implausible' ? undefined : dayAt(clock.now(), config.timeZone)),
+    wall: clock.now,
+    onSwitch,
     certificate: certificateOf(config.data, signingKey),
     lookup: rememberingLookup(stores.links.addresses, (error) => log.warn({ error }, 'keeping the addresses of hospitals')),
     deadline: config.relay.timeout,

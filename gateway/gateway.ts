@@ -166,7 +166,7 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   const reached: Reached = { progress: undefined, rebirths: undefined, alarms: undefined, succession: undefined, releases: [] };
   const firstOfThisStart = stores.journal.next;
   const keyInForce = (): SigningKey => keys.keyFor((reached.succession ?? chain.begun).authority.gateway) ?? keys.current;
-  const links = serve ? await openGatewayLinks({ config, stores, signingKey: keyInForce, clock, log }) : undefined;
+  const links = serve ? await openGatewayLinks({ config, stores, signingKey: keyInForce, clock, onSwitch: (change) => metrics.countSwitch(change), log }) : undefined;
   if (links !== undefined) opened.add(() => links.stop());
   const uplink = links === undefined ? undefined : await openUplink(config, stores, chain, links, log, reached);
   if (uplink !== undefined) opened.add(() => uplink.stop());

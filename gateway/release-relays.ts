@@ -31,6 +31,7 @@ export function openReleaseRelays({ config, releaseCursors: cursors, uplink, lin
       source: new Releases({ ...options, hospital, rule: (asked) => rulingFor({ hospital, purpose, base, desk, livingIn }, asked) }),
       cursors,
       heightOf: (lane) => uplink.heightOf(lane, hospital.key),
+      turn: () => uplink.alarmsSettled(hospital.key),
       retry: new RetrySchedule({ base: config.relay.retryBase, cap: config.relay.retryCap }, Math.random, systemTime.now),
       time: systemTime,
       log,

@@ -7,10 +7,10 @@ import { decode, type CborMap } from './ledger/cbor.ts';
 import { decodeEntry, type Entry } from './ledger/entry.ts';
 import { fingerprintBytes, type SigningKey } from './ledger/es256k.ts';
 import { MOST_RELEASED, type Release, type ReleasedKey, type ReleasedPayload, signRelease } from './ledger/release.ts';
-import { KiB } from './quantity.ts';
+import type { Bytes } from './quantity.ts';
 import { subjectNamed, type Subject } from './reading.ts';
 import type { ReleaseCursors, ReleasePart } from './uplink/release-cursors.ts';
-import type { ReleaseParts, ReleaseSource } from './uplink/release-relay.ts';
+import type { BlockRange, ReleasedBlocks, ReleaseParts, ReleaseSource } from './uplink/release-relay.ts';
 import type { Keyring, VaultKey } from './vault/keyring.ts';
 import { openPayload } from './vault/payload.ts';
 import { contentSecret, releaseKeyId, sealContent, sealContentKey } from './vault/release.ts';
@@ -39,8 +39,8 @@ export type ReleasesOptions = Readonly<{
 
 type Found = Readonly<{ key: VaultKey; ruling: Ruling; payload: ReleasedPayload }>;
 
-/** Most bytes of payloads in one release, but for one that is longer by itself. */
-const PIECE = KiB(512);
+/** Most blocks looked through before the count of them is kept: where a hospital may have little, many hold nothing for it. */
+const MOST_BLOCKS = 1000;
 
 /** Seals for one hospital what it may have. Content keys go along with the first payload under them since the start. */
 export class Releases implements ReleaseSource {
@@ -51,16 +51,29 @@ export class Releases implements ReleaseSource {
     this.#options = options;
   }
 
-  async ofBlock(part: ReleasePart, height: number, hpke: Uint8Array): Promise<readonly ReleaseParts[]> {
-    const { blocks, chain, disclosures, hospital } = this.#options;
-    const bytes = await blocks.block({ chain, lane: part === 'alarm' ? 'alarm' : 'record' }, height);
+  async ofBlocks(part: ReleasePart, { first, last }: BlockRange, size: Bytes, hpke: Uint8Array): Promise<ReleasedBlocks> {
     const found: Found[] = [];
-    for (const entry of bytes === undefined ? [] : openBlock(bytes).entries) found.push(...await this.#ofEntry(entry, part));
-    if (found.length === 0) return [];
+    let height = first;
+    for (let bytes = 0; ; height++) {
+      const more = await this.#ofBlock(part, height);
+      found.push(...more);
+      bytes += more.reduce((sum, { payload: { sealed } }) => sum + sealed.length, 0);
+      if (height >= last || bytes >= size || found.length >= MOST_RELEASED || height - first + 1 >= MOST_BLOCKS) break;
+    }
+    if (found.length === 0) return { last: height, pieces: [] };
+    const { disclosures, hospital } = this.#options;
     // Written down before it leaves.
     await disclosures.note({ id: hospital.name, role: 'hospital' }, found.map(({ key, ruling: { purpose, consents } }) => ({ subject: subjectNamed(key.owner), purpose, consents })), 'payloads');
     const keys = await this.#newKeys(found.map(({ key }) => key), hpke);
-    return inPieces(keys, found.map(({ payload }) => payload));
+    return { last: height, pieces: inPieces(keys, found.map(({ payload }) => payload), size) };
+  }
+
+  async #ofBlock(part: ReleasePart, height: number): Promise<readonly Found[]> {
+    const { blocks, chain } = this.#options;
+    const bytes = await blocks.block({ chain, lane: part === 'alarm' ? 'alarm' : 'record' }, height);
+    const found: Found[] = [];
+    for (const entry of bytes === undefined ? [] : openBlock(bytes).entries) found.push(...await this.#ofEntry(entry, part));
+    return found;
   }
 
   async #ofEntry(encoded: Uint8Array, part: ReleasePart): Promise<readonly Found[]> {
@@ -96,12 +109,12 @@ export class Releases implements ReleaseSource {
 }
 
 /** Keys go first, so that what they open is never there without them. */
-function inPieces(keys: readonly ReleasedKey[], payloads: readonly ReleasedPayload[]): readonly ReleaseParts[] {
+function inPieces(keys: readonly ReleasedKey[], payloads: readonly ReleasedPayload[], size: Bytes): readonly ReleaseParts[] {
   const pieces: { keys: ReleasedKey[]; payloads: ReleasedPayload[]; bytes: number }[] = [];
   for (let at = 0; at < keys.length; at += MOST_RELEASED) pieces.push({ keys: keys.slice(at, at + MOST_RELEASED), payloads: [], bytes: 0 });
   for (const payload of payloads) {
     const last = pieces.at(-1);
-    const fits = last !== undefined && last.payloads.length < MOST_RELEASED && last.bytes + payload.sealed.length <= PIECE;
+    const fits = last !== undefined && last.payloads.length < MOST_RELEASED && last.bytes + payload.sealed.length <= size;
     const piece = fits ? last : { keys: [], payloads: [], bytes: 0 };
     if (!fits) pieces.push(piece);
     piece.payloads.push(payload);

@@ -5,7 +5,7 @@ import type { LinksReport } from '../administration.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { UsageError } from '../errors.ts';
 import { controlSocketOf } from '../gateway.ts';
-import { Bytes, formatBytes, formatDuration } from '../quantity.ts';
+import { Bytes, formatBytes, formatDuration, Millis, Minutes } from '../quantity.ts';
 import { systemInterfaces } from '../uplink/interfaces.ts';
 import { controlAnswers, controlClient } from '../web/control.ts';
 import type { Command } from './command.ts';
@@ -38,13 +38,21 @@ function describe({ links, paths, switches, relays, modems }: LinksReport): stri
       `  used ${size(dayBytes)} today, ${size(monthBytes)} this month${left === null ? '' : `, ${left < 0 ? `${size(Math.abs(left))} over the budget` : `${size(left)} left`}`}`,
       ...modems.filter((modem) => modem.link === link).map(describeModem),
       `  since the start ${Object.entries(counted).map(([traffic, { sent, received }]) => `${traffic} ${size(sent)} out ${size(received)} in`).join(', ')}`,
-      ...paths.filter((path) => path.link === link).map(({ hospital, state, why, since, rtt, loss }) =>
-        `  ${hospital}: ${state} for ${formatDuration(since)}, round trip ${rtt === null ? 'unknown' : formatDuration(rtt)}, loss ${Math.round(loss * 100)} % (${why})`),
+      ...paths.filter((path) => path.link === link).map(({ hospital, state, why, since, rtt, loss, clockAhead }) =>
+        `  ${hospital}: ${state} for ${formatDuration(since)}, round trip ${rtt === null ? 'unknown' : formatDuration(rtt)}, loss ${Math.round(loss * 100)} % (${why})${describeClock(clockAhead)}`),
     ]),
     ...relays.map(({ hospital, lane, state, lag, lastError }) => `hospital ${hospital}, ${lane}: ${state}, ${lag} blocks behind${lastError === undefined ? '' : ` (${lastError})`}`),
     ...switches.filter(({ from }) => from !== null).map(({ hospital, traffic, from, to, why, ago }) => `${formatDuration(ago)} ago: ${traffic} to ${hospital} went from ${from} to ${to}: ${why}`),
   ];
 }
+
+/** What is off by more than a round trip explains: nobody here knows whose clock is wrong, and receipts carry the hospital's. */
+function describeClock(ahead: number | null): string {
+  if (ahead === null || Math.abs(ahead) < WORTH_TELLING) return '';
+  return `; its clock is ${formatDuration(Millis(Math.abs(ahead)))} ${ahead > 0 ? 'ahead of' : 'behind'} ours`;
+}
+
+const WORTH_TELLING = Minutes(1);
 
 function describeModem({ model, state, why, technology, operator, signal, resets, smsSent }: LinksReport['modems'][number]): string {
   const { rsrp, rsrq, sinr, rssi } = signal;

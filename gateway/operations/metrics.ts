@@ -32,7 +32,7 @@ type LinksShown = Readonly<{
     monthBytes: number;
     left: number | null;
   }>[];
-  paths: readonly Readonly<{ link: string; hospital: string; state: string; rtt: number | null; loss: number }>[];
+  paths: readonly Readonly<{ link: string; hospital: string; state: string; rtt: number | null; loss: number; clockAhead: number | null }>[];
 }>;
 
 /** The gateway's Prometheus metrics. Labels are reasons, states and lanes: never a patient, never a device. */
@@ -156,6 +156,18 @@ export class GatewayMetrics {
     labelNames: ['link', 'traffic', 'direction'],
     registers: [this.registry],
   });
+  readonly linkSwitches = new Counter<'hospital' | 'traffic' | 'from' | 'to'>({
+    name: 'vitalgate_link_switches_total',
+    help: 'Times that requests to a hospital, or answers to alarms, went over another link than before; "vitalgate links" says why',
+    labelNames: ['hospital', 'traffic', 'from', 'to'],
+    registers: [this.registry],
+  });
+  readonly clockAhead = new Gauge<'hospital'>({
+    name: 'vitalgate_hospital_clock_ahead_seconds',
+    help: 'How far a hospital\'s clock is ahead of the gateway\'s; negative: behind. One of them is wrong',
+    labelNames: ['hospital'],
+    registers: [this.registry],
+  });
   readonly linkUsed = new Gauge<'link' | 'period'>({
     name: 'vitalgate_link_used_bytes',
     help: 'Bytes that went over the interface of a link, both ways, on this day and in this month',
@@ -247,6 +259,10 @@ export class GatewayMetrics {
     }
   }
 
+  countSwitch({ hospital, traffic, from, to }: Readonly<{ hospital: string; traffic: string; from: string | null; to: string }>): void {
+    this.linkSwitches.inc({ hospital, traffic, from: from ?? '', to });
+  }
+
   /** Takes over what links say of themselves. `states`: all that a path can be in. */
   showLinks({ links, paths }: LinksShown, states: readonly string[]): void {
     // Links count from the start of the process, too.
@@ -260,7 +276,8 @@ export class GatewayMetrics {
       this.linkUsed.set({ link, period: 'month' }, monthBytes);
       if (left !== null) this.linkLeft.set({ link }, left);
     }
-    for (const { link, hospital, state, rtt, loss } of paths) {
+    for (const { link, hospital, state, rtt, loss, clockAhead } of paths) {
+      if (clockAhead !== null) this.clockAhead.set({ hospital }, clockAhead / 1000);
       for (const each of states) this.pathUp.set({ link, hospital, state: each }, each === state ? 1 : 0);
       if (rtt !== null) this.pathRtt.set({ link, hospital }, rtt / 1000);
       this.pathLoss.set({ link, hospital }, loss);

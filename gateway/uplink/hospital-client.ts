@@ -57,7 +57,7 @@ const Head = z.object({
 
 const Key = z.object({ payloadKey: z.base64().optional() });
 const OldNumber = z.object({ error: z.string(), last: z.int().nonnegative().optional() });
-const Ping = z.object({ from: z.string().nullable() });
+const Ping = z.object({ from: z.string().nullable(), time: z.int().optional() });
 const ErrorBody = z.object({ error: z.string(), message: z.string(), reason: z.string().optional() });
 
 const Batch = z.object({ taken: z.int().positive(), receipt: z.base64(), stopped: ErrorBody.nullable() });
@@ -148,10 +148,11 @@ export class HospitalClient {
   }
 }
 
-/** Throws {@link PeerError} unless it is what a hospital node says to a probe. */
-export function readPing(reply: Reply): void {
+/** What a hospital node says to a probe; `time`: what its clock shows, Unix milliseconds. Throws {@link PeerError} for anything else. */
+export function readPing(reply: Reply): Readonly<{ time: number | undefined }> {
   if (reply.status !== 200) throw notAHospital(reply, 'status 200');
-  readJson(reply, Ping);
+  const { time } = readJson(reply, Ping);
+  return { time };
 }
 
 function pathOf({ chain, lane }: LaneId): string {

@@ -2,7 +2,7 @@
 
 import { ConfigError } from '../errors.ts';
 import type { LookupFunction } from 'node:net';
-import { type Millis, Seconds } from '../quantity.ts';
+import { type Millis, Seconds, type UnixMillis } from '../quantity.ts';
 import type { NodeCertificate } from '../tls/node-certificate.ts';
 import type { Interfaces } from './interfaces.ts';
 import { Link, type LinkOptions, type LinkStatus, statusOf, type UsageMemory } from './link.ts';
@@ -20,6 +20,10 @@ export type LinksOptions = Readonly<{
   usage: UsageMemory;
   /** The day as YYYY-MM-DD, undefined while the clock cannot be believed. */
   today: () => string | undefined;
+  /** What the time is here, to compare with hospitals. */
+  wall: () => UnixMillis;
+  /** Hears of every change from one link to another. MUST NOT throw. Default: nobody. */
+  onSwitch?: (change: Omit<Switched, 'at'>) => void;
   /** What we show to hospitals. Default: nothing. */
   certificate?: () => Promise<NodeCertificate>;
   lookup?: LookupFunction;
@@ -29,7 +33,7 @@ export type LinksOptions = Readonly<{
   log: UplinkLog;
 }>;
 
-/** Why requests to a hospital go over another link than before. */
+/** Why requests to a hospital go over another link than before, or alarms were answered over another. */
 export type Switched = Readonly<{ hospital: string; traffic: Traffic; from: string | null; to: string; why: string; at: Millis }>;
 export type LinksStatus = Readonly<{ links: readonly LinkStatus[]; paths: readonly PathStatus[]; switches: readonly (Omit<Switched, 'at'> & Readonly<{ ago: Millis }>)[] }>;
 
@@ -64,7 +68,7 @@ export class Links {
 
   /** How alarms get to a hospital. Throws {@link ConfigError} for one that is not known. */
   alarmWay(hospital: string): AlarmWay {
-    return new AlarmWay(this.#pathsTo(hospital), this.#options.time.now);
+    return new AlarmWay(this.#pathsTo(hospital), this.#options.time.now, (to, from) => this.#switched('alarm', to, from));
   }
 
   /** How everything else does. `kind` is asked for every request. */
@@ -141,9 +145,12 @@ export class Links {
   }
 
   #switched(traffic: Traffic, to: Path, from: Path | undefined): void {
-    const why = from === undefined ? 'the first choice' : `${from.link.name} is ${from.health.state}: ${from.health.why}; ${to.link.name} is ${to.health.state}`;
+    const why = from === undefined ? 'the first choice' : `${doubtOf(from)}; ${to.link.name} is ${to.health.state}`;
     const told = { hospital: to.hospital, traffic, from: from?.link.name ?? null, to: to.link.name, why };
-    if (from !== undefined) this.#options.log.info(told, 'another link is used');
+    if (from !== undefined) {
+      this.#options.log.info(told, 'another link is used');
+      this.#options.onSwitch?.(told);
+    }
     this.#switches.push({ ...told, at: this.#options.time.now() });
     if (this.#switches.length > KEPT_SWITCHES) this.#switches.shift();
   }
@@ -157,4 +164,9 @@ export class Links {
   #all(): readonly Path[] {
     return [...this.#paths.values()].flat();
   }
+}
+
+/** What speaks against a link that was used until now. */
+function doubtOf({ link, health: { state, why } }: Path): string {
+  return state === 'up' ? `${link.name} did not answer soon enough` : `${link.name} is ${state}: ${why}`;
 }

@@ -3,7 +3,7 @@
 import type { LookupFunction } from 'node:net';
 import { Doorbell } from '../doorbell.ts';
 import { messageOf, PeerError } from '../errors.ts';
-import { type Millis, Seconds } from '../quantity.ts';
+import { type Millis, Seconds, type UnixMillis } from '../quantity.ts';
 import type { NodeCertificate } from '../tls/node-certificate.ts';
 import { Channel } from './channel.ts';
 import { readPing, type Send } from './hospital-client.ts';
@@ -19,6 +19,7 @@ export type PathOptions = Readonly<{
   lookup?: LookupFunction;
   deadline: Millis;
   time: RelayTime;
+  wall: () => UnixMillis;
   /** Called after every change of state. MUST NOT throw. */
   onState: (path: Path) => void;
 }>;
@@ -32,6 +33,8 @@ export type PathStatus = Readonly<{
   since: Millis;
   rtt: Millis | null;
   loss: number;
+  /** How far its clock is ahead of ours, negative: behind; give or take half a round trip. Null before it has said what it shows. */
+  clockAhead: number | null;
 }>;
 
 /** Shortest and longest time that an answer to a probe is waited for. */
@@ -52,6 +55,7 @@ export class Path {
   #channels = new Map<'alarm' | 'bulk', Channel>();
   #gone = new AbortController();
   #heard: Millis | undefined;
+  #clockAhead: number | undefined;
   #running: Promise<void> | undefined;
 
   constructor(options: PathOptions) {
@@ -67,7 +71,7 @@ export class Path {
 
   get status(): PathStatus {
     const { state, why, since, rtt, loss } = this.#health;
-    return { link: this.link.name, hospital: this.hospital, state, why, since: (this.#options.time.now() - since) as Millis, rtt: rtt ?? null, loss };
+    return { link: this.link.name, hospital: this.hospital, state, why, since: (this.#options.time.now() - since) as Millis, rtt: rtt ?? null, loss, clockAhead: this.#clockAhead ?? null };
   }
 
   /** Probes until {@link stop}. */
@@ -134,8 +138,10 @@ export class Path {
     const began = time.now();
     const gone = this.#gone.signal;
     try {
-      readPing(await this.#channel('alarm').request({ method: 'GET', path: '/v1/ping', deadline: this.#probeDeadline() }, AbortSignal.any([this.#stopping.signal, gone])));
-      this.#answered((time.now() - began) as Millis);
+      const { time: shown } = readPing(await this.#channel('alarm').request({ method: 'GET', path: '/v1/ping', deadline: this.#probeDeadline() }, AbortSignal.any([this.#stopping.signal, gone])));
+      const rtt = (time.now() - began) as Millis;
+      if (shown !== undefined) this.#clockAhead = Math.round(shown + rtt / 2 - this.#options.wall());
+      this.#answered(rtt);
     } catch (thrown) {
       if (!(thrown instanceof PeerError)) throw thrown;
       // A connection that answers nothing is in doubt as a whole.

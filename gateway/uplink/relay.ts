@@ -64,7 +64,7 @@ export type RelayStatus = Readonly<{
   height: number | undefined;
   /** Blocks sealed here that the hospital does not have, as far as is known. */
   lag: number;
-  /** What is in the way; undefined when the last thing tried went through. */
+  /** What is in the way, until a block gets through or there is none to send. */
   lastError: string | undefined;
   /** Until the next try, while there is a pause; undefined otherwise. */
   nextTryIn: Millis | undefined;
@@ -155,9 +155,10 @@ export class Relay {
     let inDoubt = true;
     while (!this.#stopping.signal.aborted && this.#state !== 'forked') {
       const trouble = await this.#step(inDoubt);
-      inDoubt = trouble !== undefined;
       if (this.#stopping.signal.aborted) return;
-      this.#trouble = trouble;
+      // That it tells where it stands mends nothing: what was wrong shows until a block gets through.
+      if (trouble !== undefined || !inDoubt) this.#trouble = trouble;
+      inDoubt = trouble !== undefined;
       if (trouble === undefined) this.#options.retry.worked();
       else await this.#pause(trouble);
     }
@@ -214,6 +215,7 @@ export class Relay {
     const blocks = await this.#nextBlocks();
     const [first] = blocks;
     if (first === undefined) {
+      this.#trouble = undefined;
       this.#enter('waiting', `everything up to block ${this.#next - 1} is countersigned`);
       await sealed;
       return undefined;

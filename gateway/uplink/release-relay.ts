@@ -3,7 +3,8 @@ import { fingerprintBytes } from '../ledger/es256k.ts';
 import type { Release } from '../ledger/release.ts';
 import type { Lane } from '../reading.ts';
 import { Doorbell } from '../doorbell.ts';
-import { Minutes, type Millis } from '../quantity.ts';
+import { Bytes, Minutes, type Millis } from '../quantity.ts';
+import { BatchSize } from './batch-size.ts';
 import type { HospitalClient, Refused, Unreachable } from './hospital-client.ts';
 import type { UplinkLog } from './relay.ts';
 import { RELEASE_PARTS, type ReleaseCursor, type ReleaseCursors, type ReleasePart } from './release-cursors.ts';
@@ -12,10 +13,17 @@ import type { RelayTime, RetrySchedule } from './retry.ts';
 /** What one release carries. */
 export type ReleaseParts = Pick<Release, 'keys' | 'payloads'>;
 
-/** What a hospital may have of one block, in the order of its entries, in pieces of a size that travels well. */
+/** Blocks that follow each other, the first and the last of them. */
+export type BlockRange = Readonly<{ first: number; last: number }>;
+/** What a hospital may have of the blocks up to `last`, in the order of their entries; mostly one piece, and none where it may have nothing. */
+export type ReleasedBlocks = Readonly<{ last: number; pieces: readonly ReleaseParts[] }>;
+
 export interface ReleaseSource {
-  /** `hpke`: the key that content keys are sealed for, 32 bytes. */
-  ofBlock(part: ReleasePart, height: number, hpke: Uint8Array): Promise<readonly ReleaseParts[]>;
+  /**
+   * What a hospital may have of blocks from the first on: as many as fill a piece of that size, which only one payload by itself is longer
+   * than. `hpke`: the key that content keys are sealed for, 32 bytes.
+   */
+  ofBlocks(part: ReleasePart, range: BlockRange, size: Bytes, hpke: Uint8Array): Promise<ReleasedBlocks>;
   /** Encodes and signs. */
   sign(release: Omit<Release, 'chain' | 'recipient'>): Uint8Array;
 }
@@ -31,6 +39,8 @@ export type ReleaseRelayOptions = Readonly<{
   cursors: ReleaseCursors;
   /** Up to where the hospital has the blocks of a lane: payloads follow them, never the other way round. */
   heightOf: (lane: Lane) => number | undefined;
+  /** Awaited before anything but payloads of alarms is sent: blocks of alarms may be on their way. Default: none are. */
+  turn?: () => Promise<void>;
   retry: RetrySchedule;
   time: RelayTime;
   log: UplinkLog;
@@ -43,12 +53,16 @@ const NONE: ReleaseCursor = { number: 0, heights: { alarm: 0, record: 0, detail:
 const LOOK_EVERY: Millis = Minutes(1);
 const MOST_ERASED = 1000;
 
-/** Carries payloads to one hospital, behind the blocks, alarms first and details only where a link is cheap. What is in doubt is sent again: the hospital takes it twice and keeps it once. */
+/**
+ * Carries payloads to one hospital, behind the blocks, alarms first and details only where a link is cheap. What is in doubt is sent again: the
+ * hospital takes it twice and keeps it once.
+ */
 export class ReleaseRelay {
   readonly #options: ReleaseRelayOptions;
   readonly #fingerprint: Uint8Array;
   readonly #stopping = new AbortController();
   readonly #doorbell = new Doorbell();
+  readonly #batch = new BatchSize();
   #cursor = NONE;
   #hpke: Uint8Array | undefined;
   #lastError: string | undefined;
@@ -120,12 +134,14 @@ export class ReleaseRelay {
     if (part === undefined) return 'nothing';
     const hpke = await this.#payloadKey();
     if (!(hpke instanceof Uint8Array)) return hpke;
-    const height = this.#cursor.heights[part] + 1;
-    for (const parts of await source.ofBlock(part, height, hpke)) {
+    const blocks = { first: this.#cursor.heights[part] + 1, last: this.#options.heightOf(laneOf(part)) ?? 0 };
+    const { last, pieces } = await source.ofBlocks(part, blocks, this.#batch.bytes, hpke);
+    for (const parts of pieces) {
+      if (part !== 'alarm') await this.#options.turn?.();
       const trouble = await this.#send(parts, [], part);
       if (trouble !== undefined) return trouble;
     }
-    await this.#save({ ...this.#cursor, heights: { ...this.#cursor.heights, [part]: height } });
+    await this.#save({ ...this.#cursor, heights: { ...this.#cursor.heights, [part]: last } });
     return 'sent';
   }
 
@@ -137,11 +153,17 @@ export class ReleaseRelay {
 
   /** Undefined when the hospital has it. */
   async #send(parts: ReleaseParts, erased: readonly Uint8Array[], part: ReleasePart = 'record'): Promise<Refused | Unreachable | undefined> {
-    const { chain, source } = this.#options;
+    const { chain, source, time } = this.#options;
     // Numbered before it is sent: with one that was used already the hospital would take other content for the same.
     await this.#save({ ...this.#cursor, number: this.#cursor.number + 1 });
-    const answer = await this.#options.client(part).release(chain, source.sign({ number: this.#cursor.number, ...parts, erased }), this.#stopping.signal);
-    if (answer.outcome === 'taken') return undefined;
+    const release = source.sign({ number: this.#cursor.number, ...parts, erased });
+    const began = time.now();
+    const answer = await this.#options.client(part).release(chain, release, this.#stopping.signal);
+    if (answer.outcome === 'unreachable') this.#batch.failed();
+    if (answer.outcome === 'taken') {
+      this.#batch.worked(Bytes(release.length), (time.now() - began) as Millis);
+      return undefined;
+    }
     if (answer.outcome !== 'old_number') return answer;
     // A power cut took our count: we go on behind the hospital's.
     await this.#save({ ...this.#cursor, number: answer.last });

@@ -82,6 +82,11 @@ export class Uplink {
     return [...this.#of(lane), ...(this.#left.get(lane) ?? [])].find(({ hospital }) => equalBytes(hospital.key, key))?.height;
   }
 
+  /** Resolves when no alarm is on its way to a hospital, by its key. */
+  async alarmsSettled(key: Uint8Array): Promise<void> {
+    await this.#of('alarm').find(({ hospital }) => equalBytes(hospital.key, key))?.settled();
+  }
+
   /** Ends the relays of the lane to hospitals that have left: they get no block any more, and nobody waits for them. */
   async dropLeft(lane: Lane): Promise<void> {
     const left = this.#of(lane).filter(({ hospital }) => !isServed(hospital, this.#terms(lane)));

@@ -23,10 +23,12 @@ const PATIENCE = Millis(300);
 export class AlarmWay implements Way {
   readonly #paths: readonly Path[];
   readonly #now: () => Millis;
+  readonly #last: LastChoice;
 
-  constructor(paths: readonly Path[], now: () => Millis) {
+  constructor(paths: readonly Path[], now: () => Millis, onChoice: OnChoice) {
     this.#paths = paths;
     this.#now = now;
+    this.#last = new LastChoice(onChoice);
   }
 
   async reach<T>(attempt: (send: Send) => Promise<T>, signal: AbortSignal): Promise<T> {
@@ -34,10 +36,10 @@ export class AlarmWay implements Way {
     if (paths.length === 0) throw noneOf(this.#paths);
     const done = new AbortController();
     const stop = AbortSignal.any([signal, done.signal]);
-    const running: Promise<T>[] = [];
+    const running: Promise<Answered<T>>[] = [];
     try {
       for (const [at, path] of paths.entries()) {
-        const tried = path.run('alarm', attempt, stop);
+        const tried = path.run('alarm', attempt, stop).then((value) => ({ value, path }));
         tried.catch(() => undefined);
         running.push(tried);
         if (at === paths.length - 1) break;
@@ -45,9 +47,9 @@ export class AlarmWay implements Way {
         // What is not known to work is not waited for.
         const wait = state === 'up' ? Math.max(PATIENCE, 2 * rtt) : 0;
         const answer = await firstWithin(running, wait, stop);
-        if (answer !== undefined) return answer.value;
+        if (answer !== undefined) return this.#answered(answer);
       }
-      return await Promise.any(running);
+      return this.#answered(await Promise.any(running));
     } catch (thrown) {
       if (!(thrown instanceof AggregateError)) throw thrown;
       throw worstOf(thrown.errors);
@@ -55,11 +57,18 @@ export class AlarmWay implements Way {
       done.abort();
     }
   }
+
+  #answered<T>({ value, path }: Answered<T>): T {
+    this.#last.is(path);
+    return value;
+  }
 }
 
-/** The value of the first that resolves in time; undefined when all have failed, or none has answered yet. */
-async function firstWithin<T>(running: readonly Promise<T>[], wait: number, signal: AbortSignal): Promise<Readonly<{ value: T }> | undefined> {
-  const first = Promise.any(running).then((value) => ({ value }), () => undefined);
+type Answered<T> = Readonly<{ value: T; path: Path }>;
+
+/** The first that resolves in time; undefined when all have failed, or none has answered yet. */
+async function firstWithin<T>(running: readonly Promise<T>[], wait: number, signal: AbortSignal): Promise<T | undefined> {
+  const first = Promise.any(running).catch(() => undefined);
   const enough = new AbortController();
   const late = delayed(wait, undefined, { signal: AbortSignal.any([signal, enough.signal]) }).catch(() => undefined);
   try {
@@ -74,15 +83,13 @@ export class BestWay implements Way {
   readonly #paths: readonly Path[];
   readonly #kind: () => Traffic;
   readonly #now: () => Millis;
-  readonly #onChoice: (path: Path, instead: Path | undefined) => void;
-  #last: Path | undefined;
+  readonly #last: LastChoice;
 
-  /** `onChoice` hears of another path than the last. */
-  constructor(paths: readonly Path[], kind: () => Traffic, now: () => Millis, onChoice: (path: Path, instead: Path | undefined) => void) {
+  constructor(paths: readonly Path[], kind: () => Traffic, now: () => Millis, onChoice: OnChoice) {
     this.#paths = paths;
     this.#kind = kind;
     this.#now = now;
-    this.#onChoice = onChoice;
+    this.#last = new LastChoice(onChoice);
   }
 
   /** Whether something of that kind could go now. */
@@ -95,7 +102,7 @@ export class BestWay implements Way {
     const failed: unknown[] = [];
     const paths = ranked(this.#paths, this.#now()).filter(({ link }) => link.admits(kind));
     for (const path of paths) {
-      this.#choose(path);
+      this.#last.is(path);
       try {
         return await path.run(kind, attempt, signal);
       } catch (thrown) {
@@ -105,11 +112,23 @@ export class BestWay implements Way {
     }
     throw failed.length === 0 ? noneOf(this.#paths, kind) : worstOf(failed);
   }
+}
 
-  #choose(path: Path): void {
-    if (path === this.#last) return;
-    this.#onChoice(path, this.#last);
-    this.#last = path;
+/** Hears of another path than the last. */
+export type OnChoice = (path: Path, instead: Path | undefined) => void;
+
+class LastChoice {
+  readonly #onChoice: OnChoice;
+  #path: Path | undefined;
+
+  constructor(onChoice: OnChoice) {
+    this.#onChoice = onChoice;
+  }
+
+  is(path: Path): void {
+    if (path === this.#path) return;
+    this.#onChoice(path, this.#path);
+    this.#path = path;
   }
 }
 

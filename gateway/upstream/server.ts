@@ -75,7 +75,7 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
   const authorise = tls === undefined ? () => Promise.resolve() : async ({ raw }: FastifyRequest, chain: Uint8Array) => await refuseStrangers(raw.socket, chain, witness);
   addChainRoutes(app, { blocks: options.blocks, witness, maxBlock, authorise, onJudged: options.onJudged ?? (() => undefined) });
   if (options.released !== undefined) addReleaseRoutes(app, { blocks: options.blocks, releases: options.released.store, key: options.key, authorise });
-  addNodeRoutes(app, options);
+  addNodeRoutes(app, options, now);
   await options.register?.(app);
   const heard = await listen(app, options.listen);
   // fastify sees a server of its own making, not what it speaks.
@@ -120,10 +120,10 @@ function buildServer({ maxBlock = Bytes(MAX_BLOCK_BYTES), requestTimeout = Secon
 }
 
 /** Who this node is, and whether it is well. */
-function addNodeRoutes(app: FastifyInstance, { name, key, blocks, released }: UpstreamOptions): void {
+function addNodeRoutes(app: FastifyInstance, { name, key, blocks, released }: UpstreamOptions, now: () => UnixMillis): void {
   const payloadKey = released === undefined ? {} : { payloadKey: Buffer.from(signPayloadKey(released.payloadKey, key)).toString('base64') };
   app.get('/v1/key', () => ({ name, key: toHex(key.publicKey), fingerprint: fingerprint(key.publicKey), ...payloadKey }));
-  app.get('/v1/ping', (request) => ({ from: request.raw.socket.remoteAddress ?? null }));
+  app.get('/v1/ping', (request) => ({ from: request.raw.socket.remoteAddress ?? null, time: now() }));
   app.get('/healthz', () => ({ status: 'ok' }));
   app.get('/readyz', async () => {
     await blocks.head({ chain: new Uint8Array(CHAIN_ID_BYTES), lane: 'alarm' });

@@ -3,8 +3,6 @@ import 'reflect-metadata';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions, type TLSSocket } from 'node:tls';
-import { BasicConstraintsExtension, Name, SubjectAlternativeNameExtension, X509CertificateGenerator } from '@peculiar/x509';
-import { KeyObject } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { Millis, Seconds } from '../../gateway/quantity.ts';
 import { issueServerCertificate, makeAuthority, type KeyedCertificate } from '../../gateway/tls/certificate-issue.ts';
@@ -12,6 +10,7 @@ import { connectToNode, type ConnectorOptions } from '../../gateway/tls/connecto
 import { makeNodeCertificate, nodeKeyOf } from '../../gateway/tls/node-certificate.ts';
 import { keyOf } from '../upstream/gateway-chain.ts';
 import { countingBytes } from '../vault/known-keys.ts';
+import { datedCertificate } from './dated-certificate.ts';
 
 const random = countingBytes();
 const NORTH = keyOf('north');
@@ -38,22 +37,6 @@ async function serve({ certificate, key }: KeyedCertificate, options: TlsOptions
 
 async function reach(port: number, options: Partial<ConnectorOptions>, hostname = '127.0.0.1', protocol = 'https:'): Promise<Socket> {
   return await connectToNode({ hostname, protocol, port: String(port) }, { peer: NORTH.publicKey, timeout: Seconds(5), ...options });
-}
-
-/** From one authority, for 127.0.0.1, valid between two dates. */
-async function datedCertificate(notBefore: string, notAfter: string): Promise<KeyedCertificate> {
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
-  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-  const certificate = await X509CertificateGenerator.createSelfSigned({
-    serialNumber: '01',
-    name: new Name([{ CN: ['127.0.0.1'] }]),
-    notBefore: new Date(notBefore),
-    notAfter: new Date(notAfter),
-    keys,
-    signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
-    extensions: [new BasicConstraintsExtension(true, 0, true), new SubjectAlternativeNameExtension([{ type: 'ip', value: '127.0.0.1' }])],
-  });
-  return { certificate: certificate.toString('pem'), key: KeyObject.from(keys.privateKey).export({ type: 'pkcs8', format: 'pem' }).toString() };
 }
 
 describe('a connection to a node', () => {

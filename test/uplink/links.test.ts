@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { Bytes, KiB, Seconds } from '../../gateway/quantity.ts';
+import { Bytes, KiB, Seconds, UnixMillis } from '../../gateway/quantity.ts';
 import { makeNodeCertificate, type NodeCertificate } from '../../gateway/tls/node-certificate.ts';
 import { HospitalClient } from '../../gateway/uplink/hospital-client.ts';
 import type { Found, Interfaces, LinkPlace } from '../../gateway/uplink/interfaces.ts';
@@ -16,6 +16,8 @@ const WIRED = '127.0.0.2';
 const CELLULAR = '127.0.0.3';
 const random = countingBytes();
 const running = new AbortController().signal;
+/** What the time is in the house. */
+const HERE = UnixMillis(1_800_000_000_000);
 let own: NodeCertificate;
 let north: NodeCertificate;
 
@@ -71,6 +73,7 @@ class Bench implements AsyncDisposable {
       interfaces: sockets,
       usage: usages,
       today: () => '2026-11-24',
+      wall: () => HERE,
       certificate: () => Promise.resolve(own),
       deadline: Seconds(5),
       time: systemTime,
@@ -201,6 +204,16 @@ describe('everything else', () => {
 });
 
 describe('a hospital that is not to be trusted', () => {
+  it('because its clock is off by a year shows with that, and has receipts counted by who signed them', async () => {
+    const year = 365 * 86_400_000;
+    await using late = await startHospital('south', { tls: await makeNodeCertificate(keyOf('south'), random), now: () => UnixMillis(HERE - year) });
+    await using bench = await Bench.of({ hospitals: [{ name: 'south', url: late.address, key: keyOf('south').publicKey }] });
+    await bench.settled();
+    await until(() => bench.stateOf('wired', 'south'), 'up');
+    const { clockAhead } = bench.links.status().paths.find(({ hospital }) => hospital === 'south') ?? {};
+    expect(Math.round((clockAhead ?? 0) / 60_000)).toBe(-year / 60_000);
+  });
+
   it('with another key, or whose connection never becomes ready, shows with the reason, and others are reached', async () => {
     await using mallory = await startHospital('mallory', { tls: await makeNodeCertificate(keyOf('mallory'), random) });
     await using silent = await ChaosProxy.before(mallory.address);

@@ -64,7 +64,7 @@ describe('the hospital\'s connection', () => {
   it('speaks HTTP/2 and HTTP/1.1 alike, and tells a link from where it came', async () => {
     await using hospital = await startHospital('north', { tls: north });
     const overH2 = await ask(hospital.address, undefined, { method: 'GET', path: '/v1/ping' });
-    expect(JSON.parse(Buffer.from(overH2.body).toString())).toEqual({ from: '127.0.0.1' });
+    expect(JSON.parse(Buffer.from(overH2.body).toString())).toEqual({ from: '127.0.0.1', time: expect.any(Number) as number });
 
     const session = connectHttp2(hospital.address, { rejectUnauthorized: false, ALPNProtocols: ['h2'] });
     const stream = session.request({ [constants.HTTP2_HEADER_PATH]: '/v1/key' });

@@ -1,0 +1,150 @@
+import { describe, expect, it } from 'vitest';
+import { decode, encode } from '../../gateway/ledger/cbor.ts';
+import { signPayloadKey } from '../../gateway/ledger/release.ts';
+import { type Bytes, KiB, type Millis, Seconds } from '../../gateway/quantity.ts';
+import type { Lane } from '../../gateway/reading.ts';
+import type { Asked, Reply } from '../../gateway/uplink/channel.ts';
+import { HospitalClient } from '../../gateway/uplink/hospital-client.ts';
+import type { ReleaseCursor, ReleaseCursors, ReleasePart } from '../../gateway/uplink/release-cursors.ts';
+import { ReleaseRelay, type BlockRange, type ReleasedBlocks, type ReleaseSource } from '../../gateway/uplink/release-relay.ts';
+import { RetrySchedule } from '../../gateway/uplink/retry.ts';
+import { keyOf } from '../upstream/gateway-chain.ts';
+import { LogBook } from '../upstream/hospital.ts';
+import { EventLog } from './event-log.ts';
+import { ManualTime } from './manual-time.ts';
+
+const NORTH = keyOf('north');
+const BLOCK = KiB(2);
+
+type Taken = Readonly<{ part: ReleasePart; number: number; blocks: BlockRange }>;
+
+/** Every block has one payload of 2 KiB for every part; what a release holds is told in it. */
+class Blocks implements ReleaseSource {
+  ofBlocks(part: ReleasePart, { first, last }: BlockRange, size: Bytes): Promise<ReleasedBlocks> {
+    const through = Math.min(last, first + Math.max(1, Math.floor(size / BLOCK)) - 1);
+    const payload = { key: new Uint8Array(), entry: first, sealed: encode(new Map<string, string | number | Uint8Array>([['part', part], ['first', first], ['last', through], ['fill', new Uint8Array((through - first + 1) * BLOCK)]])) };
+    return Promise.resolve({ last: through, pieces: [{ keys: [], payloads: [payload] }] });
+  }
+
+  sign({ number, payloads: [payload] }: Parameters<ReleaseSource['sign']>[0]): Uint8Array {
+    return Buffer.concat([encode(number), payload?.sealed ?? new Uint8Array()]);
+  }
+}
+
+class Cursors implements ReleaseCursors {
+  kept: ReleaseCursor | undefined;
+  load = (): Promise<ReleaseCursor | undefined> => Promise.resolve(this.kept);
+  save = (_hospital: Uint8Array, cursor: ReleaseCursor): Promise<void> => {
+    this.kept = cursor;
+    return Promise.resolve();
+  };
+  addErased = (): Promise<void> => Promise.resolve();
+  erased = (): Promise<readonly Uint8Array[]> => Promise.resolve([]);
+  removeErased = (): Promise<void> => Promise.resolve();
+}
+
+class Scene implements AsyncDisposable {
+  readonly time = new ManualTime();
+  readonly cursors = new Cursors();
+  readonly taken = new EventLog<Taken>();
+  readonly heights: Record<Lane, number> = { alarm: 0, record: 0 };
+  readonly relay: ReleaseRelay;
+  isReached = true;
+  /** How long the hospital takes for one release. */
+  takes: Millis = Seconds(0.1);
+
+  constructor(turn?: () => Promise<void>) {
+    const client = new HospitalClient({ reach: (attempt) => attempt((asked) => Promise.resolve(this.#answer(asked))) });
+    this.relay = new ReleaseRelay({
+      chain: new Uint8Array(16), hospital: { name: 'north', key: NORTH.publicKey }, client: () => client, carries: () => true, source: new Blocks(), cursors: this.cursors,
+      heightOf: (lane) => this.heights[lane], retry: new RetrySchedule({}, () => 0.5, this.time.now), time: this.time, log: new LogBook(), ...(turn && { turn }),
+    });
+  }
+
+  #answer({ path, body }: Asked): Reply {
+    const reply = (status: number, said: object): Reply => ({ status, type: 'application/json', body: Buffer.from(JSON.stringify(said)), retryAfter: undefined });
+    if (path === '/v1/key') return reply(200, { payloadKey: Buffer.from(signPayloadKey(new Uint8Array(32).fill(1), NORTH)).toString('base64') });
+    if (!this.isReached) return reply(503, { error: 'busy', message: 'come back later' });
+    this.time.advance(this.takes);
+    const [number, told] = split(body ?? new Uint8Array());
+    this.taken.add({ part: told.get('part') as ReleasePart, number, blocks: { first: told.get('first') as number, last: told.get('last') as number } });
+    return reply(200, { number });
+  }
+
+  sealed(lane: Lane, height: number): void {
+    this.heights[lane] = height;
+    this.relay.wake();
+  }
+
+  async until(part: ReleasePart, last: number): Promise<readonly Taken[]> {
+    await this.taken.until((each) => each.part === part && each.blocks.last === last);
+    return this.taken.events.filter((each) => each.part === part);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.relay.stop();
+  }
+}
+
+/** A number below 2^16 as CBOR has at most three bytes. */
+function split(bytes: Uint8Array): readonly [number, ReadonlyMap<string, unknown>] {
+  const [first = 0] = bytes;
+  const length = first < 24 ? 1 : first === 24 ? 2 : 3;
+  return [decode(bytes.slice(0, length)) as number, decode(bytes.slice(length)) as ReadonlyMap<string, unknown>];
+}
+
+/** That they follow each other, from the first block to that one. */
+function expectWhole(taken: readonly Taken[], last: number): void {
+  expect(taken.map(({ blocks: { first } }) => first)).toEqual([1, ...taken.slice(0, -1).map(({ blocks }) => blocks.last + 1)]);
+  expect(taken.at(-1)?.blocks.last).toBe(last);
+}
+
+describe('payloads for a hospital', () => {
+  it('travel together as many as the link takes in a second, so that a day of them is not a day of round trips', async () => {
+    await using scene = new Scene();
+    scene.sealed('record', 1000);
+    scene.relay.start();
+    const records = await scene.until('record', 1000);
+    expectWhole(records, 1000);
+    expect(records.length).toBeLessThan(30);
+    expectWhole(await scene.until('detail', 1000), 1000);
+    expect(scene.cursors.kept?.heights).toMatchObject({ record: 1000 });
+  });
+
+  it('travel in small pieces where the link is slow', async () => {
+    await using scene = new Scene();
+    scene.takes = Seconds(4);
+    scene.sealed('record', 100);
+    scene.relay.start();
+    const records = await scene.until('record', 100);
+    expectWhole(records, 100);
+    expect(Math.max(...records.slice(4).map(({ blocks: { first, last } }) => last - first + 1))).toBeLessThanOrEqual(4);
+  });
+
+  it('wait while blocks of alarms are on their way; those of alarms do not', async () => {
+    const settled = Promise.withResolvers<void>();
+    await using scene = new Scene(() => settled.promise);
+    scene.sealed('alarm', 3);
+    scene.sealed('record', 3);
+    scene.relay.start();
+    await scene.until('alarm', 3);
+    expect(scene.taken.events.every(({ part }) => part === 'alarm')).toBe(true);
+    settled.resolve();
+    await scene.until('record', 3);
+  });
+
+  it('that nobody answered for go again, under another number and nothing left out', async () => {
+    await using scene = new Scene();
+    scene.isReached = false;
+    scene.sealed('record', 20);
+    scene.relay.start();
+    for (let tries = 0; tries < 3; tries++) await scene.time.pass();
+    await scene.time.asleep();
+    expect(scene.relay.status.lastError).toContain('come back later');
+    scene.isReached = true;
+    await scene.time.pass();
+    const records = await scene.until('record', 20);
+    expectWhole(records, 20);
+    expect(records[0]?.number).toBe(5);
+  });
+});
