@@ -40,6 +40,7 @@ import type { RelayStatus } from './uplink/relay.ts';
 import type { DiskReport } from './gateway-disk.ts';
 import type { ModemReport } from './gateway-modems.ts';
 import type { Links, LinksStatus } from './uplink/links.ts';
+import type { ReleaseStatus } from './uplink/release-relay.ts';
 import type { Uplink } from './uplink/uplink.ts';
 import type { Keyring } from './vault/keyring.ts';
 import { openPayload } from './vault/payload.ts';
@@ -69,7 +70,7 @@ export type AddedDevice = Readonly<{
 export type ContractOrder = Readonly<{ packs: readonly string[]; /** As derive/contract-signature.ts reads them. */ signatures: readonly unknown[]; by: Actor }>;
 export type LaneStatus = Readonly<{ lane: Lane; height: number; hash: string; entries: number }>;
 
-export type LinksReport = LinksStatus & Readonly<{ relays: readonly RelayStatus[]; modems: readonly ModemReport[] }>;
+export type LinksReport = LinksStatus & Readonly<{ relays: readonly RelayStatus[]; payloads: readonly ReleaseStatus[]; modems: readonly ModemReport[] }>;
 
 export type Status = Readonly<{
   chain: string;
@@ -114,6 +115,8 @@ export type AdministrationOptions = Readonly<{
   progress: Progress;
   uplink: Uplink | undefined;
   links: Links | undefined;
+  /** One for each hospital, while the gateway serves. */
+  releases: readonly Readonly<{ status: ReleaseStatus }>[];
   modems: Readonly<{ report(): readonly ModemReport[] }> | undefined;
   disk: Readonly<{ report(): DiskReport | null }> | undefined;
   ca: DeviceCa;
@@ -384,7 +387,8 @@ export class Administration {
   /** Links, hospitals over each of them, and why another was used; nothing while the gateway does not serve. */
   async links(): Promise<LinksReport> {
     const status = this.#options.links?.status() ?? { links: [], paths: [], switches: [] };
-    return { ...status, relays: await this.relays(), modems: this.#options.modems?.report() ?? [] };
+    const { releases, modems } = this.#options;
+    return { ...status, relays: await this.relays(), payloads: releases.map((relay) => relay.status), modems: modems?.report() ?? [] };
   }
 
   /** What the gateway takes of its disk; null before that was measured, and while it does not serve. */

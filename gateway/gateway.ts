@@ -225,7 +225,7 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   const heights = { receipted: () => uplink?.receiptedHeight('record'), sealed: async () => (await stores.blocks.head({ chain: chain.chain, lane: 'record' }))?.height };
   const disk = serve ? await GatewayDisk.start({ config, journal: stores.journal, tidy: stores.tidy(chain.chain), pipeline, progress, heights, clock, log }) : undefined;
   if (disk !== undefined) opened.add(() => disk.stop());
-  const administration = new Administration({ reload, consent, folder: config.data, erasure, disclosures, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, signingKey: keyInForce, succession, chain: chain.chain, terms: (lane) => chain.terms.of(lane), ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, links, modems, disk, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
+  const administration = new Administration({ reload, consent, folder: config.data, erasure, disclosures, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, signingKey: keyInForce, succession, chain: chain.chain, terms: (lane) => chain.terms.of(lane), ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, links, releases: reached.releases, modems, disk, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
   const gateway = { administration, chain: chain.chain, storeLost: storeLost.promise, stop: () => opened.close() };
   if (!serve) return { ...gateway, addresses: {} };
   return { ...gateway, addresses: await startServing({ config, desk, people, stores, ca, serving, refusedLogins, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };
@@ -424,6 +424,7 @@ async function refresh({ metrics, pipeline, progress, administration }: Serving)
   metrics.queue.set({ queue: 'derive' }, pipeline.backlog);
   const links = await administration.links();
   metrics.showLinks(links, PATH_STATES);
+  metrics.showPayloads(links.payloads);
   metrics.showModems(links.modems, MODEM_STATES);
   metrics.showDisk(administration.disk(), DISK_LEVELS);
   for (const { hospital, lane, lag } of await administration.relays()) metrics.hospitalLag.set({ hospital, lane }, lag);

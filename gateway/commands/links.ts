@@ -31,7 +31,7 @@ export const linksCommand: Command = {
   },
 };
 
-function describe({ links, paths, switches, relays, modems }: LinksReport): string[] {
+function describe({ links, paths, switches, relays, payloads, modems }: LinksReport): string[] {
   return [
     ...links.flatMap(({ link, at, carries, dayBytes, monthBytes, left, counted }) => [
       `link ${link}: ${at}; carries ${carries}`,
@@ -42,8 +42,16 @@ function describe({ links, paths, switches, relays, modems }: LinksReport): stri
         `  ${hospital}: ${state} for ${formatDuration(since)}, round trip ${rtt === null ? 'unknown' : formatDuration(rtt)}, loss ${Math.round(loss * 100)} % (${why})${describeClock(clockAhead)}`),
     ]),
     ...relays.map(({ hospital, lane, state, lag, lastError }) => `hospital ${hospital}, ${lane}: ${state}, ${lag} blocks behind${lastError === undefined ? '' : ` (${lastError})`}`),
+    ...payloads.map(describePayloads).filter((each) => each !== ''),
     ...switches.filter(({ from }) => from !== null).map(({ hospital, traffic, from, to, why, ago }) => `${formatDuration(ago)} ago: ${traffic} to ${hospital} went from ${from} to ${to}: ${why}`),
   ];
+}
+
+/** Nothing where all is there, and nothing in the way. */
+function describePayloads({ hospital, behind, held, lastError }: LinksReport['payloads'][number]): string {
+  const parts = Object.entries(behind).filter(([, blocks]) => blocks > 0).map(([part, blocks]) => `${part} ${blocks} blocks behind${held.some((each) => each === part) ? ' (no link there carries them)' : ''}`);
+  if (parts.length === 0 && lastError === undefined) return '';
+  return `hospital ${hospital}, payloads: ${parts.join(', ') || 'up to date'}${lastError === undefined ? '' : ` (${lastError})`}`;
 }
 
 /** What is off by more than a round trip explains: nobody here knows whose clock is wrong, and receipts carry the hospital's. */

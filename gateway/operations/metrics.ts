@@ -162,6 +162,12 @@ export class GatewayMetrics {
     labelNames: ['hospital', 'traffic', 'from', 'to'],
     registers: [this.registry],
   });
+  readonly payloadLag = new Gauge<'hospital' | 'part'>({
+    name: 'vitalgate_payload_lag_blocks',
+    help: 'Blocks at a hospital whose payloads it has not been given yet, as far as it may have them',
+    labelNames: ['hospital', 'part'],
+    registers: [this.registry],
+  });
   readonly clockAhead = new Gauge<'hospital'>({
     name: 'vitalgate_hospital_clock_ahead_seconds',
     help: 'How far a hospital\'s clock is ahead of the gateway\'s; negative: behind. One of them is wrong',
@@ -257,6 +263,10 @@ export class GatewayMetrics {
       this.#counted.set(state, messages);
       if (state !== 'received') this.sequence.set({ state }, through);
     }
+  }
+
+  showPayloads(all: readonly Readonly<{ hospital: string; behind: Readonly<Record<string, number>> }>[]): void {
+    for (const { hospital, behind } of all) for (const [part, blocks] of Object.entries(behind)) this.payloadLag.set({ hospital, part }, blocks);
   }
 
   countSwitch({ hospital, traffic, from, to }: Readonly<{ hospital: string; traffic: string; from: string | null; to: string }>): void {

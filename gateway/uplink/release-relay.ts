@@ -46,7 +46,15 @@ export type ReleaseRelayOptions = Readonly<{
   log: UplinkLog;
 }>;
 
-export type ReleaseStatus = Readonly<{ hospital: string; heights: ReleaseCursor['heights']; /** What is in the way. */ lastError: string | undefined }>;
+export type ReleaseStatus = Readonly<{
+  hospital: string;
+  /** By part: blocks that the hospital has and whose payloads were not looked through yet. */
+  behind: Readonly<Record<ReleasePart, number>>;
+  /** Parts that no link there carries at the moment. */
+  held: readonly ReleasePart[];
+  /** What is in the way. */
+  lastError: string | undefined;
+}>;
 
 const NONE: ReleaseCursor = { number: 0, heights: { alarm: 0, record: 0, detail: 0 } };
 /** Nobody rings when a content key was erased while no release is due. */
@@ -89,7 +97,9 @@ export class ReleaseRelay {
   }
 
   get status(): ReleaseStatus {
-    return { hospital: this.#options.hospital.name, heights: this.#cursor.heights, lastError: this.#lastError };
+    const { hospital, carries } = this.#options;
+    const behind = Object.fromEntries(RELEASE_PARTS.map((part) => [part, this.#behind(part)])) as ReleaseStatus['behind'];
+    return { hospital: hospital.name, behind, held: RELEASE_PARTS.filter((part) => behind[part] > 0 && !carries(part)), lastError: this.#lastError };
   }
 
   async #run(): Promise<void> {
@@ -130,7 +140,7 @@ export class ReleaseRelay {
       if (trouble === undefined) await cursors.removeErased(this.#fingerprint, erased);
       return trouble ?? 'sent';
     }
-    const part = RELEASE_PARTS.find((each) => this.#cursor.heights[each] < (this.#options.heightOf(laneOf(each)) ?? 0) && this.#options.carries(each));
+    const part = RELEASE_PARTS.find((each) => this.#behind(each) > 0 && this.#options.carries(each));
     if (part === undefined) return 'nothing';
     const hpke = await this.#payloadKey();
     if (!(hpke instanceof Uint8Array)) return hpke;
@@ -143,6 +153,10 @@ export class ReleaseRelay {
     }
     await this.#save({ ...this.#cursor, heights: { ...this.#cursor.heights, [part]: last } });
     return 'sent';
+  }
+
+  #behind(part: ReleasePart): number {
+    return Math.max(0, (this.#options.heightOf(laneOf(part)) ?? 0) - this.#cursor.heights[part]);
   }
 
   async #payloadKey(): Promise<Uint8Array | Refused | Unreachable> {

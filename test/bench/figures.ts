@@ -23,3 +23,9 @@ export function mediansOf(rounds: readonly Figures[]): Record<string, number | u
 
 /** Four significant digits: what these figures are worth at most. */
 export const rounded = (value: number): number => (Math.abs(value) >= 1000 ? Math.round(value) : Number(value.toPrecision(4)));
+
+/** Of times in milliseconds. */
+export function spreadOf(times: readonly number[]): Readonly<{ p50_ms: number; p95_ms: number; p99_ms: number; worst_ms: number }> {
+  const sorted = times.toSorted((a, b) => a - b);
+  return { p50_ms: percentile(sorted, 0.5), p95_ms: percentile(sorted, 0.95), p99_ms: percentile(sorted, 0.99), worst_ms: sorted.at(-1) ?? 0 };
+}

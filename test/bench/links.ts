@@ -2,7 +2,7 @@ import { House } from '../lab/house.ts';
 import { Laboratory, laboratoryNeeds, LINKS, PROFILES, type LabLink, type Profile } from '../lab/laboratory.ts';
 import { alarmIn, TROUBLES } from '../lab/troubles.ts';
 import { targetFor, type Bench, type BenchContext, type Case, type Findings } from './bench.ts';
-import { percentile } from './figures.ts';
+import { spreadOf } from './figures.ts';
 
 const ROUNDS = 10;
 const ALARMS = 100;
@@ -46,11 +46,6 @@ async function failover(rounds: number, { progress, signal }: BenchContext): Pro
     cases.push({ name: trouble.name, figures: { alarms: rounds, ...spreadOf(times) } });
   }
   return cases;
-}
-
-function spreadOf(times: readonly number[]): Readonly<{ p50_ms: number; p95_ms: number; p99_ms: number; worst_ms: number }> {
-  const sorted = times.toSorted((a, b) => a - b);
-  return { p50_ms: percentile(sorted, 0.5), p95_ms: percentile(sorted, 0.95), p99_ms: percentile(sorted, 0.99), worst_ms: sorted.at(-1) ?? 0 };
 }
 
 /** From a device's message to the hospital's receipt, over one link alone. */

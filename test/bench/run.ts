@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Bench, BenchOptions } from './bench.ts';
+import { backlog } from './backlog.ts';
 import { conditionsIn } from './conditions.ts';
 import { context } from './context.ts';
 import { decode } from './decode.ts';
@@ -20,7 +21,7 @@ import { startup } from './startup.ts';
 import { verify } from './verify.ts';
 import { week } from './week.ts';
 
-const BENCHES: readonly Bench[] = [ingest, decode, context, seal, verify, proofs, startup, memory, serial, links, outage, week];
+const BENCHES: readonly Bench[] = [ingest, decode, context, seal, verify, proofs, startup, memory, serial, links, outage, backlog, week];
 
 const HELP = [
   'Usage: npm run bench [-- <bench>… options]      (without a name: all of them)',
@@ -35,7 +36,7 @@ const HELP = [
   '  --frames N    startup: frames queued (default 5,000,000)',
   '  --seed N      week: what chance is drawn from (default 1)',
   '  --patients N  week: how many people (default 20, the most there are)',
-  '  --days N      week, outage: how many days (default 7, and 1)',
+  '  --days N      week, outage, backlog: how many days (default 7, 1 and 1)',
   '  --coalesce    ingest: one write for all PUBLISH packets that are due, instead of one for each',
   '  --folder F    Where temporary folders are made (default: the system\'s)',
   '  --help        This text',

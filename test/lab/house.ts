@@ -12,9 +12,11 @@ import { controlClient, type AdministrationApi } from '../../gateway/web/control
 import { Program, until, vitalgate } from '../path/program.ts';
 import { withPassword, type DeviceWithPassword } from '../path/site.ts';
 import type { Done, Order } from './device.ts';
+import type { Fed, FeedOrder } from './feeder.ts';
 import { HOSPITAL_ADDRESS, HOSPITAL_NAME, type LabLink, type Laboratory } from './laboratory.ts';
 
 const DEVICE = resolve(import.meta.dirname, 'device.ts');
+const FEEDER = resolve(import.meta.dirname, 'feeder.ts');
 const MQTT_PORT = 1883;
 const WEB_PORT = 8480;
 const HOSPITAL_PORT = 9090;
@@ -27,18 +29,20 @@ export class House implements AsyncDisposable {
   #hospital: Program | undefined;
   #devices: ChildProcess | undefined;
   #answers: Interface | undefined;
+  readonly #feeders = new Set<ChildProcess>();
   #number = 0;
 
-  static async in(lab: Laboratory, gateway: object = {}): Promise<House> {
+  /** `gateway`, `hospital`: settings of these that replace those of the house. */
+  static async in(lab: Laboratory, gateway: object = {}, hospital: object = {}): Promise<House> {
     const house = new House(lab);
     const hospitalData = join(house.#folder, 'hospital');
     const { stdout: key } = await vitalgate('upstream', '--print-key', '--data', hospitalData);
     writeFileSync(house.#config, stringify({
       gateway: {
-        data: house.#data,
+        data: house.data,
         mqtt: { listen: `127.0.0.1:${MQTT_PORT}` },
         web: { listen: `127.0.0.1:${WEB_PORT}` },
-        hospitals: [{ name: 'north', url: `https://${HOSPITAL_NAME}:${HOSPITAL_PORT}`, key: key.trim() }],
+        hospitals: [{ name: 'north', url: `https://${HOSPITAL_NAME}:${HOSPITAL_PORT}`, key: key.trim(), ...hospital }],
         links: [{ name: 'ethernet', interface: 'eth0' }, { name: 'cellular', interface: 'wwan0', metered: true, probe: '30s' }],
         ...gateway,
       },
@@ -53,12 +57,12 @@ export class House implements AsyncDisposable {
     this.#config = join(lab.folder, 'vitalgate.yaml');
   }
 
-  get #data(): string {
+  get data(): string {
     return join(this.#folder, 'gateway');
   }
 
   get api(): AdministrationApi {
-    return controlClient(join(this.#data, 'control.sock'));
+    return controlClient(join(this.data, 'control.sock'));
   }
 
   /** What the gateway that was started last has written to its log. */
@@ -75,8 +79,9 @@ export class House implements AsyncDisposable {
     await this.#hospital.ready();
   }
 
-  async startGateway(): Promise<void> {
-    this.#gateway = new Program(['gateway', '--config', this.#config], { under: this.lab.inHouse });
+  /** `env`: variables of its environment, beside ours. */
+  async startGateway(env: Readonly<Record<string, string>> = {}): Promise<void> {
+    this.#gateway = new Program(['gateway', '--config', this.#config], { under: this.lab.inHouse, env });
     await this.#gateway.ready();
   }
 
@@ -124,6 +129,22 @@ export class House implements AsyncDisposable {
     return JSON.parse(line) as Done;
   }
 
+  /** Publishes readings of these devices, evenly and all at once, until the order is carried out. */
+  async feed(devices: readonly DeviceWithPassword[], order: Omit<FeedOrder, 'port' | 'devices'>, progress: (fed: number) => void): Promise<Fed> {
+    const [command, ...rest] = [...this.lab.inHouse, process.execPath, FEEDER];
+    const feeder = spawn(command, rest, { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#feeders.add(feeder);
+    feeder.stdin.end(JSON.stringify({ ...order, port: MQTT_PORT, devices: devices.map(({ device, password, topic }) => ({ device, password, topic })) } satisfies FeedOrder));
+    let last: Fed | undefined;
+    for await (const line of createInterface(feeder.stdout)) {
+      last = JSON.parse(line) as Fed;
+      progress(last.readings);
+    }
+    this.#feeders.delete(feeder);
+    if (last?.isDone !== true) throw new Error('the devices ended before they had sent everything');
+    return last;
+  }
+
   /** Lets somebody's oxygen fall, and waits until a hospital has countersigned that: milliseconds from the device's message to the receipt. */
   async alarm(patient: DeviceWithPassword): Promise<number> {
     const { chain, lanes } = await this.api.status();
@@ -139,7 +160,7 @@ export class House implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#answers?.close();
-    this.#devices?.kill('SIGKILL');
+    for (const each of [this.#devices, ...this.#feeders]) each?.kill('SIGKILL');
     await this.#gateway?.kill();
     await this.#hospital?.kill();
   }
