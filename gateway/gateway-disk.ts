@@ -15,6 +15,8 @@ import { Sequence } from './reading.ts';
 export type TidyStore = Readonly<{
   /** Payloads of summaries up to a block of the record lane. */
   payloads: (what: 'payloads' | 'unreceipted_payloads', through: () => Promise<number | undefined>, keep: Readonly<{ time: Millis; now: Clock['now'] }> | undefined) => Expendable;
+  /** Blocks of the record lane up to one. */
+  blocks: (through: () => Promise<number | undefined>, keep: Readonly<{ time: Millis; now: Clock['now'] }>) => Expendable;
   /** Up to which frame derivation would go on after a crash. */
   resumesAfter: () => Promise<number>;
   /** Bytes written since the gateway was set up. */
@@ -27,8 +29,11 @@ export type GatewayDiskOptions = Readonly<{
   tidy: TidyStore;
   pipeline: Pipeline;
   progress: Progress;
-  /** Blocks of the record lane: how far the quorum has countersigned, and how far there are any. */
-  heights: Readonly<{ receipted: () => number | undefined; sealed: () => Promise<number | undefined> }>;
+  /**
+   * Blocks of the record lane: how far hospitals enough have countersigned and all have what lies beside; how far every hospital has all of it,
+   * and a later one was countersigned; and how far there are any.
+   */
+  heights: Readonly<{ delivered: () => number | undefined; everywhere: () => number | undefined; sealed: () => Promise<number | undefined> }>;
   clock: Clock;
   log: Logger;
 }>;
@@ -102,9 +107,10 @@ export class GatewayDisk {
     const { config: { storage: { keep } }, tidy, heights, clock } = this.#options;
     const kept = keep.payloads === undefined ? undefined : { time: keep.payloads, now: clock.now };
     return [
-      tidy.payloads('payloads', () => Promise.resolve(heights.receipted()), kept),
+      tidy.payloads('payloads', () => Promise.resolve(heights.delivered()), kept),
       this.#frames(keep.frames),
       tidy.payloads('unreceipted_payloads', heights.sealed, undefined),
+      ...(keep.blocks === undefined ? [] : [tidy.blocks(() => Promise.resolve(heights.everywhere()), { time: keep.blocks, now: clock.now })]),
     ];
   }
 

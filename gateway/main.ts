@@ -14,6 +14,7 @@ import type { GatewayStores } from './gateway.ts';
 import { StoredBlocks, StoredPendingEntries } from './store/block-store.ts';
 import { StoredCredentials } from './store/credential-store.ts';
 import { StoredCursors } from './store/cursor-store.ts';
+import { ExpendableBlocks } from './store/expendable-blocks.ts';
 import { ExpendablePayloads } from './store/expendable-payloads.ts';
 import { StoredLinks } from './store/link-store.ts';
 import { StoredWritten } from './store/written-store.ts';
@@ -83,12 +84,13 @@ async function openGatewayStores(folder: string, bootId: Uint8Array): Promise<Ga
 function tidyOver(store: KeyValueStore, { blocks, deriveStore }: Pick<ReturnType<typeof recordsIn>, 'blocks' | 'deriveStore'>, chain: Uint8Array): TidyStore {
   return {
     payloads: (what, through, keep) => new ExpendablePayloads({ what, store, blocks, chain, through, ...(keep && { keep }) }),
+    blocks: (through, keep) => new ExpendableBlocks({ blocks, chain, through, keep }),
     resumesAfter: () => deriveStore.resumesAfter(),
     written: new StoredWritten(store),
   };
 }
 
-function recordsIn(store: SealedStore): Omit<GatewayStores, 'journal' | 'keyring' | 'snapshot' | 'close' | 'tidy' | 'deriveStore'> & Readonly<{ deriveStore: StoredDerivation }> {
+function recordsIn(store: SealedStore): Omit<GatewayStores, 'journal' | 'keyring' | 'snapshot' | 'close' | 'tidy' | 'deriveStore' | 'blocks'> & Readonly<{ deriveStore: StoredDerivation; blocks: StoredBlocks }> {
   return {
     deriveStore: new StoredDerivation(store),
     blocks: new StoredBlocks(store, { removePending: true }),

@@ -79,7 +79,7 @@ export async function proveGrowth(sources: ProofSources, { lane, from }: GrowthO
 
 /** The height of the block after which the tree has so many leaves. */
 async function heightOfSize(blocks: BlockStore, id: LaneId, size: number): Promise<number | undefined> {
-  let [low, high] = [1, (await blocks.head(id))?.height ?? 0];
+  let [low, high] = [((await blocks.pruned(id))?.height ?? 0) + 1, (await blocks.head(id))?.height ?? 0];
   while (low <= high) {
     const height = Math.floor((low + high) / 2);
     const bytes = await blocks.block(id, height);
@@ -147,12 +147,19 @@ async function entryIn({ blocks, chain }: ProofSources, entry: number): Promise<
     const found = await blockHolding(blocks, { chain, lane }, entry);
     if (found !== undefined) return found;
   }
+  await refusePruned(blocks, chain, entry);
   throw new UsageError(`no block holds entry ${entry}; the newest ones wait for theirs`);
 }
 
-/** Finds the block of a lane that holds an entry, by halving the heights; undefined when none does. */
+/** Throws {@link UsageError} for an entry of which nothing can be proven here any more. */
+export async function refusePruned(blocks: BlockStore, chain: Uint8Array, entry: number): Promise<void> {
+  const pruned = await blocks.pruned({ chain, lane: 'record' });
+  if (pruned !== undefined && entry <= pruned.lastEntrySequence) throw new UsageError(`entry ${entry} is in a block that was pruned here (storage.keep.blocks), or in one whose place in the tree was: a hospital can prove it`);
+}
+
+/** Finds the block of a lane that holds an entry, by halving the heights; undefined when none does, or it was pruned. */
 export async function blockHolding(blocks: BlockStore, id: LaneId, entry: number): Promise<HeldEntry | undefined> {
-  let low = 1;
+  let low = ((await blocks.pruned(id))?.height ?? 0) + 1;
   let high = (await blocks.head(id))?.height ?? 0;
   while (low <= high) {
     const height = Math.floor((low + high) / 2);

@@ -63,6 +63,8 @@ async function sealedIn(blocks: BlockStore): Promise<Sealed> {
   const sealed = new Map<number, Readonly<{ hash: Uint8Array; kind: string; time: UnixMillis }>>();
   for (const chain of await blocks.chains()) {
     for (const lane of LANES) {
+      const pruned = await blocks.pruned({ chain, lane });
+      if (pruned !== undefined) throw new UsageError(`blocks of lane ${lane} up to ${pruned.height} were pruned here (storage.keep.blocks): there is nothing to compare what the first messages give with`);
       for await (const bytes of blocks.blocks({ chain, lane }, 0)) {
         for (const entry of openBlock(bytes).entries) {
           const { sequence, kind, time } = decodeEntry(entry);

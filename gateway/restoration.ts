@@ -167,7 +167,16 @@ async function sinceBackup({ stores: { blocks }, chain, reach: { heights } }: Co
       }
     }
   }
-  return { blocks: count, entries, erasures, evidence, entrySequence, cursor, lastStep, lastAlarm };
+  return { blocks: count, entries, erasures: withoutRepeated(erasures), evidence, entrySequence, cursor, lastStep, lastAlarm };
+}
+
+/** What was done again already, before a crash, is in the chain a second time. */
+function withoutRepeated(erasures: readonly ForgottenKeys[]): readonly ForgottenKeys[] {
+  return erasures.filter(({ keys, through }, index) => !erasures.some((other, at) => {
+    const covers = keys.every((key) => other.keys.includes(key)) && (other.through ?? Infinity) >= (through ?? Infinity);
+    // Of two that are the same, the first stays.
+    return at !== index && covers && (other.keys.length > keys.length || at < index);
+  }));
 }
 
 const READ_SIZE = MiB(1);

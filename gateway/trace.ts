@@ -11,7 +11,7 @@ import { leafHash } from './ledger/merkle.ts';
 import { inclusionProof, verifyInclusion } from './ledger/merkle-proof.ts';
 import { ReceiptRejected, verifyReceipt, type ExpectedReceipt, type Receipt } from './ledger/receipt.ts';
 import { currentTerm, termAt, type Term } from './ledger/terms.ts';
-import { blockHolding, evidenceLeaves, pathInEvidence, type HeldEntry } from './prove.ts';
+import { blockHolding, evidenceLeaves, pathInEvidence, refusePruned, type HeldEntry } from './prove.ts';
 import { Bytes, KiB } from './quantity.ts';
 import { Sequence, nameOf, type AcceptedFrame, type DeviceId, type Lane, type ReadingState } from './reading.ts';
 
@@ -66,6 +66,7 @@ export async function traceMessage(sources: TraceSources, device: DeviceId, sequ
   const accepted = sequence === undefined ? await lastMessageOf(sources, device) : await messageAt(sources, device, sequence);
   const span = await sources.deriveStore.evidenceFor(accepted.sequence);
   const block = span === undefined ? undefined : await blockHolding(sources.blocks, recordLane(sources), span.entry);
+  if (span !== undefined && block === undefined) await refusePruned(sources.blocks, sources.chain, span.entry);
   const trace = { accepted: describe(sources, device, accepted) };
   if (span === undefined || block === undefined) return { state: 'accepted', ...trace, quorum: quorumOf(currentTerm(sources.terms('record'))), receipts: [] };
   const sealed = await proven(sources, accepted, span, block);

@@ -2,12 +2,13 @@ import { createReadStream, existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UnreadableError, messageOf } from '../errors.ts';
 import { readBlocks } from '../ledger/chain-file.ts';
+import type { ChainState } from '../ledger/state.ts';
 import { LANES } from '../reading.ts';
 import type { Environment } from './command.ts';
 import { nodeFetch } from '../tls/node-fetch.ts';
 
-/** One chain under audit: its name for messages and its blocks, lane after lane. */
-export type AuditedChain = Readonly<{ name: string; blocks: AsyncIterable<Uint8Array> }>;
+/** One chain under audit: its name for messages and its blocks, lane after lane. `begun`: lanes that were pruned, as they were before their first block. */
+export type AuditedChain = Readonly<{ name: string; blocks: AsyncIterable<Uint8Array>; begun?: readonly ChainState[] }>;
 
 /** Folders inside a data folder: of the store, and of a gateway's journal. */
 export const STORE_FOLDER = 'store';
@@ -57,7 +58,9 @@ async function* chainsOfStore(folder: string, { openBlocks }: Environment): Asyn
     const chains = await blocks.chains();
     if (chains.length === 0) throw new UnreadableError(`${folder} has no chain yet`);
     for (const chain of chains) {
-      yield { name: `${folder} chain ${Buffer.from(chain).toString('hex')}`, blocks: joined(LANES.map((lane) => () => blocks.blocks({ chain, lane }, 0))) };
+      const pruned = await Promise.all(LANES.map((lane) => blocks.pruned({ chain, lane })));
+      const begun = pruned.filter((state) => state !== undefined);
+      yield { name: `${folder} chain ${Buffer.from(chain).toString('hex')}`, blocks: joined(LANES.map((lane, index) => () => blocks.blocks({ chain, lane }, (pruned[index]?.height ?? -1) + 1))), begun };
     }
   } finally {
     await close();

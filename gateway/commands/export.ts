@@ -44,6 +44,8 @@ async function writeChain(file: FileHandle, target: string, environment: Environ
   for await (const chain of chainsAt(target, environment)) {
     chains += 1;
     if (chains > 1) throw new UnreadableError(`${target} holds several chains; one file holds one`);
+    const [pruned] = chain.begun ?? [];
+    if (pruned !== undefined) throw new UnreadableError(`${target}: blocks of lane ${pruned.lane} up to ${pruned.height} were pruned there; export the chain from a hospital`);
     for await (const block of chain.blocks) {
       await file.write(block);
       blocks += 1;

@@ -69,8 +69,8 @@ function policyOf(args: Arguments): string {
 async function verifyAll(target: string, policyPath: string | undefined, environment: Environment): Promise<number> {
   const policy = policyPath === undefined ? undefined : readPolicy(policyPath);
   let code = GOOD;
-  for await (const { name, blocks } of chainsAt(target, environment)) {
-    const { outcome, lines: [sentence = ''] } = await judgeChain(blocks, policy, verifyWithNodeCrypto);
+  for await (const { name, blocks, begun } of chainsAt(target, environment)) {
+    const { outcome, lines: [sentence = ''] } = await judgeChain(blocks, policy, verifyWithNodeCrypto, begun);
     environment.out(`${name}: ${sentence}`);
     if (outcome !== 'good') code = BAD;
   }

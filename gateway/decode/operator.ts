@@ -51,7 +51,7 @@ export type OperatorAction =
   /** This gateway goes on from a backup taken then; frames from `first` to `last` were lost, if there are any (restoration.ts). */
   | Readonly<{ type: 'restored'; taken: UnixMillis; first?: Sequence; last?: Sequence }>
   /** Goes from the disk (disk/disk-keeper.ts): `first` to `last` number frames, or entries of the chain, whichever `what` says. */
-  | Readonly<{ type: 'dropped'; what: 'payloads' | 'frames' | 'unreceipted_payloads'; why: 'age' | 'disk'; first: number; last: number; count: number }>
+  | Readonly<{ type: 'dropped'; what: 'payloads' | 'frames' | 'unreceipted_payloads' | 'blocks'; why: 'age' | 'disk'; first: number; last: number; count: number }>
   /** Sets numbers aside for the entries of a replacement (derive/succession-book.ts), or says that none is to come. */
   | Readonly<{ type: 'await_replacement' | 'forgo_replacement' }>
   /** Changes who may speak for the chain; `change` as ledger/change.ts encodes it, signed. */
@@ -153,7 +153,7 @@ export function decodeOperatorAction(payload: Uint8Array): OperatorAction {
     case 'restored':
       return { type: 'restored', taken: UnixMillis(wholeIn(action, 'taken', 0)), ...numberIn(action, 'first'), ...numberIn(action, 'last') };
     case 'dropped':
-      return { type: 'dropped', what: oneOf(action, 'what', ['payloads', 'frames', 'unreceipted_payloads']), why: oneOf(action, 'why', ['age', 'disk']), first: wholeIn(action, 'first', 1), last: wholeIn(action, 'last', 1), count: wholeIn(action, 'count', 1) };
+      return { type: 'dropped', what: oneOf(action, 'what', ['payloads', 'frames', 'unreceipted_payloads', 'blocks']), why: oneOf(action, 'why', ['age', 'disk']), first: wholeIn(action, 'first', 1), last: wholeIn(action, 'last', 1), count: wholeIn(action, 'count', 1) };
     case 'await_replacement':
     case 'forgo_replacement':
       return { type: action['type'] };

@@ -4,8 +4,8 @@ import { messageOf, StoreError } from '../errors.ts';
 import { type Bytes, formatBytes, type Millis, Seconds } from '../quantity.ts';
 import { type DiskLevel, type DiskUse, excessOf, levelOf, limitFor } from './disk-budget.ts';
 
-/** What went, or is about to: `first` and `last` number frames, or entries of the chain, whichever `what` says. */
-export type Sacrifice = Readonly<{ what: 'payloads' | 'frames' | 'unreceipted_payloads'; why: 'age' | 'disk'; first: number; last: number; count: number }>;
+/** What went, or is about to: `first` and `last` number frames, blocks of the record lane, or entries of the chain, whichever `what` says. */
+export type Sacrifice = Readonly<{ what: 'payloads' | 'frames' | 'unreceipted_payloads' | 'blocks'; why: 'age' | 'disk'; first: number; last: number; count: number }>;
 
 /** One kind of what may go, oldest first. */
 export interface Expendable {
@@ -44,7 +44,7 @@ const MOST_FOLDS = 1000;
 export class DiskKeeper {
   readonly #options: DiskKeeperOptions;
   readonly #stopping = new AbortController();
-  readonly #dropped = { payloads: 0, frames: 0, unreceipted_payloads: 0 };
+  readonly #dropped = { payloads: 0, frames: 0, unreceipted_payloads: 0, blocks: 0 };
   #status: (DiskUse & Readonly<{ limit: Bytes }>) | undefined;
   #level: DiskLevel = 'roomy';
   #timer: NodeJS.Timeout | undefined;

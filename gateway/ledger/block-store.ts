@@ -38,6 +38,12 @@ export interface BlockStore {
 
   block(id: LaneId, height: number): Promise<Uint8Array | undefined>;
 
+  /**
+   * The lane after the last block up to which it was pruned here; undefined where none was. Of the blocks up to it only some are here still,
+   * and nothing of them can be proven with what is here: hospitals have them all.
+   */
+  pruned(id: LaneId): Promise<ChainState | undefined>;
+
   /** Blocks in order of height, from `from` on. */
   blocks(id: LaneId, from: number): AsyncIterable<Uint8Array>;
 

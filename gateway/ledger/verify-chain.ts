@@ -22,6 +22,8 @@ export type AuditOptions = Readonly<{
    * chain was earlier. Default none.
    */
   known?: readonly KnownBlock[];
+  /** Lanes of which only what comes after this is there (BlockStore.pruned). Default: from the genesis on. */
+  begun?: readonly ChainState[];
 }>;
 
 /**
@@ -58,6 +60,7 @@ class Audit {
   constructor(options: AuditOptions) {
     this.#options = options;
     this.#missing = options.known ?? [];
+    for (const state of options.begun ?? []) this.#states.set(state.lane, state);
   }
 
   /** Judges the next block. Returns a verdict when it is the last to be looked at. */

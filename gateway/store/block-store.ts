@@ -1,4 +1,4 @@
-import { StoreError } from '../errors.ts';
+import { InternalError, StoreError } from '../errors.ts';
 import type {
   AppendOutcome,
   BlockStore,
@@ -9,15 +9,19 @@ import type {
   StorableBlock,
 } from '../ledger/block-store.ts';
 import { openBlock } from '../ledger/block.ts';
+import { decodeEntry } from '../ledger/entry.ts';
+import { frontierOf, nodesOnlyUnder } from '../ledger/merkle-prune.ts';
+import { currentTerm, termsOf } from '../ledger/terms.ts';
 import { toHex } from '../ledger/bytes.ts';
 import { decode, encode, type CborValue } from '../ledger/cbor.ts';
 import { decodeState, encodeState, type ChainState } from '../ledger/state.ts';
 import { LANES, type Lane } from '../reading.ts';
 import { Turns } from '../turns.ts';
 import type { Change, KeyValueStore } from './key-value.ts';
-import { allOf, blockKey, forkKey, headKey, nodeKey, numberAt, payloadKey, pendingKey, receiptKey, startingWith } from './keys.ts';
+import { allOf, blockKey, forkKey, headKey, nodeKey, numberAt, payloadKey, pendingKey, prunedKey, receiptKey, startingWith } from './keys.ts';
 
 const CHAIN_LENGTH = 16;
+const NUMBER_LENGTH = 8;
 
 /** Blocks over any engine. */
 export class StoredBlocks implements BlockStore {
@@ -72,6 +76,44 @@ export class StoredBlocks implements BlockStore {
 
   async block({ chain, lane }: LaneId, height: number): Promise<Uint8Array | undefined> {
     return await this.#store.get(blockKey(chain, lane, height));
+  }
+
+  async pruned({ chain, lane }: LaneId): Promise<ChainState | undefined> {
+    const bytes = await this.#store.get(prunedKey(chain, lane));
+    return bytes === undefined ? undefined : decodeState(bytes);
+  }
+
+  /**
+   * Takes these blocks out, what lies beside their entries, the receipts up to there, and what of the tree proves nothing that comes after
+   * them: all at once, or nothing. `through`: up to where the lane is pruned then; the head MUST lie behind it, and so MUST receipts.
+   */
+  async prune(id: LaneId, { through, going }: Readonly<{ through: number; going: readonly number[] }>): Promise<void> {
+    const [before, after] = [await this.pruned(id), await this.#stateAt(id, through)];
+    const { chain, lane } = id;
+    const changes: Change[] = [{ key: prunedKey(chain, lane), value: encodeState(after) }];
+    for (const height of going) {
+      const block = await this.block(id, height);
+      const sequences = block === undefined ? [] : openBlock(block).entries.map((entry) => decodeEntry(entry).sequence);
+      changes.push({ key: blockKey(chain, lane, height) }, ...sequences.map((sequence) => ({ key: payloadKey(sequence) })));
+    }
+    const none = new Uint8Array();
+    const receipts = { gte: receiptKey(chain, lane, (before?.height ?? -1) + 1, none), lt: receiptKey(chain, lane, through + 1, none) };
+    for await (const [key] of this.#store.range(receipts)) changes.push({ key });
+    for (const { level, index } of nodesOnlyUnder(before?.tree.size ?? 0, after.tree.size)) changes.push({ key: nodeKey(chain, lane, level, index) });
+    await this.#store.write(changes, { sync: true });
+    await this.#store.compact({ gte: blockKey(chain, lane, 0), lt: blockKey(chain, lane, through + 1) });
+    await this.#store.compact(startingWith(nodeKey(chain, lane, 0, 0).subarray(0, -NUMBER_LENGTH)));
+  }
+
+  async #stateAt(id: LaneId, height: number): Promise<ChainState> {
+    const [head, bytes] = [await this.head(id), await this.block(id, height)];
+    if (head === undefined || bytes === undefined || height >= head.height) throw new InternalError(`lane ${id.lane} cannot be pruned up to block ${height}`);
+    const { header: { treeSize: size, entryRange }, hash } = openBlock(bytes);
+    const changes = head.changes.filter((change) => change <= height);
+    const terms = await termsOf({ head: () => Promise.resolve({ ...head, changes }), block: (of, at) => this.block(of, at) }, id);
+    const frontier = await Promise.all(frontierOf(size).map(({ level, index }) => this.node(id, level, index)));
+    const { chain, lane, parameters } = head;
+    return { chain, lane, height, hash, tree: { size, frontier }, lastEntrySequence: entryRange?.[1] ?? 0, parameters, authority: currentTerm(terms).authority, changes };
   }
 
   async *blocks({ chain, lane }: LaneId, from: number): AsyncIterable<Uint8Array> {

@@ -86,6 +86,7 @@ export const nodeKey = (chain: Uint8Array, lane: Lane, level: number, index: num
   key('N', chain, laneByte(lane), Buffer.of(level), number(index));
 export const receiptKey = (chain: Uint8Array, lane: Lane, height: number, fingerprint: Uint8Array): Buffer =>
   key('R', chain, laneByte(lane), number(height), fingerprint);
+export const prunedKey = (chain: Uint8Array, lane: Lane): Buffer => key('p', chain, laneByte(lane));
 export const forkKey = (chain: Uint8Array, lane: Lane, height: number, hash: Uint8Array): Buffer =>
   key('F', chain, laneByte(lane), number(height), hash);
 export const cursorKey = (fingerprint: Uint8Array, lane: Lane): Buffer => key('C', fingerprint, laneByte(lane));

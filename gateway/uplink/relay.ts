@@ -185,7 +185,9 @@ export class Relay {
 
   async #compareHead(head: HeadAnswer & { outcome: 'head' }): Promise<Trouble | undefined> {
     const { blocks, id } = this.#options;
-    const bytes = await blocks.block(id, head.height);
+    const [bytes, pruned] = [await blocks.block(id, head.height), await blocks.pruned(id)];
+    if (pruned !== undefined && head.height < pruned.height) return prunedBefore(head.height + 1, pruned.height);
+    if (pruned?.height === head.height && equalBytes(pruned.hash, head.hash)) return this.#resumeAfter(head.height);
     if (bytes === undefined) {
       return forked(`it holds block ${head.height}, which this gateway does not have: was an old copy of the gateway's store put back?`);
     }
@@ -212,6 +214,8 @@ export class Relay {
     const { client, id, time, turn } = this.#options;
     // Taken before looking, so that a block sealed while we look is not slept through.
     const sealed = this.#sealed.promise;
+    const pruned = (await this.#options.blocks.pruned(id))?.height ?? -1;
+    if (this.#next <= pruned) return prunedBefore(this.#next, pruned);
     const blocks = await this.#nextBlocks();
     const [first] = blocks;
     if (first === undefined) {
@@ -338,6 +342,11 @@ function troubleOf(answer: Refused | Unreachable): Trouble {
 }
 
 const sizeOf = (blocks: readonly Uint8Array[]): number => blocks.reduce((sum, { length }) => sum + length, 0);
+
+/** Somebody who joins after blocks were pruned, or has lost them, cannot have them from here. */
+function prunedBefore(needed: number, through: number): Trouble {
+  return { state: 'refused', detail: `it needs block ${needed}, and blocks up to ${through} were pruned here (storage.keep.blocks): it has to have them from another hospital` };
+}
 
 function forked(detail: string): Trouble {
   return { state: 'forked', detail };

@@ -155,6 +155,11 @@ export class ReleaseRelay {
     return 'sent';
   }
 
+  /** The last block whose payloads the hospital has, as far as it may have them; 0 before the first. */
+  given(part: ReleasePart): number {
+    return this.#cursor.heights[part];
+  }
+
   #behind(part: ReleasePart): number {
     return Math.max(0, (this.#options.heightOf(laneOf(part)) ?? 0) - this.#cursor.heights[part]);
   }

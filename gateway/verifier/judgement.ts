@@ -106,12 +106,13 @@ export async function judgeFork(bytes: Uint8Array, policy: Policy, check: Signat
   return { outcome: 'bad', lines: [`PROVES NOTHING: ${reasons[0] ?? 'the policy knows no such chain'}`] };
 }
 
-/** A whole chain, from its genesis on; with a policy, also whether its keys are those of the policy. */
-export async function judgeChain(blocks: Parameters<typeof verifyChain>[0], policy: Policy | undefined, check: SignatureCheck): Promise<Judgement> {
-  const verdict = await verifyChain(blocks, { check });
+/** A whole chain, from its genesis on, or from where it was pruned; with a policy, also whether its keys are those of the policy. */
+export async function judgeChain(blocks: Parameters<typeof verifyChain>[0], policy: Policy | undefined, check: SignatureCheck, begun: readonly ChainState[] = []): Promise<Judgement> {
+  const verdict = await verifyChain(blocks, { check, begun });
   const differences = policy === undefined || !verdict.ok ? [] : [...new Set([...verdict.states.values()].flatMap((state) => differencesOf(policy, state)))];
   if (differences.length > 0) return { outcome: 'bad', lines: [`BAD: a whole chain, but not one of the policy: ${differences.join('; ')}`] };
-  return { outcome: verdict.ok ? 'good' : 'bad', lines: [chainInWords(verdict)] };
+  const pruned = begun.map(({ lane, height }) => `; lane ${lane} only from block ${height + 1} on, what was before has to be verified at a hospital`).join('');
+  return { outcome: verdict.ok ? 'good' : 'bad', lines: [chainInWords(verdict) + pruned] };
 }
 
 /** A policy may believe those the chain began with, whose signatures lead to those in force, or those in force. */

@@ -39,19 +39,29 @@ export function addChainReading(app: FastifyInstance, { blocks, describe = () =>
     const id = readLaneId(request.params);
     const from = readHeight(String(request.query.from ?? '0'));
     await headOf(blocks, id);
+    await refusePruned(blocks, id, from);
     return await reply.type(CBOR_SEQUENCE).send(Readable.from(blocks.blocks(id, from), { objectMode: false }));
   });
 
   app.get<{ Params: PlaceParams }>('/v1/chains/:chain/:lane/blocks/:height', async (request, reply) => {
     const place = readPlace(request.params);
     const block = await blocks.block(place, place.height);
-    if (block === undefined) throw new RequestError(404, 'unknown_block', `lane ${place.lane} has no block ${place.height} here`);
+    if (block === undefined) {
+      await refusePruned(blocks, place, place.height);
+      throw new RequestError(404, 'unknown_block', `lane ${place.lane} has no block ${place.height} here`);
+    }
     return await reply.type(CBOR).send(block);
   });
 }
 
 export function shortHead({ height, hash }: ChainState): Readonly<{ height: number; hash: string }> {
   return { height, hash: toHex(hash) };
+}
+
+/** 410 for blocks that were here once. */
+async function refusePruned(blocks: BlockStore, id: LaneId, from: number): Promise<void> {
+  const pruned = await blocks.pruned(id);
+  if (pruned !== undefined && from <= pruned.height) throw new RequestError(410, 'pruned', `blocks of lane ${id.lane} up to ${pruned.height} were pruned here: ask a hospital for them, or from ${pruned.height + 1} on`);
 }
 
 /** The head of a lane, or a 404. */

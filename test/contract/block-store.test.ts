@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { BlockStore, StorableBlock } from '../../gateway/ledger/block-store.ts';
 import { openBlock } from '../../gateway/ledger/block.ts';
-import { leafHash } from '../../gateway/ledger/merkle.ts';
+import { leafHash, rootOf } from '../../gateway/ledger/merkle.ts';
 import { consistencyProof, inclusionProof, verifyConsistency, verifyInclusion } from '../../gateway/ledger/merkle-proof.ts';
 import type { SealedBlock } from '../../gateway/ledger/sealer.ts';
+import type { ChainState } from '../../gateway/ledger/state.ts';
 import { verifyBlock } from '../../gateway/ledger/verify.ts';
+import { verifyChain } from '../../gateway/ledger/verify-chain.ts';
 import { StoredBlocks } from '../../gateway/store/block-store.ts';
 import { headKey, nodeKey } from '../../gateway/store/keys.ts';
 import type { KeyValueStore } from '../../gateway/store/key-value.ts';
@@ -60,6 +62,45 @@ describe.each(STORES)('a block store, $name', ({ open }) => {
     expect(await collect(blocks, writer, 5)).toEqual([]);
     expect(Buffer.from(await blocks.block(writer.id, 2) as Uint8Array)).toEqual(bytesOf(writer)[2]);
     expect(await blocks.block(writer.id, 5)).toBeUndefined();
+  });
+
+  it('goes on behind what was pruned: same head, same proofs of what came after it, and blocks that an auditor can judge', async () => {
+    await using engine = await open();
+    const writer = await ChainWriter.of(40);
+    const before = new StoredBlocks(engine.store, { removePending: false });
+    await writer.keepIn(before);
+    for (const height of [10, 20, 30]) await before.putReceipt(writer.id, height, new Uint8Array(16), Uint8Array.of(height));
+    const kept = [5, 17];
+    for (const [from, through] of [[1, 12], [13, 25]] as const) {
+      const going = Array.from({ length: through - from + 1 }, (_, n) => from + n).filter((height) => !kept.includes(height));
+      await before.prune(writer.id, { through, going });
+    }
+    const blocks = storeOver(await engine.reopen());
+    const pruned = await blocks.pruned(writer.id);
+    expect(pruned).toEqual(writer.at(25).newState);
+    expect(await blocks.head(writer.id)).toEqual(writer.state);
+    expect((await collect(blocks, writer, 0)).map((bytes) => openBlock(bytes).header.height)).toEqual([0, ...kept, ...Array.from({ length: 14 }, (_, n) => 26 + n)]);
+    expect(await verifyChain(await collect(blocks, writer, 26), { begun: [pruned as ChainState] })).toMatchObject({ ok: true, blocks: 14 });
+    expect([await blocks.receipts(writer.id, 20), (await blocks.receipts(writer.id, 30)).map((receipt) => [...receipt])]).toEqual([[], [[30]]]);
+
+    await writer.seal();
+    expect(await outcomeOf(blocks, storableAt(writer, 40))).toBe('committed');
+    const [{ newState: { tree: older } }, { newState: { tree: newest } }] = [writer.at(25), writer.at(40)];
+    const node = (level: number, index: number): Promise<Uint8Array> => blocks.node(writer.id, level, index);
+    const entry = openBlock(writer.at(31).bytes).entries.at(-1) as Uint8Array;
+    const index = writer.at(31).newState.tree.size - 1;
+    verifyInclusion(leafHash(entry), index, newest.size, await inclusionProof(index, newest.size, node), rootOf(newest));
+    verifyConsistency({ size: older.size, root: rootOf(older) }, { size: newest.size, root: rootOf(newest) }, await consistencyProof(older.size, newest.size, node));
+    await expect(node(0, 0)).rejects.toMatchObject({ code: 'VG_STORE_CORRUPT' });
+  });
+
+  it('is not pruned up to its head', async () => {
+    await using engine = await open();
+    const blocks = new StoredBlocks(engine.store, { removePending: false });
+    const writer = await ChainWriter.of(3);
+    await writer.keepIn(blocks);
+    await expect(blocks.prune(writer.id, { through: 2, going: [1, 2] })).rejects.toThrow('cannot be pruned up to block 2');
+    expect(await collect(blocks, writer, 0)).toEqual(bytesOf(writer));
   });
 
   it('says "same" to a block it has, at the head and below it', async () => {

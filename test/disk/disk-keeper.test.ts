@@ -10,7 +10,7 @@ const GiB = (n: number): Bytes => MiB(1024 * n);
 class World {
   used = 500;
   aged = 0;
-  readonly has: Record<Sacrifice['what'], number> = { payloads: 0, frames: 0, unreceipted_payloads: 0 };
+  readonly has: Record<Sacrifice['what'], number> = { payloads: 0, frames: 0, unreceipted_payloads: 0, blocks: 0 };
   readonly events: string[] = [];
   readonly log = new LogBook();
   refused: StoreError | undefined;

@@ -1,6 +1,5 @@
 /** The gateway's side of a relay: a store with its own chain in it, and a way to watch what happens. */
 
-import type { BlockStore } from '../../gateway/ledger/block-store.ts';
 import { StoredBlocks } from '../../gateway/store/block-store.ts';
 import { StoredCursors } from '../../gateway/store/cursor-store.ts';
 import { openMemoryStore } from '../../gateway/store/memory-store.ts';
@@ -14,7 +13,7 @@ import { EventLog } from './event-log.ts';
 import { ManualTime } from './manual-time.ts';
 
 export class GatewaySide {
-  readonly blocks: BlockStore;
+  readonly blocks: StoredBlocks;
   readonly cursors: RelayCursors;
   readonly writer: ChainWriter;
   readonly time = new ManualTime();

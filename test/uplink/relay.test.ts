@@ -293,6 +293,30 @@ describe('a hospital that lies or refuses', () => {
   });
 });
 
+describe('a hospital that needs what was pruned here', () => {
+  it('is told so for as long as it does, and taken up when it has that from elsewhere', async () => {
+    await using hospital = await startHospital();
+    const side = await GatewaySide.of(await ChainWriter.of(30));
+    await side.blocks.prune(side.writer.id, { through: 20, going: Array.from({ length: 20 }, (_, n) => n + 1) });
+    await using relay = await side.relay(hospital.address);
+    expect((await side.states.until(is('refused'))).detail).toBe('it needs block 0, and blocks up to 20 were pruned here (storage.keep.blocks): it has to have them from another hospital');
+    await offerAll(hospital.address, side.writer.copy(9));
+    await side.time.pass();
+    await side.receipts.until(at(29));
+    expect(relay.height).toBe(29);
+  });
+
+  it('is not believed to have forked because it lost blocks that are not here, either', async () => {
+    await using hospital = await startHospital();
+    const side = await GatewaySide.of(await ChainWriter.of(30));
+    await side.blocks.prune(side.writer.id, { through: 20, going: Array.from({ length: 20 }, (_, n) => n + 1) });
+    await offerAll(hospital.address, side.writer.copy(15));
+    await using relay = await side.relay(hospital.address);
+    expect((await side.states.until(is('refused'))).detail).toContain('it needs block 15,');
+    expect(await relay.status()).toMatchObject({ state: 'refused', height: undefined });
+  });
+});
+
 describe('on the side of the gateway', () => {
   it('a saved cursor that is not about a block of this chain counts for nothing', async () => {
     await using hospital = await startHospital();
