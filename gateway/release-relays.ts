@@ -3,8 +3,9 @@ import { rulingFor, type HospitalFilterOptions } from './consent-filter.ts';
 import { Releases, type ReleasesOptions } from './releases.ts';
 import type { Logger } from './operations/log.ts';
 import { HospitalClient } from './uplink/hospital-client.ts';
+import { TRAFFIC } from './uplink/link.ts';
 import type { Links } from './uplink/links.ts';
-import { RELEASE_PARTS, type ReleaseCursors } from './uplink/release-cursors.ts';
+import type { ReleaseCursors } from './uplink/release-cursors.ts';
 import { ReleaseRelay } from './uplink/release-relay.ts';
 import { RetrySchedule, systemTime } from './uplink/retry.ts';
 import type { Uplink } from './uplink/uplink.ts';
@@ -26,13 +27,13 @@ export function givenToAll(relays: readonly ReleaseRelay[], hospitals: GatewayCo
 export function openReleaseRelays({ config, releaseCursors: cursors, uplink, links, log, desk, livingIn, ...options }: ReleaseRelaysOptions): readonly ReleaseRelay[] {
   return config.hospitals.map(({ name, key: hex, payloads: base, purpose }) => {
     const hospital = { name, key: Buffer.from(hex, 'hex') };
-    const ways = new Map(RELEASE_PARTS.map((part) => [part, links.bestWay(name, () => part)]));
-    const clients = new Map([...ways].map(([part, way]) => [part, new HospitalClient(way)]));
+    const ways = new Map(TRAFFIC.map((traffic) => [traffic, links.bestWay(name, () => traffic)]));
+    const clients = new Map([...ways].map(([traffic, way]) => [traffic, new HospitalClient(way)]));
     const relay = new ReleaseRelay({
       chain: options.chain,
       hospital,
-      client: (part) => clients.get(part) as HospitalClient,
-      carries: (part) => ways.get(part)?.carries(part) ?? false,
+      client: (traffic) => clients.get(traffic) as HospitalClient,
+      carries: (traffic) => ways.get(traffic)?.carries(traffic) ?? false,
       source: new Releases({ ...options, hospital, rule: (asked) => rulingFor({ hospital, purpose, base, desk, livingIn }, asked) }),
       cursors,
       heightOf: (lane) => uplink.heightOf(lane, hospital.key),

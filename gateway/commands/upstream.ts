@@ -8,7 +8,9 @@ import { keyFilesIn } from '../key-files.ts';
 import { createLog } from '../operations/log.ts';
 import { UpstreamMetrics } from '../operations/metrics.ts';
 import { payloadPairIn } from './hospital-keys.ts';
+import { areDetailsAsked } from '../upstream/asked-details.ts';
 import { promisedFor } from '../upstream/promises.ts';
+import { UnixMillis } from '../quantity.ts';
 import { nodeCertificateIn, type NodeCertificate } from '../tls/node-certificate.ts';
 import { startUpstream } from '../upstream/server.ts';
 import { addMetrics } from '../web/server.ts';
@@ -46,7 +48,7 @@ export const upstreamCommand: Command = {
       ...(certificate && { tls: certificate }),
       key,
       blocks,
-      released: { store: releases, payloadKey: payloadPairIn(config.data).publicBytes },
+      released: { store: releases, payloadKey: payloadPairIn(config.data).publicBytes, detailsAsked: (chain) => areDetailsAsked(config.data, chain, UnixMillis(Date.now())) },
       promised: (chain) => promisedFor(config.data, chain),
       log,
       gateways: config.gateways === 'open' ? 'open' : config.gateways.map((hex) => Buffer.from(hex, 'hex')),

@@ -56,6 +56,7 @@ const Head = z.object({
 });
 
 const Key = z.object({ payloadKey: z.base64().optional() });
+const Taken = z.object({ detailsAsked: z.boolean().optional() });
 const OldNumber = z.object({ error: z.string(), last: z.int().nonnegative().optional() });
 const Ping = z.object({ from: z.string().nullable(), time: z.int().optional() });
 const ErrorBody = z.object({ error: z.string(), message: z.string(), reason: z.string().optional() });
@@ -63,7 +64,7 @@ const ErrorBody = z.object({ error: z.string(), message: z.string(), reason: z.s
 const Batch = z.object({ taken: z.int().positive(), receipt: z.base64(), stopped: ErrorBody.nullable() });
 
 /** What became of a release. `old_number`: it has to come after `last`. */
-export type ReleaseAnswer = Readonly<{ outcome: 'taken' }> | Readonly<{ outcome: 'old_number'; last: number }> | Refused | Unreachable;
+export type ReleaseAnswer = Readonly<{ outcome: 'taken'; /** Whether waveforms are wanted whatever they cost. */ detailsAsked: boolean }> | Readonly<{ outcome: 'old_number'; last: number }> | Refused | Unreachable;
 
 const CBOR = 'application/cbor';
 const CBOR_SEQUENCE = 'application/cbor-seq';
@@ -129,7 +130,7 @@ export class HospitalClient {
   async release(chain: Uint8Array, release: Uint8Array, signal: AbortSignal): Promise<ReleaseAnswer> {
     return await this.#reach(signal, async (send) => {
       const reply = await send({ method: 'POST', path: `/v1/chains/${toHex(chain)}/releases`, type: CBOR, body: release });
-      if (reply.status === 200) return { outcome: 'taken' };
+      if (reply.status === 200) return { outcome: 'taken', detailsAsked: readJson(reply, Taken).detailsAsked ?? false };
       if (reply.status === 409) {
         const { error, last } = readJson(reply, OldNumber);
         if (error === 'old_number' && last !== undefined) return { outcome: 'old_number', last };

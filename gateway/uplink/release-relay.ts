@@ -6,6 +6,7 @@ import { Doorbell } from '../doorbell.ts';
 import { Bytes, Minutes, type Millis } from '../quantity.ts';
 import { BatchSize } from './batch-size.ts';
 import type { HospitalClient, Refused, Unreachable } from './hospital-client.ts';
+import type { Traffic } from './link.ts';
 import type { UplinkLog } from './relay.ts';
 import { RELEASE_PARTS, type ReleaseCursor, type ReleaseCursors, type ReleasePart } from './release-cursors.ts';
 import type { RelayTime, RetrySchedule } from './retry.ts';
@@ -31,10 +32,10 @@ export interface ReleaseSource {
 export type ReleaseRelayOptions = Readonly<{
   chain: Uint8Array;
   hospital: Readonly<{ name: string; key: Uint8Array }>;
-  /** Requests that carry such a part. */
-  client: (part: ReleasePart) => HospitalClient;
-  /** Whether a link is there that carries such a part. */
-  carries: (part: ReleasePart) => boolean;
+  /** Requests that carry such traffic. */
+  client: (traffic: Traffic) => HospitalClient;
+  /** Whether a link is there that carries such traffic. */
+  carries: (traffic: Traffic) => boolean;
   source: ReleaseSource;
   cursors: ReleaseCursors;
   /** Up to where the hospital has the blocks of a lane: payloads follow them, never the other way round. */
@@ -73,6 +74,8 @@ export class ReleaseRelay {
   readonly #batch = new BatchSize();
   #cursor = NONE;
   #hpke: Uint8Array | undefined;
+  /** The hospital wants waveforms whatever they cost; said anew with every answer. */
+  #areDetailsAsked = false;
   #lastError: string | undefined;
   #running: Promise<void> | undefined;
 
@@ -97,9 +100,9 @@ export class ReleaseRelay {
   }
 
   get status(): ReleaseStatus {
-    const { hospital, carries } = this.#options;
+    const { hospital } = this.#options;
     const behind = Object.fromEntries(RELEASE_PARTS.map((part) => [part, this.#behind(part)])) as ReleaseStatus['behind'];
-    return { hospital: hospital.name, behind, held: RELEASE_PARTS.filter((part) => behind[part] > 0 && !carries(part)), lastError: this.#lastError };
+    return { hospital: hospital.name, behind, held: RELEASE_PARTS.filter((part) => behind[part] > 0 && !this.#carries(part)), lastError: this.#lastError };
   }
 
   async #run(): Promise<void> {
@@ -140,7 +143,7 @@ export class ReleaseRelay {
       if (trouble === undefined) await cursors.removeErased(this.#fingerprint, erased);
       return trouble ?? 'sent';
     }
-    const part = RELEASE_PARTS.find((each) => this.#behind(each) > 0 && this.#options.carries(each));
+    const part = RELEASE_PARTS.find((each) => this.#behind(each) > 0 && this.#carries(each));
     if (part === undefined) return 'nothing';
     const hpke = await this.#payloadKey();
     if (!(hpke instanceof Uint8Array)) return hpke;
@@ -160,6 +163,14 @@ export class ReleaseRelay {
     return this.#cursor.heights[part];
   }
 
+  #carries(part: ReleasePart): boolean {
+    return this.#options.carries(this.#trafficOf(part));
+  }
+
+  #trafficOf(part: ReleasePart): Traffic {
+    return part === 'detail' && this.#areDetailsAsked ? 'record' : part;
+  }
+
   #behind(part: ReleasePart): number {
     return Math.max(0, (this.#options.heightOf(laneOf(part)) ?? 0) - this.#cursor.heights[part]);
   }
@@ -177,9 +188,10 @@ export class ReleaseRelay {
     await this.#save({ ...this.#cursor, number: this.#cursor.number + 1 });
     const release = source.sign({ number: this.#cursor.number, ...parts, erased });
     const began = time.now();
-    const answer = await this.#options.client(part).release(chain, release, this.#stopping.signal);
+    const answer = await this.#options.client(this.#trafficOf(part)).release(chain, release, this.#stopping.signal);
     if (answer.outcome === 'unreachable') this.#batch.failed();
     if (answer.outcome === 'taken') {
+      this.#areDetailsAsked = answer.detailsAsked;
       this.#batch.worked(Bytes(release.length), (time.now() - began) as Millis);
       return undefined;
     }

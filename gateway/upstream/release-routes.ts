@@ -13,7 +13,7 @@ import { RequestError } from '../web/request-error.ts';
 import type { ChainRoutesOptions } from './chain-routes.ts';
 import type { ReleaseStore } from './release-store.ts';
 
-export type ReleaseRoutesOptions = Readonly<{ blocks: BlockStore; releases: ReleaseStore; key: SigningKey }> & Pick<ChainRoutesOptions, 'authorise'>;
+export type ReleaseRoutesOptions = Readonly<{ blocks: BlockStore; releases: ReleaseStore; key: SigningKey; detailsAsked: (chain: Uint8Array) => boolean }> & Pick<ChainRoutesOptions, 'authorise'>;
 
 /** Adds the route. Bodies of type application/cbor must be parsed to bytes by the server it is added to. */
 export function addReleaseRoutes(app: FastifyInstance, options: ReleaseRoutesOptions): void {
@@ -27,7 +27,7 @@ export function addReleaseRoutes(app: FastifyInstance, options: ReleaseRoutesOpt
   });
 }
 
-async function take(chain: Uint8Array, bytes: Uint8Array, { blocks, releases, key }: ReleaseRoutesOptions): Promise<Readonly<{ status: number; body: object }>> {
+async function take(chain: Uint8Array, bytes: Uint8Array, { blocks, releases, key, detailsAsked }: ReleaseRoutesOptions): Promise<Readonly<{ status: number; body: object }>> {
   const heads = (await Promise.all(LANES.map((lane) => blocks.head({ chain, lane })))).filter((head) => head !== undefined);
   const [head] = heads;
   if (head === undefined) throw new RequestError(404, 'unknown_chain', 'this chain has no block here');
@@ -38,7 +38,7 @@ async function take(chain: Uint8Array, bytes: Uint8Array, { blocks, releases, ke
   const last = await releases.lastNumber(chain);
   if (release.number <= last) return { status: 409, body: { error: 'old_number', last, message: `release ${release.number} comes after release ${last}: expected a later number` } };
   await releases.put(release);
-  return { status: 200, body: { number: release.number } };
+  return { status: 200, body: { number: release.number, ...(detailsAsked(chain) && { detailsAsked: true }) } };
 }
 
 function judged(bytes: Uint8Array, head: ChainState, key: SigningKey): Release {

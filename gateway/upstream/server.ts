@@ -30,7 +30,7 @@ export type UpstreamOptions = Readonly<{
   /** Blocks, receipts and forks of every chain. It stays open when the server closes. */
   blocks: BlockStore;
   /** What gateways give beside the blocks, and the key it is sealed for. Default: nothing is taken. */
-  released?: Readonly<{ store: ReleaseStore; payloadKey: Uint8Array }>;
+  released?: Readonly<{ store: ReleaseStore; payloadKey: Uint8Array; /** Whether waveforms of a chain are wanted over whatever link. Default: never. */ detailsAsked?: (chain: Uint8Array) => boolean }>;
   /** Gateways whose chains are taken: compressed public keys, 33 bytes each, or `open` for every gateway. */
   gateways: 'open' | readonly Uint8Array[];
   /** Speak TLS (1.3, HTTP/2 and HTTP/1.1) under this certificate; who offers something has to show one of its own. Default: plain HTTP/1.1. */
@@ -74,7 +74,7 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
   const { tls, maxBlock = Bytes(MAX_BLOCK_BYTES) } = options;
   const authorise = tls === undefined ? () => Promise.resolve() : async ({ raw }: FastifyRequest, chain: Uint8Array) => await refuseStrangers(raw.socket, chain, witness);
   addChainRoutes(app, { blocks: options.blocks, witness, maxBlock, authorise, onJudged: options.onJudged ?? (() => undefined) });
-  if (options.released !== undefined) addReleaseRoutes(app, { blocks: options.blocks, releases: options.released.store, key: options.key, authorise });
+  if (options.released !== undefined) addReleaseRoutes(app, { blocks: options.blocks, releases: options.released.store, key: options.key, detailsAsked: options.released.detailsAsked ?? (() => false), authorise });
   addNodeRoutes(app, options, now);
   await options.register?.(app);
   const heard = await listen(app, options.listen);

@@ -5,6 +5,7 @@ import { type Bytes, KiB, type Millis, Seconds } from '../../gateway/quantity.ts
 import type { Lane } from '../../gateway/reading.ts';
 import type { Asked, Reply } from '../../gateway/uplink/channel.ts';
 import { HospitalClient } from '../../gateway/uplink/hospital-client.ts';
+import { TRAFFIC, type Traffic } from '../../gateway/uplink/link.ts';
 import type { ReleaseCursor, ReleaseCursors, ReleasePart } from '../../gateway/uplink/release-cursors.ts';
 import { ReleaseRelay, type BlockRange, type ReleasedBlocks, type ReleaseSource } from '../../gateway/uplink/release-relay.ts';
 import { RetrySchedule } from '../../gateway/uplink/retry.ts';
@@ -53,22 +54,27 @@ class Scene implements AsyncDisposable {
   /** How long the hospital takes for one release. */
   takes: Millis = Seconds(0.1);
 
+  /** What the links that are there carry. */
+  carried: readonly Traffic[] = TRAFFIC;
+  detailsAsked = false;
+
   constructor(turn?: () => Promise<void>) {
-    const client = new HospitalClient({ reach: (attempt) => attempt((asked) => Promise.resolve(this.#answer(asked))) });
+    const clientFor = (traffic: Traffic): HospitalClient => new HospitalClient({ reach: (attempt) => attempt((asked) => Promise.resolve(this.#answer(asked, traffic))) });
     this.relay = new ReleaseRelay({
-      chain: new Uint8Array(16), hospital: { name: 'north', key: NORTH.publicKey }, client: () => client, carries: () => true, source: new Blocks(), cursors: this.cursors,
+      chain: new Uint8Array(16), hospital: { name: 'north', key: NORTH.publicKey }, client: clientFor, carries: (traffic) => this.carried.includes(traffic), source: new Blocks(), cursors: this.cursors,
       heightOf: (lane) => this.heights[lane], retry: new RetrySchedule({}, () => 0.5, this.time.now), time: this.time, log: new LogBook(), ...(turn && { turn }),
     });
   }
 
-  #answer({ path, body }: Asked): Reply {
+  #answer({ path, body }: Asked, traffic: Traffic): Reply {
     const reply = (status: number, said: object): Reply => ({ status, type: 'application/json', body: Buffer.from(JSON.stringify(said)), retryAfter: undefined });
     if (path === '/v1/key') return reply(200, { payloadKey: Buffer.from(signPayloadKey(new Uint8Array(32).fill(1), NORTH)).toString('base64') });
     if (!this.isReached) return reply(503, { error: 'busy', message: 'come back later' });
+    expect(this.carried).toContain(traffic);
     this.time.advance(this.takes);
     const [number, told] = split(body ?? new Uint8Array());
     this.taken.add({ part: told.get('part') as ReleasePart, number, blocks: { first: told.get('first') as number, last: told.get('last') as number } });
-    return reply(200, { number });
+    return reply(200, { number, ...(this.detailsAsked && { detailsAsked: true }) });
   }
 
   sealed(lane: Lane, height: number): void {
@@ -131,6 +137,24 @@ describe('payloads for a hospital', () => {
     expect(scene.taken.events.every(({ part }) => part === 'alarm')).toBe(true);
     settled.resolve();
     await scene.until('record', 3);
+  });
+
+  it('wait for a link that carries them, unless the hospital asks for them: then they go over one that costs', async () => {
+    await using scene = new Scene();
+    scene.carried = ['alarm', 'record'];
+    scene.sealed('record', 5);
+    scene.relay.start();
+    await scene.until('record', 5);
+    expect(scene.relay.status).toMatchObject({ behind: { detail: 5 }, held: ['detail'] });
+    scene.detailsAsked = true;
+    scene.sealed('record', 6);
+    await scene.until('detail', 6);
+    expect(scene.relay.status.held).toEqual([]);
+    // With the next answer nobody asks any more.
+    scene.detailsAsked = false;
+    scene.sealed('record', 7);
+    await scene.until('record', 7);
+    expect(scene.taken.events.filter(({ part }) => part === 'detail').at(-1)?.blocks.last).toBe(6);
   });
 
   it('that nobody answered for go again, under another number and nothing left out', async () => {
