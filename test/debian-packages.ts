@@ -15,12 +15,15 @@ export type DebianPackage = Readonly<{
   suites: string;
 }>;
 
+const FAKETIME = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/faketime/libfaketime.so.1`);
+
 const DEBIAN_PACKAGES: readonly DebianPackage[] = [
   { name: 'chromium', shownBy: ['/usr/bin/chromium'], suites: 'the page that verifies, in a browser' },
   { name: 'mosquitto', shownBy: ['mosquitto', '/usr/sbin/mosquitto'], suites: 'the comparison in "npm run bench -- ingest"' },
   { name: 'mosquitto-clients', shownBy: ['mosquitto_pub'], suites: 'readings published by a foreign client' },
   { name: 'gcc', shownBy: ['gcc'], suites: 'links between a house and a hospital in network namespaces' },
   { name: 'iproute2', shownBy: ['ip', '/usr/sbin/ip'], suites: 'links between a house and a hospital in network namespaces' },
+  { name: 'libfaketime', shownBy: FAKETIME, suites: 'hours of a gateway in minutes: what is pruned by age, and "npm run bench -- backlog"' },
   { name: 'openssl', shownBy: ['openssl'], suites: 'certificates and requests, made and judged by openssl' },
   { name: 'python3-paho-mqtt', shownBy: ['/usr/lib/python3/dist-packages/paho/mqtt/client.py'], suites: 'Paho for Python over TLS' },
   { name: 'socat', shownBy: ['socat'], suites: 'serial lines, through pseudo-terminals' },

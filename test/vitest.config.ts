@@ -1,11 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
-const END_TO_END = ['test/path/**/*.test.ts', 'test/faults/**/*.test.ts', 'test/lab/**/*.test.ts'];
+const WHOLE_PROGRAMS = ['test/path/**/*.test.ts'];
+/** What kills programs, cuts lines and counts what was lost on the way: each has the machine for itself. */
+const ALONE = ['test/faults/**/*.test.ts', 'test/lab/**/*.test.ts', 'test/path/serial-load.test.ts', 'test/path/demo.test.ts', 'test/path/pruning.test.ts'];
+const WHOLE_PROGRAM_TIMES = { testTimeout: 300_000, hookTimeout: 120_000 };
 
 /**
- * Two projects. `rooms` runs two files at a time, each in a process of its own (the RocksDB addon is native code), and
- * expects every test to be quick. `end-to-end` starts whole gateways, kills them and measures nothing else meanwhile: one
- * file at a time, after the rooms.
+ * Three projects, one after the other. `rooms` and `end-to-end` run two files at a time, each in a process of its own (the RocksDB addon is
+ * native code). `rooms` expects every test to be quick; `end-to-end` starts whole gateways, which mostly wait; `alone` has one file at a time.
  */
 export default defineConfig({
   root: `${import.meta.dirname}/..`,
@@ -17,7 +19,7 @@ export default defineConfig({
         test: {
           name: 'rooms',
           include: ['test/**/*.test.ts'],
-          exclude: END_TO_END,
+          exclude: [...WHOLE_PROGRAMS, ...ALONE],
           maxWorkers: 2,
           testTimeout: 20_000,
           hookTimeout: 20_000,
@@ -28,12 +30,22 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'end-to-end',
-          include: END_TO_END,
+          include: WHOLE_PROGRAMS,
+          exclude: ALONE,
+          maxWorkers: 2,
+          ...WHOLE_PROGRAM_TIMES,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'alone',
+          include: ALONE,
           fileParallelism: false,
           maxWorkers: 1,
-          testTimeout: 300_000,
-          hookTimeout: 120_000,
-          sequence: { groupOrder: 1 },
+          ...WHOLE_PROGRAM_TIMES,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

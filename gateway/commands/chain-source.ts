@@ -15,6 +15,8 @@ export const STORE_FOLDER = 'store';
 export const JOURNAL_FOLDER = 'journal';
 const CHAIN_FILE_SUFFIX = '.chain';
 const CONNECT_TIMEOUT_MS = 30_000;
+/** Of a stranger's text. */
+const MOST_SAID = 300;
 
 /**
  * The chains at an address: a gateway or hospital node (http or https), a data folder, a chain file, or a folder of chain
@@ -39,10 +41,20 @@ async function* chainsOfNode(base: string): AsyncIterable<AuditedChain> {
 async function get(url: string): Promise<Awaited<ReturnType<typeof nodeFetch>>> {
   try {
     const response = await nodeFetch(url, { signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS) });
-    if (!response.ok) throw new UnreadableError(`${url} answers ${response.status}`);
+    if (!response.ok) throw new UnreadableError(`${url} answers ${response.status}${await saidIn(response)}`);
     return response;
   } catch (cause) {
     throw cause instanceof UnreadableError ? cause : new UnreadableError(`${url} cannot be read: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** What a node says is wrong; nothing where it is none. */
+async function saidIn(response: Awaited<ReturnType<typeof nodeFetch>>): Promise<string> {
+  try {
+    const { message } = (await response.json()) as { message?: unknown };
+    return typeof message === 'string' ? `: ${message.slice(0, MOST_SAID)}` : '';
+  } catch {
+    return '';
   }
 }
 

@@ -62,6 +62,14 @@ function describeClock(ahead: number | null): string {
 
 const WORTH_TELLING = Minutes(1);
 
+/** A line for each link: how hospitals are reached over it, and its modem. */
+export function linksInShort({ links, paths, modems }: LinksReport): readonly string[] {
+  return links.map(({ link }) => {
+    const reached = paths.filter((path) => path.link === link).map(({ hospital, state }) => `${hospital} ${state}`);
+    return [`link ${link}: ${reached.join(', ') || 'there is no hospital'}`, ...modems.filter((modem) => modem.link === link).map((modem) => describeModem(modem).trim())].join('; ');
+  });
+}
+
 function describeModem({ model, state, why, technology, operator, signal, resets, smsSent }: LinksReport['modems'][number]): string {
   const { rsrp, rsrq, sinr, rssi } = signal;
   const heard = [

@@ -2,6 +2,7 @@ import type { Status } from '../administration.ts';
 import { Bytes, formatBytes } from '../quantity.ts';
 import { READING_STATES } from '../reading.ts';
 import { administer } from './administer.ts';
+import { linksInShort } from './links.ts';
 import type { Command } from './command.ts';
 import { CONFIG_OPTIONS } from './settings.ts';
 
@@ -11,9 +12,9 @@ export const statusCommand: Command = {
   usage: ['status [--json]'],
   options: { ...CONFIG_OPTIONS, json: { type: 'boolean', help: 'Print JSON' } },
   run: async (args, environment) => {
-    const status = await administer(args, environment, (api) => api.status());
-    if (args.values['json'] === true) environment.out(JSON.stringify(status));
-    else for (const line of describeStatus(status)) environment.out(line);
+    const { status, links } = await administer(args, environment, async (api) => ({ status: await api.status(), links: await api.links() }));
+    if (args.values['json'] === true) environment.out(JSON.stringify({ ...status, links }));
+    else for (const line of [...describeStatus(status), ...linksInShort(links)]) environment.out(line);
     return 0;
   },
 };
@@ -27,8 +28,8 @@ function describeStatus(status: Status): string[] {
     ...status.relays.map(
       ({ hospital, lane, state, lag, lastError }) => `hospital ${hospital}, ${lane}: ${state}, ${lag} blocks behind${lastError === undefined ? '' : ` (${lastError})`}`,
     ),
-    ...(status.disk === null ? [] : [describeDisk(status.disk)]),
     `last event: ${status.lastEvent ?? 'none'}`,
+    ...(status.disk === null ? [] : [describeDisk(status.disk)]),
   ];
 }
 

@@ -1,7 +1,6 @@
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { measureDisk } from '../../gateway/disk/disk-use.ts';
+import { fastClock } from '../fast-clock.ts';
 import { House } from '../lab/house.ts';
 import { Laboratory, laboratoryNeeds, PROFILES } from '../lab/laboratory.ts';
 import type { DeviceWithPassword } from '../path/site.ts';
@@ -23,29 +22,17 @@ export const backlog: Bench = {
   summary: `${HOURS} hours without a hospital at ${READINGS_PER_SECOND} readings/s, lived by a real gateway in a quarter of an hour; then what draining them takes over 5 Mbit/s and 80 ms (root)`,
   run: async (context) => {
     const { missing, note } = laboratoryNeeds();
-    const library = fastClock();
-    if (missing || library === undefined) return { cases: [], targets: [], notes: [missing ? `could not run:${note}` : 'could not run: sudo apt-get install -y faketime'] };
-    return findingsOf(await liveAndDrain(library, context));
+    const hours = context.options.quick ? 1 : HOURS * (context.options.days ?? 1);
+    const clock = fastClock(hours, SPEED);
+    if (missing || clock === undefined) return { cases: [], targets: [], notes: [missing ? `could not run:${note}` : 'could not run: sudo apt-get install -y libfaketime'] };
+    return findingsOf(await liveAndDrain(hours, clock, context));
   },
 };
 
-/** libfaketime, which lets a program live by a clock of its own. */
-function fastClock(): string | undefined {
-  const found = readdirSync('/usr/lib').map((triplet) => join('/usr/lib', triplet, 'faketime/libfaketime.so.1'));
-  return found.find((path) => {
-    try {
-      return readdirSync(join(path, '..')).includes('libfaketime.so.1');
-    } catch {
-      return false;
-    }
-  });
-}
-
-async function liveAndDrain(library: string, { options, progress, signal }: BenchContext): Promise<Case> {
-  const hours = options.quick ? 1 : HOURS * (options.days ?? 1);
+async function liveAndDrain(hours: number, clock: Readonly<Record<string, string>>, { progress, signal }: BenchContext): Promise<Case> {
   await using lab = await Laboratory.build({ ethernet: PROFILES.backlog, cellular: PROFILES.backlog });
   await using house = await House.in(lab, {}, { payloads: 'summary' });
-  await house.startGateway({ LD_PRELOAD: library, FAKETIME: `-${hours}h x${SPEED}` });
+  await house.startGateway(clock);
   const began = Date.now() - hours * 3_600_000;
   const people: DeviceWithPassword[] = [];
   while (people.length < PEOPLE) people.push(await house.newPatient());

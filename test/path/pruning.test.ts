@@ -1,0 +1,50 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { needs } from '../debian-packages.ts';
+import { fastClock } from '../fast-clock.ts';
+import { RawClient } from '../ingest/mqtt-wire.ts';
+import { Program, until, vitalgate } from './program.ts';
+import { Site } from './site.ts';
+
+const needed = needs('libfaketime');
+/** What an hour is kept has to be older than that by some blocks. */
+const HOURS = 1.3;
+const SPEED = 60;
+const HOUR_MS = 3_600_000;
+
+describe.skipIf(needed.missing)(`blocks that are to be kept for an hour${needed.note}`, () => {
+  it('go after it, once the hospital has them; what is left verifies, and says where the rest is', async () => {
+    await using site = await Site.prepare({ gateway: { seal: {}, relay: {}, storage: { keep: { blocks: '1h' } } } });
+    await site.startHospital();
+    await using gateway = new Program(['gateway', '--config', site.config], { env: fastClock(HOURS, SPEED) ?? {} });
+    await gateway.ready();
+    const { password, topic } = await site.addDevice('clip', 'anna');
+    await using client = await RawClient.login(site.ports.mqtt, { clientId: 'clip', username: 'clip', password, keepAlive: 1800 });
+    const began = Date.now();
+    // A reading a second, by the clock of the gateway.
+    for (let seq = 0; (await site.api.status()).disk?.dropped['blocks'] === 0; seq++) {
+      if (Date.now() - began > (2 * HOURS * HOUR_MS) / SPEED) throw new Error('nothing was pruned in twice the time');
+      await pause(Math.max(0, began + (seq * 1000) / SPEED - Date.now()));
+      expect(await client.publish({ topic, payload: JSON.stringify({ seq, time: began - HOURS * HOUR_MS + seq * 1000, measurement: 'heart_rate', value: 60 + (seq % 9), unit: '/min' }) })).toBe(true);
+    }
+    await gateway.stop();
+
+    const { lanes } = await site.startGateway().then(() => until('all is countersigned', async () => {
+      const status = await site.api.status();
+      return status.relays.every(({ lag }) => lag === 0) && status;
+    }));
+    const head = lanes.find(({ lane }) => lane === 'record')?.height ?? 0;
+    const here = await vitalgate('verify', 'chain', site.gatewayData);
+    expect(here).toMatchObject({ code: 0, stdout: expect.stringMatching(/: good, \d+ blocks .+; lane record only from block \d+ on, what was before has to be verified at a hospital\n$/) as string });
+    const from = Number(/from block (\d+) on/.exec(here.stdout)?.[1]);
+    expect(from).toBeGreaterThan(100);
+    expect(from).toBeLessThan(head);
+    expect(await vitalgate('verify', 'chain', site.hospitalData)).toMatchObject({ code: 0, stdout: expect.stringContaining(`record to height ${head}`) as string });
+
+    const asked = await vitalgate('verify', 'chain', site.webUrl);
+    expect([asked.code, asked.stderr]).toEqual([2, expect.stringContaining(`blocks of lane record up to ${from - 1} were pruned here`)]);
+    expect((await vitalgate('export', site.gatewayData, '--out', `${site.folder}/anna.chain`)).stderr).toContain('export the chain from a hospital');
+    expect((await vitalgate('prove', 'entry', '5', '--config', site.config)).stderr).toContain('a hospital can prove it');
+    expect((await vitalgate('trace', 'clip', '--config', site.config)).stdout).toContain('● sealed');
+  });
+});
