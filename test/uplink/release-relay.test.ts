@@ -70,7 +70,7 @@ class Scene implements AsyncDisposable {
     const reply = (status: number, said: object): Reply => ({ status, type: 'application/json', body: Buffer.from(JSON.stringify(said)), retryAfter: undefined });
     if (path === '/v1/key') return reply(200, { payloadKey: Buffer.from(signPayloadKey(new Uint8Array(32).fill(1), NORTH)).toString('base64') });
     if (!this.isReached) return reply(503, { error: 'busy', message: 'come back later' });
-    expect(this.carried).toContain(traffic);
+    if (!this.carried.includes(traffic)) throw new Error(`no link carries ${traffic}`);
     this.time.advance(this.takes);
     const [number, told] = split(body ?? new Uint8Array());
     this.taken.add({ part: told.get('part') as ReleasePart, number, blocks: { first: told.get('first') as number, last: told.get('last') as number } });
