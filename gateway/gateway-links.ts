@@ -14,6 +14,7 @@ import { rememberingLookup, type AddressMemory } from './uplink/known-addresses.
 import type { LinkOptions, UsageMemory } from './uplink/link.ts';
 import { openLinks, type Links, type LinksOptions } from './uplink/links.ts';
 import { systemTime } from './uplink/retry.ts';
+import { leavesThrough } from './uplink/routes.ts';
 import { wallClockAt } from './wall-clock.ts';
 
 /** Where nothing is said of links: whatever the machine does, asked now and then whether it leads anywhere. */
@@ -35,6 +36,7 @@ export async function openGatewayLinks({ config, stores, signingKey, clock, onSw
     links: config.links.length === 0 ? [ANY_LINK] : config.links.map(linkOf),
     hospitals: config.hospitals.map(({ name, url, key, caFile }) => ({ name, url, key: Buffer.from(key, 'hex'), ...(caFile !== undefined && { ca: authorityIn(caFile) }) })),
     interfaces: systemInterfaces(),
+    leavesThrough,
     usage: stores.links.usage,
     today: () => (clock.trust() === 'implausible' ? undefined : dayAt(clock.now(), config.timeZone)),
     wall: clock.now,

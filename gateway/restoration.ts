@@ -109,6 +109,8 @@ async function catchUp(lane: Lane, { name, url }: AskedHospital, { stores: { blo
   if (answer.outcome === 'unknown_chain') return;
   if (answer.outcome !== 'head') throw new UsageError(`hospital ${name} cannot be asked how far the chain has come: ${answer.message}. Try again with "vitalgate restore --finish"; if it is gone for good, add --without ${name}`);
   const head = await blocks.head(id);
+  // Every hospital had what was pruned here.
+  if (answer.height <= ((await blocks.pruned(id))?.height ?? -1)) return;
   const here = answer.height <= (head?.height ?? -1) ? await blocks.block(id, answer.height) : undefined;
   if (here !== undefined) {
     if (!equalBytes(openBlock(here).hash, answer.hash)) throw otherHistory(name, lane, answer.height);

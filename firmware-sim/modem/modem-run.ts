@@ -3,6 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { UsageError } from '../../gateway/errors.ts';
 import { formatDuration, type Millis, parseDuration, Seconds } from '../../gateway/quantity.ts';
+import { makePseudoTerminal, type SerialEnd } from '../pseudo-terminal.ts';
 import type { Random } from '../random.ts';
 import { COVERAGES, type Coverage, MAKERS, type Maker, SimulatedModem } from './simulated-modem.ts';
 
@@ -40,7 +41,7 @@ type Word = keyof typeof MODEM_OPTIONS | 'serial';
 /** Throws {@link UsageError} that says what is missing or cannot be. */
 export function modemRunOf(word: (name: Word) => string | undefined): Omit<ModemRunOptions, 'random' | 'signal' | 'log'> {
   const [maker, path, pin, errors] = [word('modem'), word('serial'), word('pin'), word('errors')];
-  if (path === undefined) throw new UsageError('where is the modem? Give --serial PATH');
+  if (path === undefined) throw new UsageError('where is the modem? Give --serial PATH, or --serial pty:PATH for a pseudo-terminal of its own');
   const share = Number(errors ?? 0);
   if (!(share >= 0 && share <= 1)) throw new UsageError(`--errors ${errors}: expected a number from 0 to 1`);
   return {
@@ -71,31 +72,43 @@ function oneOf<T extends string>(all: readonly T[], text: string, where: string)
   return found;
 }
 
-/** Resolves when the signal is aborted. Rejects when the port cannot be opened. */
-export async function runModem({ path, story, signal, log, ...traits }: ModemRunOptions): Promise<ModemCounts> {
+const PSEUDO_TERMINAL = 'pty:';
+
+async function openEnd(path: string): Promise<SerialEnd> {
+  if (path.startsWith(PSEUDO_TERMINAL)) return await makePseudoTerminal(path.slice(PSEUDO_TERMINAL.length));
   const { SerialPort } = await import('serialport');
   const port = new SerialPort({ path, baudRate: 115_200, autoOpen: false });
   await new Promise<void>((resolve, reject) => port.open((error) => (error === null ? resolve() : reject(error))));
+  // The gateway may close its end first.
+  port.on('error', () => undefined);
+  return {
+    write: (bytes) => void port.write(Buffer.from(bytes)),
+    onData: (take) => void port.on('data', take),
+    close: () => new Promise<void>((resolve) => (port.isOpen ? port.close(() => resolve()) : resolve())),
+  };
+}
+
+/** Resolves when the signal is aborted. Rejects when the port cannot be opened. */
+export async function runModem({ path, story, signal, log, ...traits }: ModemRunOptions): Promise<ModemCounts> {
+  const end = await openEnd(path);
   const sms: string[] = [];
   let [commands, restarts] = [0, 0];
   const modem = new SimulatedModem(traits, {
-    send: (bytes) => void port.write(Buffer.from(bytes)),
+    send: end.write,
     onSms: (pdu) => {
       sms.push(pdu);
       log(`sms ${pdu}`);
     },
     onRestart: () => void (restarts += 1),
   });
-  port.on('data', (bytes: Buffer) => {
+  end.onData((bytes) => {
     commands += bytes.toString('latin1').split('\r').length - 1;
     modem.receive(bytes);
   });
-  // The gateway may close its end first.
-  port.on('error', () => undefined);
   const walking = setInterval(() => modem.walk(), Seconds(1));
   await live(modem, story, signal, log);
   clearInterval(walking);
-  await new Promise<void>((resolve) => (port.isOpen ? port.close(() => resolve()) : resolve()));
+  await end.close();
   return { commands, sms, restarts };
 }
 

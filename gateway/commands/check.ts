@@ -12,6 +12,8 @@ import { STORE_FOLDER } from './chain-source.ts';
 import type { Command, Environment } from './command.ts';
 import { CONFIG_OPTIONS, gatewayConfig } from './settings.ts';
 import { nodeFetch } from '../tls/node-fetch.ts';
+import { isPlaced, systemInterfaces } from '../uplink/interfaces.ts';
+import { leavesThrough, misled, misledInWords } from '../uplink/routes.ts';
 
 type Verdict = 'ok' | 'warning' | 'FAILED';
 type Finding = Readonly<{ verdict: Verdict; what: string; detail: string }>;
@@ -24,14 +26,14 @@ const finding = (verdict: Verdict, what: string, detail: string): Finding => ({ 
 
 export const checkCommand: Command = {
   name: 'check',
-  summary: 'Checks whether a gateway can run here: clock, disk, keys, store, ports, hospitals.',
+  summary: 'Checks whether a gateway can run here: clock, disk, keys, store, ports, links, hospitals.',
   usage: ['check [--config FILE] [--data FOLDER]'],
   details: 'Says what is wrong and what to do. Exit code 1 when a check failed; warnings do not count.',
   options: CONFIG_OPTIONS,
   run: async (args, environment) => {
     const config = gatewayConfig(args);
     const findings: Finding[] = [];
-    for (const check of [checkClock, checkDisk, checkKeys, checkStore, checkPorts, checkHospitals]) {
+    for (const check of [checkClock, checkDisk, checkKeys, checkStore, checkPorts, checkLinks, checkHospitals]) {
       for (const found of await check(config, environment)) {
         environment.out(`${found.verdict.padEnd(8)} ${found.what.padEnd(10)} ${found.detail}`);
         findings.push(found);
@@ -113,6 +115,17 @@ function checkPort(name: string, { host, port }: Readonly<{ host: string; port: 
     server.listen(port, host, () => server.close(() => resolveFinding(finding('ok', 'ports', `${name} can listen on ${host}:${port}`))));
   });
 }
+
+const checkLinks: Check = async ({ links, hospitals }) => {
+  const interfaces = systemInterfaces();
+  return await Promise.all(links.map(async ({ name, interface: device, address }) => {
+    const found = interfaces.find(device === undefined ? { address: address ?? '' } : { interface: device });
+    if ('absent' in found) return finding('warning', 'links', `${name}: ${found.absent}`);
+    const other = isPlaced(found) ? await misled(hospitals.map(({ url }) => new URL(url).hostname), found, leavesThrough) : undefined;
+    if (other !== undefined && isPlaced(found)) return finding('FAILED', 'links', misledInWords(name, found, other));
+    return finding('ok', 'links', `${name}: ${[found.interface, found.address].filter(Boolean).join(' ')}`);
+  }));
+};
 
 const checkHospitals: Check = async ({ hospitals }) => {
   if (hospitals.length === 0) return [finding('warning', 'hospitals', 'none are configured: blocks are kept and never receipted')];

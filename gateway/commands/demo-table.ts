@@ -5,6 +5,8 @@ export type DemoTableOptions = Readonly<{
   out: (line: string) => void;
   /** Redraw in place; without it (a pipe, a log) every table is written below the last. */
   live: boolean;
+  /** Columns of the terminal: a row that wrapped would be two when it is drawn over. Default: as many as it takes. */
+  width?: number;
 }>;
 
 /** The live table of the demo: messages per second and in all for each state, blocks, hospitals, the last event. */
@@ -17,11 +19,11 @@ export class DemoTable {
     this.#options = options;
   }
 
-  /** `at`: monotonic milliseconds. */
-  show(status: Status, at: number): void {
-    const rows = [...this.#states(status, at), ...lanes(status), ...relays(status), `last event  ${status.lastEvent ?? 'none yet'}`];
+  /** `links`: a line for each; `at`: monotonic milliseconds. */
+  show(status: Status, links: readonly string[], at: number): void {
+    const rows = [...this.#states(status, at), ...lanes(status), ...relays(status), ...links, `last event  ${status.lastEvent ?? 'none yet'}`];
     if (this.#options.live && this.#height > 0) this.#options.out(`\x1b[${this.#height + 1}A`);
-    for (const row of rows) this.#options.out(this.#options.live ? `\x1b[2K${row}` : row);
+    for (const row of rows) this.#options.out(this.#options.live ? `\x1b[2K${row.slice(0, this.#options.width)}` : row);
     this.#height = rows.length;
     this.#before = { status, at };
   }

@@ -10,18 +10,22 @@ import { controlClient, type AdministrationApi } from '../web/control.ts';
 import { ChildCommand } from './children.ts';
 import { numberOf, textOf, type Arguments, type Command, type Environment } from './command.ts';
 import { DemoTable } from './demo-table.ts';
+import { linksInShort } from './links.ts';
 
 const SEED = 'demo';
 /** A night in which something happens, so that a newcomer sees an alarm within a minute. */
 const NIGHT = ['--time-of-day', '2h', '--episodes', 'anna:desaturation@5s'] as const;
 const REFRESH_MS = 1000;
 
-type Places = Readonly<{ folder: string; config: string; credentials: string; gatewayData: string; hospitalData: string }>;
+/** Handed over between networks now and then, as on a bus. */
+const COVERAGE = '3s:5g-sa,40s:lte,50s:5g-nsa,70s:5g-sa,100s:lte,110s:5g-sa';
+
+type Places = Readonly<{ folder: string; config: string; credentials: string; gatewayData: string; hospitalData: string; modem: string }>;
 type Ports = Readonly<{ mqtt: number; web: number; hospital: number }>;
 
 export const demoCommand: Command = {
   name: 'demo',
-  summary: 'Shows the whole path: a gateway, a hospital node and simulated patients in their rooms, all real processes.',
+  summary: 'Shows the whole path: a gateway, a hospital node, a simulated 5G modem and patients in their rooms, all real processes.',
   usage: ['demo [--data FOLDER] [--patients N] [--seconds N]'],
   details: 'Ctrl-C stops everything. The folder stays: "vitalgate trace" and "vitalgate verify" work on it while the demo runs and after.',
   options: {
@@ -67,6 +71,7 @@ function placesIn(folder: string): Places {
     credentials: join(folder, 'credentials.json'),
     gatewayData: join(folder, 'gateway'),
     hospitalData: join(folder, 'hospital'),
+    modem: join(folder, 'modem'),
   };
 }
 
@@ -77,17 +82,20 @@ async function beginAll(places: Places, start: (...words: string[]) => Promise<s
   await child.stop();
   writeFileSync(places.config, configFor(places, ports, key), { mode: 0o600 });
   await start('upstream', '--config', places.config);
+  await start('sim', '--modem', 'quectel', '--serial', `pty:${places.modem}`, '--story', COVERAGE, '--seed', SEED);
   await start('gateway', '--config', places.config);
   return ports;
 }
 
-function configFor({ gatewayData, hospitalData }: Places, ports: Ports, key: string): string {
+function configFor({ gatewayData, hospitalData, modem }: Places, ports: Ports, key: string): string {
   return stringify({
     gateway: {
       data: gatewayData,
       mqtt: { listen: `127.0.0.1:${ports.mqtt}` },
       web: { listen: `127.0.0.1:${ports.web}` },
       hospitals: [{ name: 'demo-hospital', url: `https://127.0.0.1:${ports.hospital}`, key }],
+      // Two addresses of this machine stand for two ways out of a house.
+      links: [{ name: 'ethernet', address: '127.0.0.1' }, { name: '5g', address: '127.0.0.2', metered: true, budget: { day: '100MB' }, modem: { port: modem, apn: 'demo.iot' } }],
     },
     upstream: { name: 'demo-hospital', data: hospitalData, listen: `127.0.0.1:${ports.hospital}`, gateways: 'open' },
   });
@@ -130,17 +138,18 @@ function welcome({ folder, config }: Places, ports: Ports): string[] {
     `  hospital  https://127.0.0.1:${ports.hospital}/v1/chains`,
     'In another terminal:',
     `  npx vitalgate trace anna-oximeter --config ${config}`,
+    `  npx vitalgate links --config ${config}`,
     `  npx vitalgate verify chain https://127.0.0.1:${ports.hospital}`,
     '',
   ];
 }
 
 async function showProgress(api: AdministrationApi, { out, signal }: Environment, seconds: number | undefined): Promise<void> {
-  const table = new DemoTable({ out, live: process.stdout.isTTY });
+  const table = new DemoTable({ out, live: process.stdout.isTTY, ...(process.stdout.isTTY && { width: process.stdout.columns }) });
   const end = seconds === undefined ? Infinity : performance.now() + seconds * 1000;
   while (!signal.aborted && performance.now() < end) {
     try {
-      table.show(await api.status(), performance.now());
+      table.show(await api.status(), linksInShort(await api.links()), performance.now());
     } catch (error) {
       if (!(error instanceof PeerError) || !signal.aborted) throw error;
     }

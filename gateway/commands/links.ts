@@ -1,40 +1,33 @@
-import { lookup } from 'node:dns/promises';
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import type { LinksReport } from '../administration.ts';
-import type { GatewayConfig } from '../config/schema.ts';
 import { UsageError } from '../errors.ts';
 import { controlSocketOf } from '../gateway.ts';
 import { Bytes, formatBytes, formatDuration, Millis, Minutes } from '../quantity.ts';
-import { systemInterfaces } from '../uplink/interfaces.ts';
 import { controlAnswers, controlClient } from '../web/control.ts';
 import type { Command } from './command.ts';
 import { CONFIG_OPTIONS, gatewayConfig } from './settings.ts';
-
-const run = promisify(execFile);
 
 export const linksCommand: Command = {
   name: 'links',
   summary: 'Shows every link, how each hospital is reached over it, what it has cost, and why another was used.',
   usage: ['links [--json]'],
-  details: 'Asks the gateway that runs. Packets of a link must leave through its own interface: where the machine would send them elsewhere, it says so.',
+  details: 'Asks the gateway that runs. Packets of a link must leave through its own interface: where the machine would send them elsewhere, it says so. Exit code 1: packets of a link go another way.',
   options: { ...CONFIG_OPTIONS, json: { type: 'boolean', help: 'Print JSON' } },
   run: async (args, { out }) => {
     const config = gatewayConfig(args);
     const socket = controlSocketOf(config.data);
     if (!(await controlAnswers(socket))) throw new UsageError(`no gateway runs on ${config.data}: links are followed while one does`);
     const report = await controlClient(socket).links();
-    const misled = await misledLinks(config);
-    if (args.values['json'] === true) out(JSON.stringify({ ...report, misled }));
-    else for (const line of [...describe(report), ...misled]) out(line);
-    return misled.length === 0 ? 0 : 1;
+    if (args.values['json'] === true) out(JSON.stringify(report));
+    else for (const line of describe(report)) out(line);
+    return report.links.every(({ misled }) => misled === null) ? 0 : 1;
   },
 };
 
 function describe({ links, paths, switches, relays, payloads, modems }: LinksReport): string[] {
   return [
-    ...links.flatMap(({ link, at, carries, dayBytes, monthBytes, left, counted }) => [
+    ...links.flatMap(({ link, at, misled, carries, dayBytes, monthBytes, left, counted }) => [
       `link ${link}: ${at}; carries ${carries}`,
+      ...(misled === null ? [] : [`  MISLED: ${misled}`]),
       `  used ${size(dayBytes)} today, ${size(monthBytes)} this month${left === null ? '' : `, ${left < 0 ? `${size(Math.abs(left))} over the budget` : `${size(left)} left`}`}`,
       ...modems.filter((modem) => modem.link === link).map(describeModem),
       `  since the start ${Object.entries(counted).map(([traffic, { sent, received }]) => `${traffic} ${size(sent)} out ${size(received)} in`).join(', ')}`,
@@ -86,31 +79,3 @@ function describeModem({ model, state, why, technology, operator, signal, resets
 }
 
 const size = (bytes: number): string => formatBytes(Bytes(bytes));
-
-/** Links whose packets this machine would send through another interface. Where "ip" is not there, nobody knows. */
-async function misledLinks({ links, hospitals }: Pick<GatewayConfig, 'links' | 'hospitals'>): Promise<readonly string[]> {
-  const interfaces = systemInterfaces();
-  const found = await Promise.all(links.flatMap(({ name, interface: device, address }) => {
-    const place = interfaces.find(device === undefined ? { address: address ?? '' } : { interface: device });
-    if ('absent' in place || place.interface === undefined) return [];
-    const { address: from, interface: own } = place;
-    return hospitals.map(async ({ url }) => {
-      const other = await leavesThrough(new URL(url).hostname, from);
-      if (other === undefined || other === own || other === 'lo') return [];
-      return [`MISLED: packets of link ${name} (${from}) leave through ${other}, not ${own}: give it a route of its own, "ip rule add from ${from} table N" and a default route there`];
-    });
-  }));
-  return [...new Set(found.flat())];
-}
-
-async function leavesThrough(host: string, from: string): Promise<string | undefined> {
-  try {
-    const { address } = await lookup(host.replace(/^\[|\]$/g, ''), { family: from.includes(':') ? 6 : 4 });
-    const { stdout } = await run('ip', ['-j', 'route', 'get', address, 'from', from]);
-    const [route] = JSON.parse(stdout) as { dev?: string }[];
-    return route?.dev;
-  } catch {
-    // No name, no route, or no "ip": the state of the link says what there is to say.
-    return undefined;
-  }
-}

@@ -10,6 +10,9 @@ export type LinkPlace = Readonly<{ interface: string } | { address: string }>;
 /** `interface` is absent where an address belongs to none that is listed, as 127.0.0.2 does. */
 export type Found = Readonly<{ address: string; interface?: string } | { absent: string }>;
 
+/** Whether it has an interface of its own. */
+export const isPlaced = (found: Found): found is Readonly<{ address: string; interface: string }> => 'interface' in found && found.interface !== undefined;
+
 export interface Interfaces {
   find(place: LinkPlace): Found;
   /** Bytes received and sent since the interface came up; undefined where that is not told. */

@@ -2,7 +2,8 @@
 
 import type { Bytes, Millis } from '../quantity.ts';
 import { type Budget, type BudgetLeft, leftOf, NOTHING_USED, type Usage, used } from './budget.ts';
-import type { Found, Interfaces, LinkPlace } from './interfaces.ts';
+import { type Found, type Interfaces, isPlaced, type LinkPlace } from './interfaces.ts';
+import { misledInWords } from './routes.ts';
 
 /**
  * Kinds of traffic, the most urgent first. `alarm`: blocks of the alarm lane; `record`: the other blocks, and what lies beside blocks of
@@ -40,6 +41,8 @@ export class Link {
   readonly #counted = new Map<Traffic, { sent: number; received: number }>(TRAFFIC.map((kind) => [kind, { sent: 0, received: 0 }]));
   #usage: KeptUsage;
   #found: Found;
+  /** Another interface that its packets leave through, as far as was looked. */
+  misledTo: string | undefined;
 
   /** `today`: the day as YYYY-MM-DD, undefined while the clock cannot be believed. */
   constructor(options: LinkOptions, usage: KeptUsage | undefined, interfaces: Interfaces, today: () => string | undefined) {
@@ -83,6 +86,7 @@ export class Link {
     this.#countInterface(found);
     const changed = JSON.stringify(found) !== JSON.stringify(this.#found);
     this.#found = found;
+    if (changed) this.misledTo = undefined;
     return changed ? found : undefined;
   }
 
@@ -118,6 +122,8 @@ export type LinkStatus = Readonly<{
   link: string;
   /** Where it leaves: an interface with its address, or why there is none. */
   at: string;
+  /** Why its packets leave another way, and what to do; null where they do not, as far as is known. */
+  misled: string | null;
   carries: Traffic;
   dayBytes: number;
   monthBytes: number;
@@ -127,10 +133,11 @@ export type LinkStatus = Readonly<{
 }>;
 
 export function statusOf(link: Link): LinkStatus {
-  const { found, usage, left } = link;
+  const { found, usage, left, misledTo } = link;
   return {
     link: link.name,
     at: 'absent' in found ? found.absent : [found.interface, found.address].filter(Boolean).join(' ') || 'wherever the machine sends it',
+    misled: misledTo === undefined || !isPlaced(found) ? null : misledInWords(link.name, found, misledTo),
     carries: link.options.carries,
     dayBytes: usage.dayBytes,
     monthBytes: usage.monthBytes,

@@ -4,9 +4,10 @@ import { ConfigError } from '../errors.ts';
 import type { LookupFunction } from 'node:net';
 import { type Millis, Seconds, type UnixMillis } from '../quantity.ts';
 import type { NodeCertificate } from '../tls/node-certificate.ts';
-import type { Interfaces } from './interfaces.ts';
+import { type Interfaces, isPlaced } from './interfaces.ts';
 import { Link, type LinkOptions, type LinkStatus, statusOf, type UsageMemory } from './link.ts';
 import { Path, type PathOptions, type PathStatus } from './path.ts';
+import { type leavesThrough, misled, misledInWords } from './routes.ts';
 import type { UplinkLog } from './relay.ts';
 import type { RelayTime } from './retry.ts';
 import { AlarmWay, BestWay } from './ways.ts';
@@ -18,6 +19,8 @@ export type LinksOptions = Readonly<{
   hospitals: readonly PathOptions['hospital'][];
   interfaces: Interfaces;
   usage: UsageMemory;
+  /** See routes.ts. Default: nobody looks which way packets go. */
+  leavesThrough?: typeof leavesThrough;
   /** The day as YYYY-MM-DD, undefined while the clock cannot be believed. */
   today: () => string | undefined;
   /** What the time is here, to compare with hospitals. */
@@ -117,6 +120,8 @@ export class Links {
       this.#look();
       if (!this.#stopping.signal.aborted && time.now() - saved < SAVE_EVERY) continue;
       saved = time.now();
+      // What sets up routes may come after the address, and go before it.
+      for (const link of this.#links) void this.#lookAtRoutes(link);
       await this.#save().catch((error: unknown) => log.error({ error }, 'keeping what links have cost'));
     }
   }
@@ -129,7 +134,19 @@ export class Links {
       if (changed === undefined) continue;
       this.#options.log.info({ link: link.name, ...changed }, 'a link');
       for (const path of this.#all()) if (path.link === link) path.moved();
+      void this.#lookAtRoutes(link);
     }
+  }
+
+  async #lookAtRoutes(link: Link): Promise<void> {
+    const { hospitals, leavesThrough: ask, log } = this.#options;
+    const { found } = link;
+    if (ask === undefined || !isPlaced(found)) return;
+    const other = await misled(hospitals.map(({ url }) => new URL(url).hostname), found, ask);
+    if (found !== link.found || other === link.misledTo) return;
+    link.misledTo = other;
+    if (other === undefined) log.info({ link: link.name }, 'packets of a link leave through its own interface');
+    else log.error({ link: link.name }, misledInWords(link.name, found, other));
   }
 
   async #save(): Promise<void> {

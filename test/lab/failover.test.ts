@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { openBlock } from '../../gateway/ledger/block.ts';
 import { readBlocks } from '../../gateway/ledger/chain-file.ts';
 import { decodeEntry } from '../../gateway/ledger/entry.ts';
-import { vitalgate } from '../path/program.ts';
+import { until, vitalgate } from '../path/program.ts';
 import { House } from './house.ts';
 import { Laboratory, laboratoryNeeds, PROFILES } from './laboratory.ts';
 import { alarmIn, TROUBLES } from './troubles.ts';
@@ -39,9 +39,22 @@ describe.skipIf(needed.missing)(`alarms of a house whose links fail${needed.note
     const atHospital = await alarmBlocks(join(lab.folder, 'hospital'), join(lab.folder, 'hospital.chain'));
     expect(atHospital.map((block) => Buffer.from(block).toString('hex'))).toEqual(atGateway.map((block) => Buffer.from(block).toString('hex')));
     expect(atHospital.flatMap((block) => raisedIn(block)).reduce((sum, count) => sum + count, 0)).toBe(2 * TROUBLES.length + 1);
+    expect((await house.links()).links.map(({ misled }) => misled)).toEqual([null, null]);
     const { stdout } = await vitalgate('links', '--config', house.config);
     expect(stdout).toMatch(/\n {2}north: absent for .+ \(eth0 has no carrier\)\n/);
     await annotate(`device to receipt: ${figures.join('; ')}`);
     process.stdout.write(`device to receipt: ${figures.join('; ')}\n`);
+  });
+
+  it('are not believed to go over a link whose packets the machine sends another way', async () => {
+    await using lab = await Laboratory.build();
+    await lab.forgetRule('cellular');
+    await using house = await House.in(lab);
+    await house.startHospital();
+    await house.startGateway();
+    const misled = await until('it is found', async () => (await house.links()).links[1]?.misled ?? undefined);
+    expect(misled).toMatch(/^packets of link cellular \(10\.77\.2\.2\) leave through eth0, not wwan0: give it a route of its own, "ip rule add from 10\.77\.2\.2 table N"/);
+    const { code, stdout } = await vitalgate('links', '--config', house.config);
+    expect([code, stdout]).toEqual([1, expect.stringContaining(`  MISLED: ${misled}\n`)]);
   });
 });

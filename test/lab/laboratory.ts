@@ -135,6 +135,11 @@ export class Laboratory implements AsyncDisposable {
     await this.#of(link).say(`dead ${isDead ? 1 : 0}`);
   }
 
+  /** Takes the rule away by which packets from the address of a link leave through it. */
+  async forgetRule(link: LabLink): Promise<void> {
+    await run('ip', ['-n', this.#house, 'rule', 'delete', 'from', HOUSE[link], 'table', String(tableOf(link))]);
+  }
+
   /** The resolver knows the hospital, or nobody answers it. */
   resolve(knows: boolean): void {
     const etc = `/etc/netns/${this.#house}`;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Program, vitalgate } from './program.ts';
 
-const SECONDS = 8;
+const SECONDS = 12;
 
 /** Commands that run for this folder, asked of the kernel: who ended leaves no command line behind. */
 function processesNaming(folder: string): string[] {
@@ -30,6 +30,8 @@ describe('the demo', () => {
     expect(stdout).toMatch(/received +accepted +sealed +relayed +receipted/);
     const totals = [...stdout.matchAll(/^ {2}in all +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)$/gm)].map((row) => row.slice(1).map(Number));
     expect(totals.at(-1)?.every((count) => count > 0)).toBe(true);
+    expect(stdout).toMatch(/^link ethernet: demo-hospital up$/m);
+    expect(stdout).toMatch(/^link 5g: demo-hospital \w+; modem Quectel RM520N-GL: connected \(data can go\), 5G SA, Testnet, RSRP -\d+ dBm/m);
     expect(stdout).toContain('stopped: gateway, hospital node and devices');
     expect(processesNaming(folder)).toEqual([]);
     for (const data of ['gateway', 'hospital']) expect((await vitalgate('verify', 'chain', join(folder, data))).code).toBe(0);

@@ -63,7 +63,7 @@ class Bench implements AsyncDisposable {
   readonly usages: Usages;
   readonly log: LogBook;
 
-  static async of(more: Readonly<{ links?: readonly LinkOptions[]; hospitals?: LinksOptions['hospitals']; sockets?: Sockets }> = {}): Promise<Bench> {
+  static async of(more: Readonly<{ links?: readonly LinkOptions[]; hospitals?: LinksOptions['hospitals']; sockets?: Sockets; leavesThrough?: NonNullable<LinksOptions['leavesThrough']> }> = {}): Promise<Bench> {
     const hospital = await startHospital('north', { tls: north, gateways: [GATEWAY.publicKey] });
     const proxy = await ChaosProxy.before(hospital.address);
     const [sockets, usages, log] = [more.sockets ?? new Sockets(), new Usages(), new LogBook()];
@@ -72,6 +72,7 @@ class Bench implements AsyncDisposable {
       hospitals: [{ name: 'north', url: proxy.url, key: keyOf('north').publicKey }, ...(more.hospitals ?? [])],
       interfaces: sockets,
       usage: usages,
+      ...(more.leavesThrough && { leavesThrough: more.leavesThrough }),
       today: () => '2026-11-24',
       wall: () => HERE,
       certificate: () => Promise.resolve(own),
@@ -230,6 +231,22 @@ describe('a hospital that is not to be trusted', () => {
     expect(bench.whyOf('wired', 'silent')).toMatch(/no (answer|connection) within \d+ s/);
     const writer = await ChainWriter.of(1, 'alarm');
     expect(await new HospitalClient(bench.links.alarmWay('north')).put(writer.id, 0, writer.at(0).bytes, running)).toMatchObject({ outcome: 'accepted' });
+  });
+});
+
+describe('packets of a link', () => {
+  it('that leave through another interface are told, until they do not', async () => {
+    let way: string | undefined = 'wwan0';
+    await using bench = await Bench.of({ leavesThrough: (_host, from) => Promise.resolve(from === WIRED ? way : `if-${from}`) });
+    const misledIn = (): (string | null)[] => bench.links.status().links.map(({ misled }) => misled);
+    await until(misledIn, [expect.stringContaining(`packets of link wired (${WIRED}) leave through wwan0, not if-${WIRED}: give it a route of its own`), null]);
+    expect(bench.log.messages('error')).toHaveLength(1);
+    way = undefined;
+    // The address comes again, and somebody has set up the route with it.
+    bench.sockets.absent.set(WIRED, 'eth0 has no carrier');
+    await until(() => bench.stateOf('wired'), 'absent');
+    bench.sockets.absent.delete(WIRED);
+    await until(misledIn, [null, null]);
   });
 });
 
