@@ -42,7 +42,8 @@ describe.skipIf(needed.missing)(`blocks that are to be kept for an hour${needed.
     expect(await vitalgate('verify', 'chain', site.hospitalData)).toMatchObject({ code: 0, stdout: expect.stringContaining(`record to height ${head}`) as string });
 
     const asked = await vitalgate('verify', 'chain', site.webUrl);
-    expect([asked.code, asked.stderr]).toEqual([2, expect.stringContaining(`blocks of lane record up to ${from - 1} were pruned here`)]);
+    // Meanwhile more may have gone.
+    expect([asked.code, Number(/blocks of lane record up to (\d+) were pruned here/.exec(asked.stderr)?.[1]) >= from - 1]).toEqual([2, true]);
     expect((await vitalgate('export', site.gatewayData, '--out', `${site.folder}/anna.chain`)).stderr).toContain('export the chain from a hospital');
     expect((await vitalgate('prove', 'entry', '5', '--config', site.config)).stderr).toContain('a hospital can prove it');
     expect((await vitalgate('trace', 'clip', '--config', site.config)).stdout).toContain('● sealed');
