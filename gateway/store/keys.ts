@@ -29,6 +29,7 @@
  *     B  chain(16) lane(1) height(8)          block
  *     N  chain(16) lane(1) level(1) index(8)  complete node of the chain's Merkle tree
  *     R  chain(16) lane(1) height(8) key(16)  receipt of the hospital with that key fingerprint
+ *     p  chain(16) lane(1)                    state of a chain at the last block that was pruned
  *     F  chain(16) lane(1) height(8) hash(32) fork evidence: another block signed for a height that was taken
  *     C  key(16) lane(1)                      relay cursor of a hospital
  *     U  device(n)                            credential of a device
