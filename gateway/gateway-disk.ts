@@ -17,8 +17,10 @@ export type TidyStore = Readonly<{
   payloads: (what: 'payloads' | 'unreceipted_payloads', through: () => Promise<number | undefined>, keep: Readonly<{ time: Millis; now: Clock['now'] }> | undefined) => Expendable;
   /** Blocks of the record lane up to one. */
   blocks: (through: () => Promise<number | undefined>, keep: Readonly<{ time: Millis; now: Clock['now'] }>) => Expendable;
-  /** Up to which frame derivation would go on after a crash. */
+  /** Up to which frame derivation would go on if the process ended now. */
   resumesAfter: () => Promise<number>;
+  /** Makes what was written there until now durable, {@link resumesAfter} too. */
+  sync: () => Promise<void>;
   /** Bytes written since the gateway was set up. */
   written: Readonly<{ load: () => Promise<number>; save: (bytes: number) => Promise<void> }>;
 }>;
@@ -134,7 +136,11 @@ export class GatewayDisk {
         }
         return undefined;
       },
-      drop: async ({ last }) => void (await journal.drop(Sequence(last), Bytes(Number.MAX_SAFE_INTEGER))),
+      drop: async ({ last }) => {
+        // A power cut must not take derivation back to frames that are gone.
+        await tidy.sync();
+        await journal.drop(Sequence(last), Bytes(Number.MAX_SAFE_INTEGER));
+      },
     };
   }
 

@@ -14,6 +14,7 @@ import type { GatewayStores } from './gateway.ts';
 import { StoredBlocks, StoredPendingEntries } from './store/block-store.ts';
 import { StoredCredentials } from './store/credential-store.ts';
 import { StoredCursors } from './store/cursor-store.ts';
+import { probeKey } from './store/keys.ts';
 import { ExpendableBlocks } from './store/expendable-blocks.ts';
 import { ExpendablePayloads } from './store/expendable-payloads.ts';
 import { StoredLinks } from './store/link-store.ts';
@@ -86,6 +87,7 @@ function tidyOver(store: KeyValueStore, { blocks, deriveStore }: Pick<ReturnType
     payloads: (what, through, keep) => new ExpendablePayloads({ what, store, blocks, chain, through, ...(keep && { keep }) }),
     blocks: (through, keep) => new ExpendableBlocks({ blocks, chain, through, keep }),
     resumesAfter: () => deriveStore.resumesAfter(),
+    sync: () => store.write([{ key: probeKey(), value: Uint8Array.of(1) }], { sync: true }),
     written: new StoredWritten(store),
   };
 }

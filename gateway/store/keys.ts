@@ -4,7 +4,10 @@
  *
  *     J  sequence(8)                          journal record, under the sequence of its first frame
  *     Y                                       how far records were dropped, and how far they were folded
- *     Z                                       probe that shows whether the engine takes synced writes
+ *
+ * in both:
+ *
+ *     Z                                       probe that shows whether the engine takes synced writes, and makes those before it durable
  *
  * and in the engine of everything else:
  *
