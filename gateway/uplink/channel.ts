@@ -41,6 +41,8 @@ export class Channel implements Disposable {
   readonly #deadline: Millis;
   readonly #maxAnswer: Bytes;
   #opening: Opening | undefined;
+  #underWay = 0;
+  #isRetired = false;
 
   constructor(options: ChannelOptions) {
     const address = new URL(options.url);
@@ -57,6 +59,7 @@ export class Channel implements Disposable {
     const span = Math.ceil(asked.deadline ?? withTimeFor(asked.body, this.#deadline)) as Millis;
     const deadline = AbortSignal.timeout(span);
     const opening = this.#line();
+    this.#underWay += 1;
     try {
       return await unlessAborted((stop) => this.#ask(opening, asked, stop), AbortSignal.any([signal, deadline]));
     } catch (cause) {
@@ -67,7 +70,15 @@ export class Channel implements Disposable {
       throw new PeerError(cause instanceof PeerError ? cause.code : 'VG_PEER_UNREACHABLE', `${this.#address.origin}: ${why}`, { cause });
     } finally {
       this.#count(opening);
+      this.#underWay -= 1;
+      if (this.#isRetired && this.#underWay === 0) this.reset();
     }
+  }
+
+  /** Nobody asks anything more: ends the connection when what is under way has ended. */
+  retire(): void {
+    this.#isRetired = true;
+    if (this.#underWay === 0) this.reset();
   }
 
   /** Ends the connection, and with it what is under way; the next request opens another. */

@@ -101,11 +101,12 @@ export class Path {
 
   /**
    * Runs an attempt over this path. Rejects with {@link PeerError} when there is no answer, or as soon as the path is known to lead nowhere.
-   * What it finds counts as a probe.
+   * What it finds counts as a probe. `anew`: over another connection than the one there is, which may be dead without anybody having noticed.
    */
-  async run<T>(kind: Traffic, attempt: (send: Send) => Promise<T>, signal: AbortSignal): Promise<T> {
+  async run<T>(kind: Traffic, attempt: (send: Send) => Promise<T>, signal: AbortSignal, anew = false): Promise<T> {
     const gone = this.#gone.signal;
     if (this.#health.state === 'absent') throw new PeerError('VG_PEER_UNREACHABLE', `${this.link.name}: ${this.#health.why}`);
+    if (anew) this.#replace(kind);
     const channel = this.#channel(kind);
     try {
       const answer = await attempt((asked) => channel.request(asked, AbortSignal.any([signal, gone])));
@@ -200,9 +201,15 @@ export class Path {
     for (const channel of this.#channels.values()) channel.reset();
   }
 
+  #replace(kind: Traffic): void {
+    const which = connectionOf(kind);
+    this.#channels.get(which)?.retire();
+    this.#channels.delete(which);
+  }
+
   /** Alarms have a connection of their own, and probes go over it: it is there when one comes. */
   #channel(kind: Traffic): Channel {
-    const which = kind === 'alarm' ? 'alarm' : 'bulk';
+    const which = connectionOf(kind);
     const known = this.#channels.get(which);
     if (known !== undefined) return known;
     const { hospital, certificate, lookup, deadline } = this.#options;
@@ -226,6 +233,8 @@ export class Path {
     return this.#options.time.now();
   }
 }
+
+const connectionOf = (kind: Traffic): 'alarm' | 'bulk' => (kind === 'alarm' ? 'alarm' : 'bulk');
 
 /** The code of the system call that failed, as deep as it lies. */
 function codeIn(thrown: unknown): string {

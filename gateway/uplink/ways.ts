@@ -2,7 +2,7 @@
 
 import { setTimeout as delayed } from 'node:timers/promises';
 import { PeerError } from '../errors.ts';
-import { Millis } from '../quantity.ts';
+import { Millis, Seconds } from '../quantity.ts';
 import type { Send, Way } from './hospital-client.ts';
 import type { Traffic } from './link.ts';
 import type { Path } from './path.ts';
@@ -16,9 +16,12 @@ function ranked(paths: readonly Path[], now: Millis): readonly Path[] {
 
 /** How long an answer is waited for before the next link is tried as well. */
 const PATIENCE = Millis(300);
+/** How long an answer over any link is waited for before every connection is doubted: a NAT may have forgotten one that was idle. */
+const DOUBT = Seconds(1.5);
 
 /**
- * Alarms: the best path first, and the next as well when it has not answered after twice its round trip. What arrives twice the hospital knows.
+ * Alarms: the best path first, and the next as well when it has not answered after twice its round trip; then all of them over new connections.
+ * What arrives twice the hospital knows.
  */
 export class AlarmWay implements Way {
   readonly #paths: readonly Path[];
@@ -37,11 +40,14 @@ export class AlarmWay implements Way {
     const done = new AbortController();
     const stop = AbortSignal.any([signal, done.signal]);
     const running: Promise<Answered<T>>[] = [];
+    const start = (path: Path, anew: boolean): Promise<Answered<T>> => {
+      const tried = path.run('alarm', attempt, stop, anew).then((value) => ({ value, path }));
+      tried.catch(() => undefined);
+      return tried;
+    };
     try {
       for (const [at, path] of paths.entries()) {
-        const tried = path.run('alarm', attempt, stop).then((value) => ({ value, path }));
-        tried.catch(() => undefined);
-        running.push(tried);
+        running.push(start(path, false));
         if (at === paths.length - 1) break;
         const { state, rtt = PATIENCE } = path.health;
         // What is not known to work is not waited for.
@@ -49,6 +55,10 @@ export class AlarmWay implements Way {
         const answer = await firstWithin(running, wait, stop);
         if (answer !== undefined) return this.#answered(answer);
       }
+      const best = Math.min(...paths.map(({ health: { rtt = PATIENCE } }) => rtt));
+      const answer = await firstWithin(running, Math.max(DOUBT, 4 * best), stop);
+      if (answer !== undefined) return this.#answered(answer);
+      for (const path of paths) running.push(start(path, true));
       return this.#answered(await Promise.any(running));
     } catch (thrown) {
       if (!(thrown instanceof AggregateError)) throw thrown;

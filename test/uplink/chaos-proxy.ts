@@ -61,6 +61,14 @@ export class ChaosProxy implements AsyncDisposable {
     return open.length;
   }
 
+  /** What is open from that address passes nothing from now on, and nobody is told, as after a NAT has forgotten it; what is opened next does. */
+  forget(from: string): void {
+    for (const { gateway, hospital } of this.#from(from)) {
+      gateway.pause();
+      hospital.pause();
+    }
+  }
+
   /** How many connections ever came from that address. */
   connectionsFrom(from: string): number {
     return this.#met.get(from) ?? 0;

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { Bytes, KiB, Seconds, UnixMillis } from '../../gateway/quantity.ts';
+import { Bytes, KiB, Minutes, Seconds, UnixMillis } from '../../gateway/quantity.ts';
 import { makeNodeCertificate, type NodeCertificate } from '../../gateway/tls/node-certificate.ts';
 import { HospitalClient } from '../../gateway/uplink/hospital-client.ts';
 import type { Found, Interfaces, LinkPlace } from '../../gateway/uplink/interfaces.ts';
@@ -123,6 +123,18 @@ describe('alarms over two links', () => {
     expect((await bench.hospital.blocks.head(writer.id))?.height).toBe(2);
     await until(() => bench.stateOf('wired'), 'down');
     expect(bench.stateOf('cellular')).toBe('up');
+  });
+
+  it('arrive over a new connection when the only one there is was forgotten on the way, long before a deadline says so', async () => {
+    await using bench = await Bench.of({ links: [link('cellular', CELLULAR, { probe: Minutes(5) })] });
+    await until(() => bench.stateOf('cellular'), 'up');
+    const writer = await ChainWriter.of(2, 'alarm');
+    const client = new HospitalClient(bench.links.alarmWay('north'));
+    expect(await client.put(writer.id, 0, writer.at(0).bytes, running)).toMatchObject({ outcome: 'accepted' });
+    bench.proxy.forget(CELLULAR);
+    expect(await client.put(writer.id, 1, writer.at(1).bytes, running)).toMatchObject({ outcome: 'accepted' });
+    expect(bench.stateOf('cellular')).toBe('up');
+    expect(bench.proxy.connectionsFrom(CELLULAR)).toBe(2);
   });
 
   it('go over the second at once when the interface of the first is gone, and over none when there is none', async () => {
