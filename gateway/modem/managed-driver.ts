@@ -1,6 +1,7 @@
 /** A modem that ModemManager has: asked and told with `mmcli`, whose `-J` gives every scalar as a string and `--` for what is not there. */
 
 import { z } from 'zod';
+import { messageOf } from '../errors.ts';
 import { AtError } from './at-final.ts';
 import type { AtModemOptions } from './at-driver.ts';
 import type { ModemDriver, ModemState, Sight } from './modem.ts';
@@ -35,7 +36,13 @@ const described = z.object({
 const levels = z.object({ rsrp: scalar, rsrq: scalar, snr: scalar }).partial().optional();
 const signalled = z.object({ modem: z.object({ signal: z.object({ lte: levels, '5g': levels }).partial() }) });
 
-/** None where there is no ModemManager, or it is not running. */
+/** What mmcli 1.20 says where there is no ModemManager, or no bus it could be on. */
+const NOBODY = /couldn't (find the ModemManager process|get bus)/;
+
+/**
+ * None where there is no ModemManager, or it is not running. Rejects when it is there and does not say what it has: a port that may be its own must
+ * not be opened.
+ */
 export async function managedModems(mmcli: Mmcli): Promise<readonly ManagedModem[]> {
   try {
     const { 'modem-list': paths } = list.parse(JSON.parse(await mmcli('-L', '-J')));
@@ -44,8 +51,10 @@ export async function managedModems(mmcli: Mmcli): Promise<readonly ManagedModem
       // "ttyUSB3 (at)"
       return { path, ports: modem.generic.ports.map((port) => port.split(' ', 1)[0] ?? '') };
     }));
-  } catch {
-    return [];
+  } catch (cause) {
+    const isNobody = (cause as NodeJS.ErrnoException).code === 'ENOENT' || NOBODY.test(messageOf(cause));
+    if (isNobody) return [];
+    throw new Error(`ModemManager does not say which modems it has: ${messageOf(cause).trim()}`, { cause });
   }
 }
 

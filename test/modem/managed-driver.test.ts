@@ -43,7 +43,23 @@ describe('a modem that ModemManager has', () => {
   it('is found with its ports; without ModemManager there is none', async () => {
     const { mmcli } = mmcliThat({ '-L -J': JSON.stringify({ 'modem-list': [PATH] }), '-J': described('connected') });
     expect(await managedModems(mmcli)).toEqual([{ path: PATH, ports: ['cdc-wdm0', 'ttyUSB2', 'wwan0'] }]);
-    expect(await managedModems(mmcliThat({}).mmcli)).toEqual([]);
+    // As mmcli 1.20.4 says it: no program, no bus, nobody on the bus, and nothing found.
+    const failed = (text: string): Error => new Error(`Command failed: mmcli --timeout=180 -L -J\n${text}\n`);
+    const nobody = [
+      Object.assign(new Error('spawn mmcli ENOENT'), { code: 'ENOENT' }),
+      failed("error: couldn't get bus: Could not connect: Connection refused"),
+      failed("error: couldn't find the ModemManager process in the bus"),
+      '{"modem-list":[]}',
+    ];
+    for (const said of nobody) expect(await managedModems(mmcliThat({ '-L -J': said }).mmcli)).toEqual([]);
+  });
+
+  it('is not taken for one that nobody has while ModemManager does not answer', async () => {
+    for (const said of [new Error("error: couldn't create manager: Timeout was reached"), 'not JSON']) {
+      await expect(managedModems(mmcliThat({ '-L -J': said }).mmcli)).rejects.toThrow(/^ModemManager does not say which modems it has: /);
+    }
+    const { mmcli } = mmcliThat({ '-L -J': JSON.stringify({ 'modem-list': [PATH] }), '-J': new Error("error: couldn't find modem") });
+    await expect(managedModems(mmcli)).rejects.toThrow("couldn't find modem");
   });
 
   it('shows network, technology and signal', async () => {
