@@ -3,6 +3,9 @@
 #   docker run -d --init -p 1883:1883 -p 8883:8883 -p 8080:8080 -v vitalgate:/data -v ./vitalgate.yaml:/vitalgate.yaml:ro vitalgate
 #   docker run -d --init -p 9090:9090 -v hospital:/data -v ./hospital.yaml:/vitalgate.yaml:ro vitalgate upstream
 #
+# Links are interfaces of the machine, so a gateway that follows them needs its network (--network host), and for a modem its port (--device /dev/ttyUSB3
+# --group-add dialout); iproute2 in the image lets it see which way packets go.
+#
 # Inside a container the addresses 127.0.0.1 of the defaults are reachable from nowhere: listen on 0.0.0.0 in the
 # configuration file, and give `mqtt.tls.names`, because nobody outside knows the container's own. No tini is built in: the launcher becomes node, which gets SIGTERM itself, and `--init` (`init: true` in
 # a compose file) reaps what child processes leave behind.
@@ -35,7 +38,7 @@ COPY firmware-sim firmware-sim
 
 FROM ${DEBIAN}
 RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates librocksdb7.8 \
+ && apt-get install -y --no-install-recommends ca-certificates iproute2 librocksdb7.8 \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 10001 --user-group --home-dir /data --no-create-home --shell /usr/sbin/nologin vitalgate \
  && install -d -o vitalgate -g vitalgate -m 0700 /data
