@@ -7,6 +7,7 @@ import { LastResort } from './modem/last-resort.ts';
 import type { Mmcli } from './modem/managed-driver.ts';
 import { Modem, type ModemStatus } from './modem/modem.ts';
 import { openModem, type ModemSettings } from './modem/open-modem.ts';
+import { resetUsbDeviceOf } from './modem/usb-reset.ts';
 import type { Logger } from './operations/log.ts';
 import { Seconds } from './quantity.ts';
 import { systemTime } from './uplink/retry.ts';
@@ -37,7 +38,7 @@ export class GatewayModems {
       if (config === undefined) return [];
       const settings = settingsOf(config);
       const ofLink = log.child({ link });
-      const modem = new Modem({ open: (onChange) => openModem(settings, mmcli, onChange), isWorking: () => works(link), now: systemTime.now, log: ofLink });
+      const modem = new Modem({ open: (onChange) => openModem(settings, mmcli, onChange), isWorking: () => works(link), resetUsb: () => resetUsbDeviceOf(settings.port), now: systemTime.now, log: ofLink });
       const { sms } = config;
       const lastResort = sms && new LastResort({ ...sms, waiting, name, send: (number, text) => modem.sendSms(number, text), now: systemTime.now, log: ofLink });
       return [{ link, modem, lastResort }];

@@ -81,7 +81,7 @@ export class AtDriver implements ModemDriver {
     return { ...seen, ...(await this.#session()) };
   }
 
-  async climb(rung: Rung): Promise<void> {
+  async climb(rung: Exclude<Rung, 'usb'>): Promise<void> {
     const { context = 1 } = this.#options;
     switch (rung) {
       case 'session':

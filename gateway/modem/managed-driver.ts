@@ -85,7 +85,7 @@ export class ManagedDriver implements ModemDriver {
     return { ...seen, ...(await this.#further(generic.state, generic['state-failed-reason'], generic['unlock-required'])) };
   }
 
-  async climb(rung: Rung): Promise<void> {
+  async climb(rung: Exclude<Rung, 'usb'>): Promise<void> {
     switch (rung) {
       case 'session': return void (await this.#ask('--simple-disconnect'));
       case 'radio':

@@ -36,7 +36,7 @@ export type ModemStatus = Sight & Readonly<{ /** How often each rung was climbed
 export interface ModemDriver {
   /** Brings it a step further when it is not connected, and tells how it is. Rejects when it does not answer. */
   look(): Promise<Sight>;
-  climb(rung: Rung): Promise<void>;
+  climb(rung: Exclude<Rung, 'usb'>): Promise<void>;
   /** Resolves when the network has taken the message. Rejects with the reason, and with {@link UsageError} for what is no number or text. */
   sendSms(number: string, text: string): Promise<void>;
   close(): Promise<void>;
@@ -47,6 +47,8 @@ export type ModemOptions = Readonly<{
   open: (onChange: () => void) => Promise<ModemDriver>;
   /** Whether something gets through over its link: then it is never reset. */
   isWorking: () => boolean;
+  /** Takes its device off the bus and back, whether it answers or not. Rejects with what keeps it from that. */
+  resetUsb: () => Promise<void>;
   now: () => Millis;
   log: Readonly<{ info: (fields: object, message: string) => void; warn: (fields: object, message: string) => void }>;
   /** Default 10 s. */
@@ -64,7 +66,7 @@ export class Modem {
   readonly #options: ModemOptions;
   readonly #ladder: ResetLadder;
   readonly #doorbell = new Doorbell();
-  readonly #resets: Record<Rung, number> = { session: 0, radio: 0, restart: 0 };
+  readonly #resets: Record<Rung, number> = { session: 0, radio: 0, restart: 0, usb: 0 };
   #sight: Sight = unseen('absent', 'not looked at yet');
   #driver: ModemDriver | undefined;
   #stopped = false;
@@ -116,6 +118,25 @@ export class Modem {
       this.#driver = undefined;
       await driver.close();
     }
+    if (!this.#stopped) await this.#wake();
+  }
+
+  /** One that is silent can be told nothing. Its port is closed by now. */
+  async #wake(): Promise<void> {
+    const { isWorking, now } = this.#options;
+    if (isWorking()) this.#ladder.worked(now());
+    else if (this.#ladder.nextOfSilent(now()) !== undefined) await this.#resetUsb();
+  }
+
+  async #resetUsb(): Promise<void> {
+    const { resetUsb, log } = this.#options;
+    this.#resets.usb += 1;
+    log.warn({ rung: 'usb', state: this.#sight.state, why: this.#sight.why }, 'nothing gets through over the modem: taking it off the USB bus and back');
+    try {
+      await resetUsb();
+    } catch (thrown) {
+      log.warn({ reason: messageOf(thrown) }, 'the modem could not be taken off the USB bus: somebody has to cut its power');
+    }
   }
 
   async #follow(driver: ModemDriver): Promise<void> {
@@ -125,7 +146,8 @@ export class Modem {
       this.#saw(sight);
       if (isWorking()) this.#ladder.worked(now());
       const rung = this.#stopped || needsAPerson(sight) ? undefined : this.#ladder.next(now());
-      if (rung !== undefined) {
+      if (rung === 'usb') await this.#resetUsb();
+      else if (rung !== undefined) {
         this.#resets[rung] += 1;
         log.warn({ rung, state: sight.state, why: sight.why }, 'nothing gets through over the modem: resetting it');
         await driver.climb(rung);

@@ -18,7 +18,13 @@ describe('the ladder of resets', () => {
   }
 
   it('is climbed from the mildest on, each rung once in an hour', () => {
-    expect(climbed(80)).toEqual([[2, 'session'], [5, 'radio'], [15, 'restart'], [62, 'session'], [65, 'radio'], [75, 'restart']]);
+    expect(climbed(80)).toEqual([[2, 'session'], [5, 'radio'], [15, 'restart'], [25, 'usb'], [62, 'session'], [65, 'radio'], [75, 'restart']]);
+  });
+
+  it('has one rung for a modem that does not answer, which is climbed sooner, and once in an hour', () => {
+    const ladder = new ResetLadder(minute(0));
+    const at = Array.from({ length: 70 }, (_, n) => n).filter((n) => ladder.nextOfSilent(minute(n)) === 'usb');
+    expect(at).toEqual([4, 64]);
   });
 
   it('is not climbed while something gets through', () => {
@@ -77,6 +83,7 @@ describe('a modem that is followed', () => {
         return Promise.resolve(opened[opened.push(second) - 1] as ModemDriver);
       },
       isWorking: () => true,
+      resetUsb: () => Promise.reject(new Error('not here')),
       now: () => Millis(0),
       log,
       lookEvery: Minutes(10),
@@ -95,9 +102,10 @@ describe('a modem that is followed', () => {
   });
 
   it('is reset when nothing got through for long, never while something does, and never for what a person has to mend', async () => {
-    let [now, works] = [0, true];
+    let [now, works, taken] = [0, true, 0];
     const driver = new ScriptedDriver(sight('searching', 'it looks for a network'));
-    const modem = new Modem({ open: () => Promise.resolve(driver), isWorking: () => works, now: () => Millis(now), log: new LogBook(), ...fast });
+    const resetUsb = (): Promise<void> => Promise.resolve(void (taken += 1));
+    const modem = new Modem({ open: () => Promise.resolve(driver), isWorking: () => works, resetUsb, now: () => Millis(now), log: new LogBook(), ...fast });
     await until(() => driver.looks > 0);
     now = minute(20);
     const looks = driver.looks;
@@ -108,7 +116,9 @@ describe('a modem that is followed', () => {
     await until(() => driver.climbed.length > 0);
     expect(driver.climbed[0]).toBe('restart');
     await until(() => driver.climbed.length === 3);
-    expect(modem.status.resets).toEqual({ session: 1, radio: 1, restart: 1 });
+    expect(modem.status.resets).toEqual({ session: 1, radio: 1, restart: 1, usb: 0 });
+    now = minute(46);
+    await until(() => taken === 1);
 
     driver.shown = sight('no_sim', 'there is no SIM in the modem');
     await until(() => modem.status.state === 'no_sim');
@@ -119,8 +129,31 @@ describe('a modem that is followed', () => {
     await modem.stop();
   });
 
+  it('is taken off the bus and back when it has been silent for long and nothing gets through; what keeps it from that is told', async () => {
+    let [now, works, taken] = [0, true, 0];
+    const log = new LogBook();
+    const driver = new ScriptedDriver(new Error('no answer to AT within 5 s'));
+    const resetUsb = (): Promise<void> => {
+      taken += 1;
+      return Promise.reject(new Error('let the gateway write /sys/…/authorized'));
+    };
+    const modem = new Modem({ open: () => Promise.resolve(driver), isWorking: () => works, resetUsb, now: () => Millis(now), log, ...fast });
+    await until(() => driver.looks > 3);
+    now = minute(10);
+    await until(() => driver.looks > 6);
+    expect(taken).toBe(0);
+    works = false;
+    now = minute(20);
+    await until(() => taken === 1);
+    await until(() => log.lines.some(({ fields }) => fields['reason'] === 'let the gateway write /sys/…/authorized'));
+    const then = driver.looks;
+    await until(() => driver.looks > then + 3);
+    expect([taken, driver.climbed, modem.status.resets.usb]).toEqual([1, [], 1]);
+    await modem.stop();
+  });
+
   it('says why there is none, and that nothing can be sent', async () => {
-    const modem = new Modem({ open: () => Promise.reject(new Error('there is no modem at /dev/ttyUSB3')), isWorking: () => false, now: () => Millis(0), log: new LogBook(), ...fast });
+    const modem = new Modem({ open: () => Promise.reject(new Error('there is no modem at /dev/ttyUSB3')), isWorking: () => false, resetUsb: () => Promise.resolve(), now: () => Millis(0), log: new LogBook(), ...fast });
     await until(() => modem.status.why.includes('ttyUSB3'));
     expect(modem.status).toMatchObject({ state: 'absent', signal: {} });
     await expect(modem.sendSms('1', 'x')).rejects.toThrow('the modem cannot send: there is no modem at /dev/ttyUSB3');
