@@ -20,7 +20,7 @@ const PATIENCE = Millis(300);
 const DOUBT = Seconds(1.5);
 
 /**
- * Alarms: the best path first, and the next as well when it has not answered after twice its round trip; then all of them over new connections.
+ * Alarms: the best path first, and the next as well when it has not answered after twice its round trip; then those that are silent over new connections.
  * What arrives twice the hospital knows.
  */
 export class AlarmWay implements Way {
@@ -40,14 +40,16 @@ export class AlarmWay implements Way {
     const done = new AbortController();
     const stop = AbortSignal.any([signal, done.signal]);
     const running: Promise<Answered<T>>[] = [];
-    const start = (path: Path, anew: boolean): Promise<Answered<T>> => {
-      const tried = path.run('alarm', attempt, stop, anew).then((value) => ({ value, path }));
+    const silent = new Set<Path>();
+    const start = (path: Path, anew: boolean): void => {
+      silent.add(path);
+      const tried = path.run('alarm', attempt, stop, anew).then((value) => ({ value, path })).finally(() => silent.delete(path));
       tried.catch(() => undefined);
-      return tried;
+      running.push(tried);
     };
     try {
       for (const [at, path] of paths.entries()) {
-        running.push(start(path, false));
+        start(path, false);
         if (at === paths.length - 1) break;
         const { state, rtt = PATIENCE } = path.health;
         // What is not known to work is not waited for.
@@ -58,7 +60,7 @@ export class AlarmWay implements Way {
       const best = Math.min(...paths.map(({ health: { rtt = PATIENCE } }) => rtt));
       const answer = await firstWithin(running, Math.max(DOUBT, 4 * best), stop);
       if (answer !== undefined) return this.#answered(answer);
-      for (const path of paths) running.push(start(path, true));
+      for (const path of [...silent]) start(path, true);
       return this.#answered(await Promise.any(running));
     } catch (thrown) {
       if (!(thrown instanceof AggregateError)) throw thrown;
