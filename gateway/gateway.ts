@@ -47,6 +47,7 @@ import { MODEM_STATES } from './modem/modem.ts';
 import { PATH_STATES } from './uplink/path-health.ts';
 import type { ReleaseRelay } from './uplink/release-relay.ts';
 import { refuseRestored } from './restoration.ts';
+import { OwnConditions } from './own-conditions.ts';
 import { SuccessionDesk } from './succession-desk.ts';
 import { LocalClock } from './local-clock.ts';
 import type { Logger } from './operations/log.ts';
@@ -170,7 +171,9 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   if (links !== undefined) opened.add(() => links.stop());
   const uplink = links === undefined ? undefined : await openUplink(config, stores, chain, links, log, reached);
   if (uplink !== undefined) opened.add(() => uplink.stop());
-  const modems = links === undefined || uplink === undefined ? undefined : modemsOf(config, stores, chain, links, uplink, log);
+  const alarmsWaiting = async (): Promise<number> => ((await stores.blocks.head({ chain: chain.chain, lane: 'alarm' }))?.height ?? 0) - (uplink?.relayedHeight('alarm') ?? 0);
+  // The message to people says which gateway it is by the beginning of its chain: that is on its status page, too.
+  const modems = links === undefined ? undefined : new GatewayModems({ links: config.links, works: (link) => links.works(link), waiting: alarmsWaiting, name: toHex(chain.chain).slice(0, 8), log });
   if (modems !== undefined) opened.add(() => modems.stop());
   const progress = await openProgress(stores, chain.chain, uplink);
   reached.progress = progress;
@@ -225,6 +228,8 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   const heights = { delivered: () => deliveredHeight(uplink, givenToAll(reached.releases, config.hospitals)), everywhere: () => uplink && heightEverywhere(uplink, hospitals, reached.releases), sealed: async () => (await stores.blocks.head({ chain: chain.chain, lane: 'record' }))?.height };
   const disk = serve ? await GatewayDisk.start({ config, journal: stores.journal, tidy: stores.tidy(chain.chain), pipeline, progress, heights, clock, log }) : undefined;
   if (disk !== undefined) opened.add(() => disk.stop());
+  const conditions = links && new OwnConditions({ pipeline, isReached: () => links.isReached, waiting: alarmsWaiting, now: clock.uptime, log });
+  if (conditions !== undefined) opened.add(() => conditions.stop());
   const administration = new Administration({ reload, consent, folder: config.data, erasure, disclosures, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, signingKey: keyInForce, succession, chain: chain.chain, terms: (lane) => chain.terms.of(lane), ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, links, releases: reached.releases, modems, disk, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
   const gateway = { administration, chain: chain.chain, storeLost: storeLost.promise, stop: () => opened.close() };
   if (!serve) return { ...gateway, addresses: {} };
@@ -246,12 +251,6 @@ function heightEverywhere(uplink: Uplink, hospitals: readonly Readonly<{ key: Ui
 
 /** Receipts may arrive before there is anything to count them, and old frames be derived before there is anybody to ask. */
 type Reached = { progress: Progress | undefined; rebirths: Rebirths | undefined; alarms: AlarmFeed | undefined; succession: SuccessionDesk | undefined; releases: readonly ReleaseRelay[] };
-
-/** The message to people says which gateway it is by the beginning of its chain: that is on its status page, too. */
-function modemsOf({ links: configured }: GatewayConfig, { blocks }: GatewayStores, { chain }: OpenedChain, links: Links, uplink: Uplink, log: Logger): GatewayModems {
-  const waiting = async (): Promise<number> => ((await blocks.head({ chain, lane: 'alarm' }))?.height ?? 0) - (uplink.relayedHeight('alarm') ?? 0);
-  return new GatewayModems({ links: configured, works: (link) => links.works(link), waiting, name: toHex(chain).slice(0, 8), log });
-}
 
 async function openUplink(config: GatewayConfig, stores: GatewayStores, { chain, terms }: OpenedChain, links: Links, log: Logger, reached: Reached): Promise<Uplink> {
   const uplink: Uplink = await startUplink({

@@ -52,6 +52,8 @@ export type OperatorAction =
   | Readonly<{ type: 'restored'; taken: UnixMillis; first?: Sequence; last?: Sequence }>
   /** Goes from the disk (disk/disk-keeper.ts): `first` to `last` number frames, or entries of the chain, whichever `what` says. */
   | Readonly<{ type: 'dropped'; what: 'payloads' | 'frames' | 'unreceipted_payloads' | 'blocks'; why: 'age' | 'disk'; first: number; last: number; count: number }>
+  /** Something is wrong with the gateway itself, or no longer (own-conditions.ts). */
+  | Readonly<{ type: 'condition'; condition: 'unreached' | 'no_room'; holds: boolean }>
   /** Sets numbers aside for the entries of a replacement (derive/succession-book.ts), or says that none is to come. */
   | Readonly<{ type: 'await_replacement' | 'forgo_replacement' }>
   /** Changes who may speak for the chain; `change` as ledger/change.ts encodes it, signed. */
@@ -154,6 +156,9 @@ export function decodeOperatorAction(payload: Uint8Array): OperatorAction {
       return { type: 'restored', taken: UnixMillis(wholeIn(action, 'taken', 0)), ...numberIn(action, 'first'), ...numberIn(action, 'last') };
     case 'dropped':
       return { type: 'dropped', what: oneOf(action, 'what', ['payloads', 'frames', 'unreceipted_payloads', 'blocks']), why: oneOf(action, 'why', ['age', 'disk']), first: wholeIn(action, 'first', 1), last: wholeIn(action, 'last', 1), count: wholeIn(action, 'count', 1) };
+    case 'condition':
+      if (typeof action['holds'] !== 'boolean') throw new DecodeError('wrong_shape', '"holds" must be true or false');
+      return { type: 'condition', condition: oneOf(action, 'condition', ['unreached', 'no_room']), holds: action['holds'] };
     case 'await_replacement':
     case 'forgo_replacement':
       return { type: action['type'] };

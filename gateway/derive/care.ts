@@ -17,6 +17,7 @@ import { AlarmBook, type TimedStep } from './alarm-book.ts';
 import { isSignatureOf, readContractSignature } from './contract-signature.ts';
 import type { Drafts } from './drafts.ts';
 import type { Attributed } from './meaning.ts';
+import { TOLD_OF, type OwnCondition } from './own-condition.ts';
 import { hashOfContract, type ActivatedContract, type Orders, type WantedWaveform } from './orders.ts';
 import { readPatients } from './read-orders.ts';
 import { entryOfStep, toCbor } from './step-entry.ts';
@@ -101,6 +102,14 @@ export class Care {
   /** Something is wrong with a device of `subject`, or with the gateway itself: a technical condition, never one of the patient. */
   raise(subject: Subject | null, { rule, priority, message, evidence }: DeviceCondition, occasion: Occasion): void {
     this.#input({ type: 'raised', condition: { subject, rule, kind: 'technical', priority, message, ...(subject?.kind === 'patient' ? { watched: true } : {}), evidence } }, occasion);
+  }
+
+  /** Something is wrong with the gateway itself, or no longer. Said again, it changes nothing. */
+  followOwn(condition: OwnCondition, holds: boolean, occasion: Occasion): void {
+    const key = { subject: null, rule: condition };
+    const isRaised = this.#alarms.persisting(key) !== undefined;
+    if (holds && !isRaised) this.raise(null, { rule: condition, ...TOLD_OF[condition], evidence: { condition: '', values: [], frames: [] } }, occasion);
+    if (!holds && isRaised) this.clear(key, occasion);
   }
 
   clear(key: Key, occasion: Occasion): void {

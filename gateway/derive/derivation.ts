@@ -266,6 +266,8 @@ export class Derivation {
         return this.#noteDropped(action, time);
       case 'restored':
         return this.#noteRestoration(action, occasion);
+      case 'condition':
+        return this.#care.followOwn(action.condition, action.holds, occasion);
       case 'enrol_person':
       case 'revoke_person':
       case 'statement':

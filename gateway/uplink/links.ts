@@ -93,7 +93,12 @@ export class Links {
 
   /** Whether a hospital is reached over that link. */
   works(link: string): boolean {
-    return this.#all().some((path) => path.link.name === link && (path.health.state === 'up' || path.health.state === 'degraded'));
+    return this.#all().some((path) => path.link.name === link && path.isReached);
+  }
+
+  /** Whether a hospital is reached over any link; undefined where there is none to be reached. */
+  get isReached(): boolean | undefined {
+    return this.#options.hospitals.length === 0 ? undefined : this.#all().some((path) => path.isReached);
   }
 
   status(): LinksStatus {

@@ -69,6 +69,10 @@ export class Path {
     return this.#health;
   }
 
+  get isReached(): boolean {
+    return this.#health.state === 'up' || this.#health.state === 'degraded';
+  }
+
   get status(): PathStatus {
     const { state, why, since, rtt, loss } = this.#health;
     return { link: this.link.name, hospital: this.hospital, state, why, since: (this.#options.time.now() - since) as Millis, rtt: rtt ?? null, loss, clockAhead: this.#clockAhead ?? null };

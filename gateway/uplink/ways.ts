@@ -60,7 +60,7 @@ export class AlarmWay implements Way {
       const best = Math.min(...paths.map(({ health: { rtt = PATIENCE } }) => rtt));
       const answer = await firstWithin(running, Math.max(DOUBT, 4 * best), stop);
       if (answer !== undefined) return this.#answered(answer);
-      for (const path of [...silent]) start(path, true);
+      for (const path of silent) start(path, true);
       return this.#answered(await Promise.any(running));
     } catch (thrown) {
       if (!(thrown instanceof AggregateError)) throw thrown;

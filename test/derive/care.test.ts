@@ -28,6 +28,22 @@ const entriesOf = (checkpoints: readonly Checkpoint[], ...kinds: readonly string
 
 const SLOW: ContractRule = { ...HIGH_PULSE, id: 'slow', when: 'heart_rate < 50', clear: 'heart_rate >= 55', for: Seconds(40), message: 'pulse {heart_rate} for {for}, {activity}, {room}' };
 
+describe('what is wrong with the gateway itself', () => {
+  const say = (seconds: number, condition: 'unreached' | 'no_room', holds: boolean): Frame => at(seconds, act({ type: 'condition', condition, holds }));
+
+  it('is a technical alarm about nobody while it lasts, and said twice it is said once', () => {
+    const told = derive([say(0, 'no_room', true), say(5, 'no_room', true), say(10, 'unreached', false), say(20, 'no_room', false), say(25, 'no_room', false)]);
+    expect(stepsOf(told)).toEqual(['0 #1 no_room none>pending raised', '20 #1 no_room pending>cleared cleared']);
+    expect(entriesOf(told, 'event')[0]).toMatchObject({ priority: 'high', message: 'the disk of the gateway is full: readings are refused, and nobody is watched over until there is room' });
+  });
+
+  it('is quarantined when it is no condition that this version knows', () => {
+    const strange = at(0, operator(Buffer.from(JSON.stringify({ type: 'condition', condition: 'bored', holds: true }))));
+    expect(reasonsOf(derive([strange]))).toEqual(['"condition" must be unreached or no_room']);
+    expect(reasonsOf(derive([at(0, operator(Buffer.from('{"type":"condition","condition":"no_room"}')))]))).toEqual(['"holds" must be true or false']);
+  });
+});
+
 describe('a rule with a dwell', () => {
   const story = [rules(SLOW), bind('w'), at(0, message('w', pulse(45))), at(20, message('w', pulse(44)))];
 

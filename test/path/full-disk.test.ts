@@ -53,6 +53,7 @@ describe('a disk that gets full', () => {
     const makeRoomAgain = fill(site, 70);
     await site.startGateway();
     await until('readings are refused', async () => (await site.api.status()).fault !== null);
+    await until('people are told', async () => (await site.api.status()).lastEvent?.includes('the disk of the gateway is full') === true);
     expect((await vitalgate('status', '--config', site.config)).stdout).toMatch(/\ndisk: full, [\d.]+ MiB of 64 MiB, .+ free; .+ written since it was set up/);
     expect(await site.metric('vitalgate_disk_level{level="full"}')).toBe(1);
     {
