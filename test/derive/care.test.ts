@@ -34,7 +34,7 @@ describe('what is wrong with the gateway itself', () => {
   it('is a technical alarm about nobody while it lasts, and said twice it is said once', () => {
     const told = derive([say(0, 'no_room', true), say(5, 'no_room', true), say(10, 'unreached', false), say(20, 'no_room', false), say(25, 'no_room', false)]);
     expect(stepsOf(told)).toEqual(['0 #1 no_room none>pending raised', '20 #1 no_room pending>cleared cleared']);
-    expect(entriesOf(told, 'event')[0]).toMatchObject({ priority: 'high', message: 'the disk of the gateway is full: readings are refused, and nobody is watched over until there is room' });
+    expect(entriesOf(told, 'event')[0]).toMatchObject({ priority: 'medium', message: 'the disk of the gateway is full: readings are refused, and nobody is watched over until there is room' });
   });
 
   it('is quarantined when it is no condition that this version knows', () => {
