@@ -274,10 +274,10 @@ const storageSection = z
       .strictObject({
         frames: duration(Minutes(60), Minutes(60 * 24 * 3650)).optional().describe('How long raw messages are kept once hospitals have countersigned what they meant, a duration. Default: as long as there is room.'),
         blocks: duration(Minutes(60), Minutes(60 * 24 * 3650)).optional().describe('How long blocks of the record lane with nothing but measurements are kept once every hospital has them and what lies beside them, a duration. What they hold can be proven from the hospitals\' copies then; a hospital that joins later has to have them from there. Default: for ever.'),
-        payloads: duration(Minutes(60), Minutes(60 * 24 * 3650)).optional().describe('The same for the contents of summaries, a duration. Default: as long as there is room.'),
+        payloads: duration(Minutes(60), Minutes(60 * 24 * 3650)).optional().describe('The same for the contents of summaries once hospitals have them where they may, a duration. Default: as long as there is room.'),
       })
       .prefault({})
-      .describe('What goes by age. When there is no room, summaries that hospitals have countersigned go first, then raw messages, then other summaries; alarms never.'),
+      .describe('What goes by age. When there is no room, summaries that hospitals have go first, then raw messages whose meaning is sealed, then other summaries; alarms never.'),
   })
   .prefault({})
   .describe('What the gateway may take of the disk.');
