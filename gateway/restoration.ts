@@ -97,9 +97,20 @@ export async function continueChain(options: ContinueOptions): Promise<Continued
     const succession = await successionIn(options, state.succession);
     await deriveStore.continueAt({ ...found, cursor, succession }, checkpoints);
   }
-  const { frames } = options.reach;
-  const lost = frames < found.cursor ? { lost: { first: Sequence(frames + 1), last: Sequence(found.cursor) } } : {};
-  return { blocks: found.blocks, entries: found.entries, erasures: found.erasures, ...lost };
+  const [first, last] = [options.reach.frames + 1, await lastLost(journal, options.reach.frames, found.cursor)];
+  return { blocks: found.blocks, entries: found.entries, erasures: found.erasures, ...(first <= last && { lost: { first: Sequence(first), last: Sequence(last) } }) };
+}
+
+/** The last frame behind the backup's that is not here. What comes after it the gateway has written itself, when it was completed once before. */
+async function lastLost(journal: ErasableJournal, reach: number, cursor: number): Promise<number> {
+  for (let next = reach + 1; next <= cursor; ) {
+    const run = await journal.read(Sequence(next), READ_SIZE);
+    if (run === undefined) break;
+    const here = run.frames.findIndex((frame) => frame.length > 0);
+    if (here >= 0) return run.first + here - 1;
+    next = run.first + run.frames.length;
+  }
+  return cursor;
 }
 
 async function catchUp(lane: Lane, { name, url }: AskedHospital, { stores: { blocks }, chain, deadline, tell }: ContinueOptions): Promise<void> {

@@ -62,11 +62,6 @@ export class PathHealth {
     return this.#failures;
   }
 
-  /** In a row, up to now. */
-  get answers(): number {
-    return this.#answers;
-  }
-
   /** Whether it may be preferred to a link in use: up from the beginning, or for long enough. */
   isSteady(now: Millis): boolean {
     return this.#state === 'up' && (!this.#wasAway || now - this.#since >= STEADY_AFTER);

@@ -42,6 +42,8 @@ const PROBE_DEADLINE = { least: Seconds(1.5), most: Seconds(8), first: Seconds(3
 /** From one probe to the next while an answer is missing, or has to prove itself. */
 const EAGER: Millis = Seconds(1);
 const LEAST_PAUSE: Millis = Seconds(0.05);
+/** How many times as often one is asked that answers late or not always. */
+const PROVING = 16;
 /** The machine itself says that there is no way, and no try is needed to know. */
 const HARD = new Set(['EADDRNOTAVAIL', 'ENETUNREACH', 'EHOSTUNREACH', 'ENETDOWN']);
 
@@ -161,16 +163,16 @@ export class Path {
 
   #pause(): Millis | undefined {
     const { probe } = this.link.options;
-    const { state, failures, answers } = this.#health;
-    // Where a try costs money, ever more rarely.
-    const rarer = (times: number): Millis => Math.min(probe, EAGER * 2 ** Math.min(20, times)) as Millis;
+    const { state, failures } = this.#health;
+    if (state !== 'down' && state !== 'absent' && failures > 0) return EAGER;
     switch (state) {
       case 'absent': return undefined;
       case 'probing': return EAGER;
-      case 'down': return rarer(failures);
+      // Where a try costs money, ever more rarely.
+      case 'down': return Math.min(probe, EAGER * 2 ** Math.min(20, failures)) as Millis;
       // It takes some answers to show that it is well again; on a link that is asked every five minutes they would take an hour.
-      case 'degraded': return failures > 0 ? EAGER : rarer(answers);
-      case 'up': return failures > 0 ? EAGER : probe;
+      case 'degraded': return Math.max(EAGER, probe / PROVING) as Millis;
+      case 'up': return probe;
     }
   }
 
