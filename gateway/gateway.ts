@@ -40,7 +40,8 @@ import { secretIn } from './operations/data-folder.ts';
 import { keyFilesIn } from './key-files.ts';
 import { openChain, openKeys, type OpenedChain } from './open-chain.ts';
 import { rememberErased } from './releases.ts';
-import { givenToAll, openReleaseRelays } from './release-relays.ts';
+import { deliveredHeight, heightEverywhere } from './delivered.ts';
+import { openReleaseRelays } from './release-relays.ts';
 import type { ReleaseCursors } from './uplink/release-cursors.ts';
 import { DISK_LEVELS } from './disk/disk-budget.ts';
 import { MODEM_STATES } from './modem/modem.ts';
@@ -225,7 +226,7 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   const serving: Served = { broker: undefined };
   const refusedLogins = new RefusedLogins();
   const unusedPorts = (): readonly UsbPort[] => usbPorts().filter((port) => !config.serial.some((line) => means(serialLineOf(line).port, port)));
-  const heights = { delivered: () => deliveredHeight(uplink, givenToAll(reached.releases, config.hospitals)), everywhere: () => uplink && heightEverywhere(uplink, hospitals, reached.releases), sealed: async () => (await stores.blocks.head({ chain: chain.chain, lane: 'record' }))?.height };
+  const heights = { delivered: () => deliveredHeight(uplink, reached.releases, config.hospitals), everywhere: () => uplink && heightEverywhere(uplink, hospitals, reached.releases), sealed: async () => (await stores.blocks.head({ chain: chain.chain, lane: 'record' }))?.height };
   const disk = serve ? await GatewayDisk.start({ config, journal: stores.journal, tidy: stores.tidy(chain.chain), pipeline, progress, heights, clock, log }) : undefined;
   if (disk !== undefined) opened.add(() => disk.stop());
   const conditions = links && new OwnConditions({ pipeline, isReached: () => links.isReached, waiting: alarmsWaiting, now: clock.uptime, log });
@@ -234,19 +235,6 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   const gateway = { administration, chain: chain.chain, storeLost: storeLost.promise, stop: () => opened.close() };
   if (!serve) return { ...gateway, addresses: {} };
   return { ...gateway, addresses: await startServing({ config, desk, people, stores, ca, serving, refusedLogins, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };
-}
-
-/** Up to which block hospitals enough have countersigned, and have what lies beside it; undefined before the first. */
-function deliveredHeight(uplink: Uplink | undefined, given: number): number | undefined {
-  const receipted = uplink?.receiptedHeight('record');
-  return receipted === undefined ? undefined : Math.min(receipted, given);
-}
-
-/** Up to which block every hospital of the configuration has all there is, the last of these kept for its receipts; undefined before the first, and without hospitals. */
-function heightEverywhere(uplink: Uplink, hospitals: readonly Readonly<{ key: Uint8Array }>[], releases: readonly ReleaseRelay[]): number | undefined {
-  if (hospitals.length === 0) return undefined;
-  const has = [uplink.receiptedHeight('record') ?? 0, ...hospitals.map(({ key }) => uplink.heightOf('record', key) ?? 0), ...releases.flatMap((relay) => [relay.given('record'), relay.given('detail')])];
-  return Math.min(...has) - 1;
 }
 
 /** Receipts may arrive before there is anything to count them, and old frames be derived before there is anybody to ask. */

@@ -18,11 +18,6 @@ export type ReleaseRelaysOptions = Omit<ReleasesOptions, 'hospital' | 'rule'> & 
   log: Logger;
 }>;
 
-/** Up to which block of the record lane every hospital has the payloads it may have; those it is given in full, waveforms too. Infinity without hospitals. */
-export function givenToAll(relays: readonly ReleaseRelay[], hospitals: GatewayConfig['hospitals']): number {
-  return Math.min(Number.POSITIVE_INFINITY, ...relays.flatMap((relay, index) => [relay.given('record'), ...(hospitals[index]?.payloads === 'full' ? [relay.given('detail')] : [])]));
-}
-
 /** One for each hospital, in the order of the configuration: also one that gets no payloads is told what is erased. */
 export function openReleaseRelays({ config, releaseCursors: cursors, uplink, links, log, desk, livingIn, ...options }: ReleaseRelaysOptions): readonly ReleaseRelay[] {
   return config.hospitals.map(({ name, key: hex, payloads: base, purpose }) => {
