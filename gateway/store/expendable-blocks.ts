@@ -42,7 +42,8 @@ export class ExpendableBlocks implements Expendable {
     const changes = new Set((await blocks.head(this.#id))?.changes);
     const going: number[] = [];
     let last = after;
-    for (let height = after + 1; height <= until && height - after <= MOST; height++) {
+    // Where all have to stay it looks on: those behind them would never go.
+    for (let height = after + 1; height <= until && (height - after <= MOST || going.length === 0); height++) {
       const bytes = await blocks.block(this.#id, height);
       const block = bytes && openBlock(bytes);
       if (block === undefined || block.header.time >= before) break;

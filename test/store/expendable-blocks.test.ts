@@ -85,6 +85,14 @@ describe('blocks that are older than they are to be kept', () => {
     expect(await scene.store.get(payloadKey(50))).toBeDefined();
   });
 
+  it('go behind any number of blocks that all have to stay', async () => {
+    const scene = await Scene.of(1200, (height) => (height <= 1050 ? 'disclosure' : 'summary'));
+    const expendable = scene.expendable(60);
+    expect(await expendable.aged()).toMatchObject({ first: 1051 });
+    await expendable.drop();
+    expect((await scene.heights()).slice(1050, 1052)).toEqual([1050, 1052]);
+  });
+
   it('never go because the disk is full', async () => {
     const scene = await Scene.of(300);
     expect(await scene.expendable(60).next()).toBeUndefined();
