@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { JOURNAL_FOLDER, STORE_FOLDER } from './commands/chain-source.ts';
 import type { Row } from './backup.ts';
-import { helpOf, parseArguments, type Command, type Environment, type OpenBlocks, type Restoring } from './commands/command.ts';
+import { helpOf, parseArguments, type Command, type Environment, type Restoring } from './commands/command.ts';
 import { UnreadableError, UsageError, VitalgateError, messageOf } from './errors.ts';
 import type { GatewayStores } from './gateway.ts';
+import type { HospitalStores } from './hospital.ts';
 import { StoredBlocks, StoredPendingEntries } from './store/block-store.ts';
 import { StoredCredentials } from './store/credential-store.ts';
 import { StoredCursors } from './store/cursor-store.ts';
@@ -147,7 +148,7 @@ async function countJournal(folder: string): Promise<number> {
   }
 }
 
-async function openBlocks(folder: string, options: Readonly<{ readOnly: boolean }>): Promise<OpenBlocks> {
+async function openBlocks(folder: string, options: Readonly<{ readOnly: boolean }>): Promise<HospitalStores> {
   const store = await openRocksStore(join(folder, STORE_FOLDER), options);
   return { blocks: new StoredBlocks(store, { removePending: false }), releases: new StoredReleases(store), close: () => store.close() };
 }

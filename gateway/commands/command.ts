@@ -2,13 +2,9 @@ import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import type { Row } from '../backup.ts';
 import type { GatewayStores } from '../gateway.ts';
 import { UsageError, messageOf, type StoreError } from '../errors.ts';
-import type { BlockStore } from '../ledger/block-store.ts';
+import type { HospitalStores } from '../hospital.ts';
 import type { Logger } from '../operations/log.ts';
 import { parseDuration, UnixMillis, type Millis } from '../quantity.ts';
-import type { ReleaseStore } from '../upstream/release-store.ts';
-
-/** Blocks of a hospital or of a folder under audit, and what a hospital was given beside them. */
-export type OpenBlocks = Readonly<{ blocks: BlockStore; releases: ReleaseStore; close: () => Promise<void> }>;
 
 /** Engines that are filled from a backup. `close`: everything is durable then. */
 export type Restoring = Readonly<{ put: (store: string, rows: readonly Row[]) => Promise<void>; close: () => Promise<void> }>;
@@ -16,7 +12,7 @@ export type Restoring = Readonly<{ put: (store: string, rows: readonly Row[]) =>
 /** What commands are given instead of reaching for it: the stores main.ts chose, the terminal, and the wish to end. */
 export type Environment = Readonly<{
   openGatewayStores: (folder: string, bootId: Uint8Array) => Promise<GatewayStores>;
-  openBlocks: (folder: string, options: Readonly<{ readOnly: boolean }>) => Promise<OpenBlocks>;
+  openBlocks: (folder: string, options: Readonly<{ readOnly: boolean }>) => Promise<HospitalStores>;
   /** Journal and blocks of a data folder whose gateway may run; nothing is written. */
   openForReading: (folder: string) => Promise<Pick<GatewayStores, 'journal' | 'blocks' | 'keyring' | 'close'>>;
   /** The engines of a data folder that a backup is unpacked into. */

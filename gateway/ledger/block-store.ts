@@ -30,11 +30,12 @@ export interface BlockStore {
   head(id: LaneId): Promise<ChainState | undefined>;
 
   /**
-   * Adds the block that follows the head. MUST NOT resolve with `committed` or `same` before the block, the new head
-   * and the completed tree nodes would survive a power cut together: a countersignature may leave right after.
-   * Of two racing appends to one height exactly one is committed.
+   * Adds the block that follows the head and, with it or not at all, those of its lane that follow it. MUST NOT resolve with `committed`
+   * or `same` before the blocks, the new head and the completed tree nodes would survive a power cut together: a countersignature may
+   * leave right after. An outcome other than `committed` is that of the first block; nothing was written then. Of two racing appends
+   * to one height exactly one is committed, also where they come from two processes.
    */
-  append(block: StorableBlock): Promise<AppendOutcome>;
+  append(block: StorableBlock, ...following: readonly StorableBlock[]): Promise<AppendOutcome>;
 
   block(id: LaneId, height: number): Promise<Uint8Array | undefined>;
 

@@ -41,19 +41,21 @@ export class StoredBlocks implements BlockStore {
     return bytes === undefined ? undefined : decodeState(bytes);
   }
 
-  append(block: StorableBlock): Promise<AppendOutcome> {
+  append(block: StorableBlock, ...following: readonly StorableBlock[]): Promise<AppendOutcome> {
     const { chain, lane } = block.verified.state;
-    return this.#turns.take(`${toHex(chain)}/${lane}`, () => this.#append(block));
+    return this.#turns.take(`${toHex(chain)}/${lane}`, () => this.#append(block, following));
   }
 
-  async #append({ bytes, verified }: StorableBlock): Promise<AppendOutcome> {
-    const { state } = verified;
+  async #append(first: StorableBlock, following: readonly StorableBlock[]): Promise<AppendOutcome> {
+    const { state, header } = first.verified;
     const head = await this.head(state);
     const next = head === undefined ? 0 : head.height + 1;
     if (state.height > next) return { outcome: 'gap', head };
     if (state.height < next) return await this.#compare(state, head);
-    if (head !== undefined && !sameBytes(verified.header.prev, head.hash)) return { outcome: 'fork', head };
-    await this.#store.write(this.#changesFor({ bytes, verified }), { sync: true });
+    if (head !== undefined && !sameBytes(header.prev, head.hash)) return { outcome: 'fork', head };
+    const run = [first, ...following];
+    const last = run.at(-1) as StorableBlock;
+    await this.#store.write([...run.flatMap((each) => this.#changesFor(each)), { key: headKey(state.chain, state.lane), value: encodeState(last.verified.state) }], { sync: true });
     return { outcome: 'committed' };
   }
 
@@ -68,7 +70,6 @@ export class StoredBlocks implements BlockStore {
     const { chain, lane, height } = state;
     return [
       { key: blockKey(chain, lane, height), value: bytes },
-      { key: headKey(chain, lane), value: encodeState(state) },
       ...newNodes.map((node) => ({ key: nodeKey(chain, lane, node.level, node.index), value: node.hash })),
       ...(this.#removePending ? sequences.map((sequence) => ({ key: pendingKey(lane, sequence) })) : []),
     ];
