@@ -2,7 +2,6 @@
 
 import { randomBytes } from 'node:crypto';
 import type { UpstreamConfig } from './config/schema.ts';
-import type { StoreError } from './errors.ts';
 import { keyFilesIn } from './key-files.ts';
 import type { BlockStore } from './ledger/block-store.ts';
 import type { SigningKey } from './ledger/es256k.ts';
@@ -14,6 +13,7 @@ import { areDetailsAsked } from './upstream/asked-details.ts';
 import { promisedFor } from './upstream/promises.ts';
 import type { ReleaseStore } from './upstream/release-store.ts';
 import { startUpstream, type Upstream } from './upstream/server.ts';
+import { VerifyPool } from './upstream/verify-pool.ts';
 import type { HpkePair } from './vault/hpke.ts';
 import { addMetrics } from './web/server.ts';
 
@@ -32,18 +32,20 @@ export type HospitalOptions = Readonly<{
   certificate: (files: Exclude<UpstreamConfig['tls'], 'own' | 'none'>) => NodeCertificate;
   log: Logger;
   metrics: UpstreamMetrics;
-  /** The store must be opened anew. */
-  onStoreLost: (fault: StoreError) => void;
+  /** What serves must begin anew: the store has to be opened again, or a thread was lost. */
+  onLost: (fault: Error) => void;
 }>;
 
 /** Starts a hospital node. Throws {@link ConfigError} when its address cannot be taken, {@link StoreError} when a store cannot be read. */
-export async function startHospitalNode({ config, stores, key, payloadPair, certificate, log, metrics, onStoreLost }: HospitalOptions): Promise<Upstream> {
+export async function startHospitalNode({ config, stores, key, payloadPair, certificate, log, metrics, onLost }: HospitalOptions): Promise<Upstream> {
   const { tls: tlsSetting, ...settings } = config;
+  const verifier = new VerifyPool({ key, onFailure: onLost });
   const tls = tlsSetting === 'none' ? undefined : tlsSetting === 'own' ? await nodeCertificateIn(keyFilesIn(config.data), key, (size) => randomBytes(size)) : certificate(tlsSetting);
-  return await startUpstream({
+  const upstream = await startUpstream({
     ...settings,
     ...(tls && { tls }),
     key,
+    verifier,
     blocks: stores.blocks,
     released: { store: stores.releases, payloadKey: payloadPair.publicBytes, detailsAsked: (chain) => areDetailsAsked(config.data, chain, UnixMillis(Date.now())) },
     promised: (chain) => promisedFor(config.data, chain),
@@ -51,8 +53,15 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
     gateways: config.gateways === 'open' ? 'open' : config.gateways.map((hex) => Buffer.from(hex, 'hex')),
     onJudged: (outcome) => metrics.blocks.inc({ outcome }),
     onStoreFault: (fault) => {
-      if (fault.code === 'VG_STORE_CLOSED') onStoreLost(fault);
+      if (fault.code === 'VG_STORE_CLOSED') onLost(fault);
     },
     register: (app) => addMetrics(app, metrics.registry),
   });
+  return {
+    ...upstream,
+    close: async () => {
+      await upstream.close();
+      await verifier.close();
+    },
+  };
 }

@@ -4,7 +4,7 @@ import type { ChainState } from './state.ts';
 import type { VerifiedBlock } from './verify.ts';
 
 /** A block that {@link verifyBlock} has judged good, with its bytes. */
-export type StorableBlock = Readonly<{ bytes: Uint8Array; verified: VerifiedBlock }>;
+export type StorableBlock = Readonly<{ bytes: Uint8Array; verified: Pick<VerifiedBlock, 'state' | 'header' | 'newNodes' | 'sequences'> }>;
 
 /**
  * What became of an append. `same`: these very bytes' block was there already. `fork`: another block has that height;
