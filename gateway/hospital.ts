@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { UpstreamConfig } from './config/schema.ts';
+import { enrolledIn } from './enrolment-file.ts';
 import { keyFilesIn } from './key-files.ts';
 import type { BlockStore } from './ledger/block-store.ts';
 import type { SigningKey } from './ledger/es256k.ts';
@@ -38,7 +39,9 @@ export type HospitalOptions = Readonly<{
 
 /** Starts a hospital node. Throws {@link ConfigError} when its address cannot be taken, {@link StoreError} when a store cannot be read. */
 export async function startHospitalNode({ config, stores, key, payloadPair, certificate, log, metrics, onLost }: HospitalOptions): Promise<Upstream> {
-  const { tls: tlsSetting, ...settings } = config;
+  const { tls: tlsSetting, gateways: gatewaysSetting, ...settings } = config;
+  const enrolled = typeof gatewaysSetting === 'object' && 'file' in gatewaysSetting ? enrolledIn(gatewaysSetting.file, log) : undefined;
+  const gateways = Array.isArray(gatewaysSetting) ? (gatewaysSetting as readonly string[]).map((hex) => Buffer.from(hex, 'hex')) : 'open';
   const verifier = new VerifyPool({ key, onFailure: onLost });
   const tls = tlsSetting === 'none' ? undefined : tlsSetting === 'own' ? await nodeCertificateIn(keyFilesIn(config.data), key, (size) => randomBytes(size)) : certificate(tlsSetting);
   const upstream = await startUpstream({
@@ -50,7 +53,7 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
     released: { store: stores.releases, payloadKey: payloadPair.publicBytes, detailsAsked: (chain) => areDetailsAsked(config.data, chain, UnixMillis(Date.now())) },
     promised: (chain) => promisedFor(config.data, chain),
     log,
-    gateways: config.gateways === 'open' ? 'open' : config.gateways.map((hex) => Buffer.from(hex, 'hex')),
+    gateways: enrolled?.admission ?? gateways,
     onJudged: (outcome) => metrics.blocks.inc({ outcome }),
     onStoreFault: (fault) => {
       if (fault.code === 'VG_STORE_CLOSED') onLost(fault);
@@ -60,6 +63,7 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
   return {
     ...upstream,
     close: async () => {
+      enrolled?.stop();
       await upstream.close();
       await verifier.close();
     },

@@ -1,5 +1,6 @@
 /** Who may make this node work, how much of it at a time, and how long they may take to say what they want: asked before a body is read. */
 
+import { constants, type Http2ServerRequest } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { fingerprint } from '../ledger/es256k.ts';
@@ -77,8 +78,12 @@ function announced({ headers }: FastifyRequest, most: Bytes): number {
 function expectBody({ raw }: FastifyRequest, reply: FastifyReply, within: Millis): void {
   const late = setTimeout(() => {
     if (raw.complete) return;
+    // The answer is whole; what else the peer sends on this stream is not wanted (RFC 9113 §8.1).
+    if (isOverHttp2(raw)) raw.stream.once('finish', () => raw.stream.close(constants.NGHTTP2_NO_ERROR));
+    else reply.raw.once('finish', () => raw.destroy());
     void reply.code(408).send({ error: 'too_slow', message: `the body did not arrive within ${formatDuration(within)}` });
-    raw.destroy();
   }, within);
   reply.raw.once('close', () => clearTimeout(late));
 }
+
+const isOverHttp2 = (raw: FastifyRequest['raw'] | Http2ServerRequest): raw is Http2ServerRequest => 'stream' in raw;

@@ -31,8 +31,8 @@ export type UpstreamOptions = Readonly<{
   blocks: BlockStore;
   /** What gateways give beside the blocks, and the key it is sealed for. Default: nothing is taken. */
   released?: Readonly<{ store: ReleaseStore; payloadKey: Uint8Array; /** Whether waveforms of a chain are wanted over whatever link. Default: never. */ detailsAsked?: (chain: Uint8Array) => boolean }>;
-  /** Gateways whose chains are taken: compressed public keys, 33 bytes each, or `open` for every gateway. */
-  gateways: 'open' | readonly Uint8Array[];
+  /** See {@link WitnessOptions}. */
+  gateways: WitnessOptions['gateways'];
   /** Speak TLS (1.3, HTTP/2 and HTTP/1.1) under this certificate; who offers something has to show one of its own. Default: plain HTTP/1.1. */
   tls?: NodeCertificate;
   /** Longest request body in bytes; longer ones get 413. Default: the longest block of the format, 4 MiB. */

@@ -20,6 +20,7 @@ import { currentTerm, isRevoked, type Term, termAt, TermBook } from '../ledger/t
 import type { UnixMillis } from '../quantity.ts';
 import { LANES } from '../reading.ts';
 import { Turns } from '../turns.ts';
+import { type Admission, EnrolledGateways, EVERY_GATEWAY } from './admission.ts';
 import { type GoodBlock, type PlacedBlock, type Verifier, verifierHere } from './verifier.ts';
 
 /** What this room tells about itself: fields first, as pino takes them. */
@@ -39,8 +40,8 @@ export type WitnessOptions = Readonly<{
   key: SigningKey;
   /** Judges blocks and signs receipts. Default: here, in this thread. It stays open when the witness is done with. */
   verifier?: Verifier;
-  /** Gateways whose chains are taken: compressed public keys of 33 bytes, or `open` for every gateway. Any key that was the chain's. */
-  gateways: 'open' | readonly Uint8Array[];
+  /** Gateways whose chains are taken: compressed public keys of 33 bytes, `open` for every gateway, or who decides. Any key that was the chain's. */
+  gateways: 'open' | readonly Uint8Array[] | Admission;
   /** This hospital's wall clock, for receipts. */
   now: () => UnixMillis;
   /** The replacement of a chain's key that this hospital has signed, if any (promises.ts). Default: none. */
@@ -95,7 +96,7 @@ export class Witness {
   readonly #blocks: BlockStore;
   readonly #key: SigningKey;
   readonly #verifier: Verifier;
-  readonly #admitted: ReadonlySet<string> | 'open';
+  readonly #admission: Admission;
   readonly #now: () => UnixMillis;
   readonly #promised: NonNullable<WitnessOptions['promised']>;
   readonly #log: UpstreamLog;
@@ -113,7 +114,7 @@ export class Witness {
     this.#blocks = options.blocks;
     this.#key = options.key;
     this.#verifier = options.verifier ?? verifierHere(options.key);
-    this.#admitted = options.gateways === 'open' ? 'open' : new Set(options.gateways.map(toHex));
+    this.#admission = admissionOf(options.gateways);
     this.#now = options.now;
     this.#promised = options.promised ?? (() => undefined);
     this.#log = options.log;
@@ -183,7 +184,7 @@ export class Witness {
     const head = await this.#blocks.head(offer);
     const terms = head === undefined ? firstTermsOf(offer) : await this.#terms.of(head);
     if ('outcome' in terms) return { taken: [], stopped: terms };
-    if (!this.#admits(terms)) {
+    if (!this.#admits(chain, terms)) {
       return { taken: [], stopped: { outcome: 'not_admitted', message: `gateway key ${fingerprint(currentTerm(terms).authority.gateway)} is not among those admitted here` } };
     }
     const { below, good, after, stopped } = await this.#verifier.verify({ chain, lane, ...(height !== undefined && { height }), head: head && encodeState(head), blocks });
@@ -211,7 +212,7 @@ export class Witness {
    * A chain that is not here yet is anybody's to begin. Throws {@link StoreError}.
    */
   async mayOffer(chain: Uint8Array, key: Uint8Array): Promise<boolean> {
-    if (this.#admitted === 'open' || this.#admitted.has(toHex(key))) return true;
+    if (this.#admission.admits(chain, key)) return true;
     for (const lane of LANES) {
       const head = await this.#blocks.head({ chain, lane });
       if (head === undefined) continue;
@@ -317,9 +318,8 @@ export class Witness {
     return this.isForked(lane);
   }
 
-  #admits(terms: readonly Term[]): boolean {
-    const admitted = this.#admitted;
-    return admitted === 'open' || terms.some(({ authority }) => admitted.has(toHex(authority.gateway)));
+  #admits(chain: Uint8Array, terms: readonly Term[]): boolean {
+    return terms.some(({ authority }) => this.#admission.admits(chain, authority.gateway));
   }
 
   async #countersign({ header, hash }: Readonly<{ header: Header; hash: Uint8Array }>): Promise<Uint8Array> {
@@ -340,6 +340,11 @@ export class Witness {
       throw thrown;
     }
   }
+}
+
+function admissionOf(gateways: WitnessOptions['gateways']): Admission {
+  if (gateways === 'open') return EVERY_GATEWAY;
+  return 'admits' in gateways ? gateways : new EnrolledGateways(gateways.map((key) => ({ gateway: toHex(key) })));
 }
 
 function nameOf({ chain, lane }: LaneId): string {
