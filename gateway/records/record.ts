@@ -42,6 +42,7 @@ export type HospitalRecord = Readonly<{
    * A waveform, a summary too: `{measurement, unit, rateHz, from, samples: [number], doubt?}` (derive/care.ts).
    * A step of an alarm (derive/step-entry.ts), an event, or with `by` an acknowledgement: `{alarm, why, from, to, rule?, kind?, priority?, message?,
    * evidence?, count?, raisedAt?, told?, notice?, untold?, by?, refusal?, asked?, contract?}`; an excerpt has at most alarm, why, from, to, kind and priority.
+   * `raisedAt` is the gateway's steady time: the record's own `time` is when it was.
    */
   payload: { readonly [name: string]: Plain };
 }>;
