@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import type { UpstreamConfig } from './config/schema.ts';
 import { messageOf, type StoreError } from './errors.ts';
+import { openHospitalRecords, type RecordStores } from './hospital-records.ts';
 import { hospitalSocketIn, keepReading, openHospitalPeople, staffOf, tokenApiOf } from './hospital-staff.ts';
 import { keyFilesIn } from './key-files.ts';
 import type { BlockStore } from './ledger/block-store.ts';
@@ -22,7 +23,7 @@ import { addMetrics } from './web/server.ts';
 import { addStaffSessions } from './web/staff.ts';
 
 /** Everything a hospital keeps. */
-export type HospitalStores = Readonly<{ blocks: BlockStore; releases: ReleaseStore; tokens: TokenStore; close: () => Promise<void> }>;
+export type HospitalStores = Readonly<{ blocks: BlockStore; releases: ReleaseStore; tokens: TokenStore; close: () => Promise<void> }> & RecordStores;
 
 export type HospitalOptions = Readonly<{
   config: UpstreamConfig;
@@ -46,20 +47,22 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
   const tls = tlsSetting === 'none' ? undefined : tlsSetting === 'own' ? await nodeCertificateIn(keyFilesIn(config.data), key, (size) => randomBytes(size)) : certificate(tlsSetting);
   const people = await openHospitalPeople(stores.tokens, config.people);
   const staff = staffOf(people);
+  const onStoreFault = (fault: StoreError): void => {
+    if (fault.code === 'VG_STORE_CLOSED') onStoreLost(fault);
+  };
+  const records = openHospitalRecords({ stores, opener: { pair: payloadPair, recipient: key.publicKey }, log, onStoreFault });
   await using starting = new AsyncDisposableStack();
   const upstream = starting.adopt(await startUpstream({
     ...settings,
     ...(tls && { tls }),
     key,
     blocks: stores.blocks,
-    released: { store: stores.releases, payloadKey: payloadPair.publicBytes, detailsAsked: (chain) => areDetailsAsked(config.data, chain, UnixMillis(Date.now())) },
+    released: { store: records.releases, payloadKey: payloadPair.publicBytes, detailsAsked: (chain) => areDetailsAsked(config.data, chain, UnixMillis(Date.now())) },
     promised: (chain) => promisedFor(config.data, chain),
     log,
     gateways: config.gateways === 'open' ? 'open' : config.gateways.map((hex) => Buffer.from(hex, 'hex')),
     onJudged: (outcome) => metrics.blocks.inc({ outcome }),
-    onStoreFault: (fault) => {
-      if (fault.code === 'VG_STORE_CLOSED') onStoreLost(fault);
-    },
+    onStoreFault,
     register: async (app) => {
       addMetrics(app, metrics.registry);
       await addStaffSessions(app, staff);
@@ -67,6 +70,8 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
   }), ({ close }) => close());
   starting.defer(keepReading(people, (error) => log.warn({ error: messageOf(error) }, 'the tokens of the staff could not be read again')));
   starting.adopt(await startHospitalControl(hospitalSocketIn(config.data), tokenApiOf(people)), ({ close }) => close());
+  records.projector.start();
+  starting.defer(() => records.projector.stop());
   const running = starting.move();
   return { address: upstream.address, close: () => running.disposeAsync() };
 }

@@ -56,7 +56,7 @@ function faultIn(error: unknown): string {
 }
 
 /** CBOR as JSON has it; bytes in hexadecimal. */
-export function plain(value: CborValue): Plain {
+function plain(value: CborValue): Plain {
   if (value instanceof Map) return Object.fromEntries([...(value as ReadonlyMap<string, CborValue>)].map(([key, each]) => [key, plain(each)]));
   if (value instanceof Uint8Array) return toHex(value);
   return Array.isArray(value) ? (value as readonly CborValue[]).map(plain) : (value as Plain);

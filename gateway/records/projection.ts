@@ -62,6 +62,7 @@ export class Projection {
     if (this.#done.length === 0 && this.#queued.length === 0) return undefined;
     const { newest, people, opened, bad } = this.#before;
     return {
+      before: this.#before,
       state: { ...this.#before, newest: this.#newest, people: Math.max(people, this.#people.order), opened: opened + this.#newest - newest, bad: bad + this.#bad.size - this.#mended.size },
       records: [...this.#records.values()], gone: [...this.#gone.values()],
       people: this.#people.changed, forgotten: this.#people.forgotten,

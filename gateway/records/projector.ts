@@ -159,7 +159,7 @@ export class Projector {
       const keys = await Array.fromAsync(store.keysOf(chain));
       if (keys.length > 0) queued.push({ arrived: now(), chain, number: 0, part: 0, keys, payloads: [], erased: [] });
     }
-    await store.write({ state: { ...state, hasQueuedOld: true }, records: [], gone: [], people: [], forgotten: [], bad: [], mended: [], done: [], queued });
+    await store.write({ before: state, state: { ...state, hasQueuedOld: true }, records: [], gone: [], people: [], forgotten: [], bad: [], mended: [], done: [], queued });
   }
 
   async #project(arrivals: readonly Arrival[], state: ProjectionState): Promise<void> {
@@ -173,7 +173,11 @@ export class Projector {
       if (projection.looked >= PAYLOADS) break;
     }
     const changes = projection.changes();
-    if (changes !== undefined) await store.write(changes);
+    if (changes !== undefined && !(await store.write(changes))) {
+      // Whoever held the lease longer than it lasts, because this process or its machine stood still, is too late.
+      this.#heldUntil = 0;
+      return;
+    }
     this.#after = after;
     if (projection.waiting > 0) this.#wait(projection.waiting);
     for (const bad of projection.bad) this.#complain(bad);

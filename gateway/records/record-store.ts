@@ -66,10 +66,12 @@ export type PersonRow = Readonly<{
 export type BadRow = PayloadPlace & Readonly<{ why: string }>;
 
 /** How far it has come. `people`: how many were ever heard of. `opened`: how many records were ever made. */
-export type ProjectionState = Readonly<{ newest: number; people: number; opened: number; bad: number; /** What was here before arrivals were written down is among them. */ hasQueuedOld: boolean }>;
+export type ProjectionState = Readonly<{ newest: number; people: number; opened: number; bad: number; /** What was here before arrivals were written down is among them: so it is in every state that was ever written. */ hasQueuedOld: boolean }>;
 
 /** What one step of the projector changes: all of it or nothing. */
 export type ProjectionChanges = Readonly<{
+  /** As it was read, and as it is then. */
+  before: ProjectionState;
   state: ProjectionState;
   records: readonly RecordRow[];
   gone: readonly RecordRow[];
@@ -88,8 +90,8 @@ export interface RecordStore {
   state(): Promise<ProjectionState>;
   /** In their order, at most `limit`; `after`: only those behind that one. */
   arrivals(limit: number, after?: Arrival): Promise<readonly Arrival[]>;
-  /** MUST be durable when it resolves. */
-  write(changes: ProjectionChanges): Promise<void>;
+  /** MUST be durable when it resolves to true. False: the state is not what it was before, so another process projects; nothing was written. */
+  write(changes: ProjectionChanges): Promise<boolean>;
 
   /** Undefined where it is erased. */
   sealedKey(chain: Uint8Array, key: Uint8Array): Promise<ReleasedKey | undefined>;

@@ -36,13 +36,13 @@ export class StoredRecords implements RecordStore {
     return count;
   }
 
-  async write(changes: ProjectionChanges): Promise<void> {
-    const { state, records, gone, people, forgotten, bad, mended, done, queued } = changes;
-    const before = await Promise.all(people.map(({ person }) => this.person(person)));
-    await this.#store.write([
+  async write(changes: ProjectionChanges): Promise<boolean> {
+    const { before: expected, state, records, gone, people, forgotten, bad, mended, done, queued } = changes;
+    const rows = await Promise.all(people.map(({ person }) => this.person(person)));
+    return await this.#store.swap({ key: projectionKey(), from: expected.hasQueuedOld ? encodeProjection(expected) : undefined, to: encodeProjection(state) }, [
       // What goes stands first: something that comes may take its place.
       ...gone.flatMap(recordRemovals),
-      ...before.flatMap((row) => (row === undefined ? [] : removalsOf(row))),
+      ...rows.flatMap((row) => (row === undefined ? [] : removalsOf(row))),
       ...forgotten.flatMap((row) => [...removalsOf(row), ...row.pseudonyms.map((each) => ({ key: identityKey(each) }))]),
       ...mended.map(({ chain, key, entry }) => ({ key: badPayloadKey(chain, key, entry) })),
       ...done.map(({ arrived, chain, number, part }) => ({ key: arrivalKey(arrived, chain, number, part) })),
@@ -50,8 +50,7 @@ export class StoredRecords implements RecordStore {
       ...people.flatMap(putsOf),
       ...bad.map(({ chain, key, entry, why }) => ({ key: badPayloadKey(chain, key, entry), value: Buffer.from(why, 'utf8') })),
       ...queued.map(arrivalPut),
-      { key: projectionKey(), value: encodeProjection(state) },
-    ], { sync: true });
+    ]);
   }
 
   async sealedKey(chain: Uint8Array, id: Uint8Array): Promise<ReleasedKey | undefined> {
