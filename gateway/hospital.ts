@@ -3,11 +3,15 @@
 import { randomBytes } from 'node:crypto';
 import type { UpstreamConfig } from './config/schema.ts';
 import { enrolledIn } from './enrolment-file.ts';
+import { messageOf, type StoreError } from './errors.ts';
+import { openHospitalRecords, type RecordStores } from './hospital-records.ts';
+import { hospitalSocketIn, keepReading, openHospitalPeople, staffOf, tokenApiOf } from './hospital-staff.ts';
 import { keyFilesIn } from './key-files.ts';
 import type { BlockStore } from './ledger/block-store.ts';
 import type { SigningKey } from './ledger/es256k.ts';
 import type { Logger } from './operations/log.ts';
 import type { UpstreamMetrics } from './operations/metrics.ts';
+import type { TokenStore } from './people/tokens.ts';
 import { UnixMillis } from './quantity.ts';
 import { nodeCertificateIn, type NodeCertificate } from './tls/node-certificate.ts';
 import { areDetailsAsked } from './upstream/asked-details.ts';
@@ -16,10 +20,12 @@ import type { ReleaseStore } from './upstream/release-store.ts';
 import { startUpstream, type Upstream } from './upstream/server.ts';
 import { VerifyPool } from './upstream/verify-pool.ts';
 import type { HpkePair } from './vault/hpke.ts';
+import { startHospitalControl } from './web/hospital-control.ts';
 import { addMetrics } from './web/server.ts';
+import { addStaffSessions } from './web/staff.ts';
 
 /** Everything a hospital keeps. */
-export type HospitalStores = Readonly<{ blocks: BlockStore; releases: ReleaseStore; close: () => Promise<void> }>;
+export type HospitalStores = Readonly<{ blocks: BlockStore; releases: ReleaseStore; tokens: TokenStore; close: () => Promise<void> }> & RecordStores;
 
 export type HospitalOptions = Readonly<{
   config: UpstreamConfig;
@@ -40,32 +46,39 @@ export type HospitalOptions = Readonly<{
 /** Starts a hospital node. Throws {@link ConfigError} when its address cannot be taken, {@link StoreError} when a store cannot be read. */
 export async function startHospitalNode({ config, stores, key, payloadPair, certificate, log, metrics, onLost }: HospitalOptions): Promise<Upstream> {
   const { tls: tlsSetting, gateways: gatewaysSetting, ...settings } = config;
+  await using starting = new AsyncDisposableStack();
   const enrolled = typeof gatewaysSetting === 'object' && 'file' in gatewaysSetting ? enrolledIn(gatewaysSetting.file, log) : undefined;
+  starting.defer(() => enrolled?.stop());
   const gateways = Array.isArray(gatewaysSetting) ? (gatewaysSetting as readonly string[]).map((hex) => Buffer.from(hex, 'hex')) : 'open';
-  const verifier = new VerifyPool({ key, onFailure: onLost });
   const tls = tlsSetting === 'none' ? undefined : tlsSetting === 'own' ? await nodeCertificateIn(keyFilesIn(config.data), key, (size) => randomBytes(size)) : certificate(tlsSetting);
-  const upstream = await startUpstream({
+  const people = await openHospitalPeople(stores.tokens, config.people);
+  const staff = staffOf(people);
+  const onStoreFault = (fault: StoreError): void => {
+    if (fault.code === 'VG_STORE_CLOSED') onLost(fault);
+  };
+  const records = openHospitalRecords({ stores, opener: { pair: payloadPair, recipient: key.publicKey }, log, onStoreFault });
+  const verifier = starting.adopt(new VerifyPool({ key, onFailure: onLost }), (pool) => pool.close());
+  const upstream = starting.adopt(await startUpstream({
     ...settings,
     ...(tls && { tls }),
     key,
     verifier,
     blocks: stores.blocks,
-    released: { store: stores.releases, payloadKey: payloadPair.publicBytes, detailsAsked: (chain) => areDetailsAsked(config.data, chain, UnixMillis(Date.now())) },
+    released: { store: records.releases, payloadKey: payloadPair.publicBytes, detailsAsked: (chain) => areDetailsAsked(config.data, chain, UnixMillis(Date.now())) },
     promised: (chain) => promisedFor(config.data, chain),
     log,
     gateways: enrolled?.admission ?? gateways,
     onJudged: (outcome) => metrics.blocks.inc({ outcome }),
-    onStoreFault: (fault) => {
-      if (fault.code === 'VG_STORE_CLOSED') onLost(fault);
+    onStoreFault,
+    register: async (app) => {
+      addMetrics(app, metrics.registry);
+      await addStaffSessions(app, staff);
     },
-    register: (app) => addMetrics(app, metrics.registry),
-  });
-  return {
-    ...upstream,
-    close: async () => {
-      enrolled?.stop();
-      await upstream.close();
-      await verifier.close();
-    },
-  };
+  }), ({ close }) => close());
+  starting.defer(keepReading(people, (error) => log.warn({ error: messageOf(error) }, 'the tokens of the staff could not be read again')));
+  starting.adopt(await startHospitalControl(hospitalSocketIn(config.data), tokenApiOf(people)), ({ close }) => close());
+  records.projector.start();
+  starting.defer(() => records.projector.stop());
+  const running = starting.move();
+  return { address: upstream.address, close: () => running.disposeAsync() };
 }

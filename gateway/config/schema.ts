@@ -9,6 +9,7 @@ import { Bytes, KiB, Millis, MiB, Minutes, Seconds } from '../quantity.ts';
 import { ZONE_OF_GATEWAY, alarmSection } from './alarm-section.ts';
 import { address, addressOrNone, brokerAddress, count, deviceId, duration, hostOrAddress, line, name, number, publicKey, purpose, serialPath, size, timeZone, topicFilter, usbNumber, webAddress, word } from './fields.ts';
 import { linksSection } from './links-section.ts';
+import { staffSection } from './staff-section.ts';
 import { checkBridges, checkHospitals, checkMqtt, checkNames, checkPacks, checkPatients, checkProfiles, checkPublicKeys, checkRelay, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
 import { ALWAYS, setting } from './setting.ts';
 
@@ -402,6 +403,7 @@ const upstreamSection = z
       })
       .prefault({})
       .describe('How much the node takes on at a time.'),
+    people: staffSection,
     log: logSection,
   })
   .describe('A hospital node ("vitalgate upstream").');

@@ -110,7 +110,7 @@ function buildServer({ maxBlock = Bytes(MAX_BLOCK_BYTES), requestTimeout = REQUE
     const { status, headers = {}, body } = answerTo(thrown, log);
     void reply.code(status).headers(headers).type('application/json').send(body);
   };
-  const app = fastify({ bodyLimit: maxBlock, requestTimeout, frameworkErrors: answerError, ...(tls && { serverFactory: (handler: RequestListener) => secureServer(tls, requestTimeout, handler) }) });
+  const app = fastify({ trustProxy: 'loopback', bodyLimit: maxBlock, requestTimeout, frameworkErrors: answerError, ...(tls && { serverFactory: (handler: RequestListener) => secureServer(tls, requestTimeout, handler) }) });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(['application/cbor', 'application/cbor-seq'], { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.setErrorHandler(answerError);
