@@ -18,26 +18,35 @@ export class StoredReleases implements ReleaseStore {
   }
 
   async lastNumber(chain: Uint8Array): Promise<number> {
-    const bytes = await this.#store.get(releasedNumberKey(chain));
-    return bytes === undefined ? 0 : numberAt(bytes, 0);
+    return numberIn(await this.#store.get(releasedNumberKey(chain)));
   }
 
-  async put({ chain, number, keys, payloads, erased }: Release): Promise<void> {
+  async put(release: Release): Promise<boolean> {
+    const key = releasedNumberKey(release.chain);
+    for (;;) {
+      const from = await this.#store.get(key);
+      if (release.number <= numberIn(from)) return false;
+      // Another process has kept one meanwhile: which of the two is newer is asked again, and so is what lies under the erased keys.
+      if (await this.#store.swap({ key, from, to: numberBytes(release.number) }, await this.#changesOf(release))) break;
+    }
+    for (const id of release.erased) {
+      await this.#store.compact(startingWith(releasedKeyKey(release.chain, id)));
+      await this.#store.compact(startingWith(releasedPayloadKey(release.chain, id)));
+    }
+    return true;
+  }
+
+  async #changesOf({ chain, keys, payloads, erased }: Release): Promise<readonly Change[]> {
     const gone: Change[] = [];
     for (const id of erased) {
       gone.push({ key: releasedKeyKey(chain, id) });
       for await (const [key] of this.#store.range(startingWith(releasedPayloadKey(chain, id)))) gone.push({ key });
     }
-    await this.#store.write([
+    return [
       ...gone,
       ...keys.map(({ id, encapsulated, ciphertext }) => ({ key: releasedKeyKey(chain, id), value: encode([encapsulated, ciphertext]) })),
       ...payloads.map(({ key, entry, sealed }) => ({ key: releasedPayloadKey(chain, key, entry), value: sealed })),
-      { key: releasedNumberKey(chain), value: numberBytes(number) },
-    ], { sync: true });
-    for (const id of erased) {
-      await this.#store.compact(startingWith(releasedKeyKey(chain, id)));
-      await this.#store.compact(startingWith(releasedPayloadKey(chain, id)));
-    }
+    ];
   }
 
   async *keys(chain: Uint8Array): AsyncIterable<ReleasedKey> {
@@ -61,6 +70,8 @@ function readKey(value: Uint8Array): Omit<ReleasedKey, 'id'> {
     throw new StoreError('VG_STORE_CORRUPT', `a released key cannot be read: ${messageOf(cause)}`, { cause });
   }
 }
+
+const numberIn = (bytes: Uint8Array | undefined): number => (bytes === undefined ? 0 : numberAt(bytes, 0));
 
 function numberBytes(number: number): Buffer {
   const bytes = Buffer.alloc(8);
