@@ -64,6 +64,9 @@ export interface BlockStore {
   putFork(fork: Fork): Promise<void>;
 
   forks(): Promise<readonly Fork[]>;
+
+  /** The first fork of this lane by height, also when another process has kept it; cheap enough to be asked for every block. */
+  fork(id: LaneId): Promise<Fork | undefined>;
 }
 
 /** An entry that derivation made and no block holds yet. */

@@ -36,9 +36,10 @@ async function take(chain: Uint8Array, bytes: Uint8Array, { blocks, releases, ke
   const newest = Math.max(...heads.map(({ lastEntrySequence }) => lastEntrySequence));
   const early = release.payloads.find(({ entry }) => entry > newest);
   if (early !== undefined) throw new RequestError(409, 'gap', `entry ${early.entry} is in no block here yet: expected payloads of entries up to ${newest}`);
-  const last = await releases.lastNumber(chain);
-  if (release.number <= last) return { status: 409, body: { error: 'old_number', last, message: `release ${release.number} comes after release ${last}: expected a later number` } };
-  await releases.put(release);
+  if (!(await releases.put(release))) {
+    const last = await releases.lastNumber(chain);
+    return { status: 409, body: { error: 'old_number', last, message: `release ${release.number} comes after release ${last}: expected a later number` } };
+  }
   return { status: 200, body: { number: release.number, ...(detailsAsked(chain) && { detailsAsked: true }) } };
 }
 

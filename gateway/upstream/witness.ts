@@ -229,7 +229,7 @@ export class Witness {
     if (recorded === undefined) return undefined;
     const block = openBlock(recorded);
     const stored = (await this.#blocks.receipts(place, place.height)).find((receipt) => this.#isOwn(receipt, block));
-    if (stored !== undefined || this.isForked(place)) return stored;
+    if (stored !== undefined || (await this.#isForkedNow(place))) return stored;
     return await this.#countersign(block);
   }
 
@@ -314,7 +314,9 @@ export class Witness {
     );
   }
 
+  /** The store knows: another process over it may have found the other history. */
   async #isForkedNow(lane: LaneId): Promise<boolean> {
+    if (!this.isForked(lane) && (await this.#blocks.fork(lane)) !== undefined) this.#forked.add(nameOf(lane));
     return this.isForked(lane);
   }
 
