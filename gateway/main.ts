@@ -148,9 +148,17 @@ async function countJournal(folder: string): Promise<number> {
   }
 }
 
-async function openBlocks(folder: string, options: Readonly<{ readOnly: boolean }>): Promise<HospitalStores> {
-  const store = await openRocksStore(join(folder, STORE_FOLDER), options);
-  return { blocks: new StoredBlocks(store, { removePending: false }), releases: new StoredReleases(store), close: () => store.close() };
+const openBlocks: Environment['openBlocks'] = async (folder, options) => {
+  const { blocks, releases, close } = await openHospitalEngine(folder, options);
+  return { blocks, releases, close };
+};
+
+/** `store`: for everything that is neither. */
+async function openHospitalEngine(folder: string, { readOnly, store = 'rocksdb', durability = 'replicated' }: Parameters<Environment['openBlocks']>[1]): Promise<Pick<HospitalStores, 'blocks' | 'releases' | 'close'> & Readonly<{ store: KeyValueStore }>> {
+  // Loaded when it is asked for: a gateway does not carry the client of a database.
+  if (store !== 'rocksdb') return await (await import('./store/postgres.ts')).openPostgres(store, { durability });
+  const engine = await openRocksStore(join(folder, STORE_FOLDER), { readOnly });
+  return { blocks: new StoredBlocks(engine, { removePending: false }), releases: new StoredReleases(engine), store: engine, close: () => engine.close() };
 }
 
 function environment(): Environment {

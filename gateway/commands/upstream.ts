@@ -10,15 +10,18 @@ import { UpstreamMetrics } from '../operations/metrics.ts';
 import { payloadPairIn } from './hospital-keys.ts';
 import { textIn } from './text-files.ts';
 import { START_AGAIN, untilStoppedOrLost, type Command } from './command.ts';
-import { CONFIG_OPTIONS, upstreamConfig } from './settings.ts';
+import { CONFIG_OPTIONS, STORE_OPTIONS, upstreamConfig } from './settings.ts';
 
 export const upstreamCommand: Command = {
   name: 'upstream',
   summary: 'Runs a hospital node: verifies, keeps and countersigns the blocks of gateways.',
-  usage: ['upstream [--config FILE] [--data FOLDER] [--gateways KEY,KEY… | --gateways open]', 'upstream --print-key [--data FOLDER]'],
-  details: 'The first run makes the hospital\'s key. Gateways name it in their configuration (hospitals: key).',
+  usage: ['upstream [--config FILE] [--data FOLDER] [--gateways KEY,KEY… | --gateways open] [--store URL [--durability WORD]]', 'upstream --print-key [--data FOLDER]'],
+  details: `The first run makes the hospital's key. Gateways name it in their configuration (hospitals: key). Several processes with the same key work for
+one hospital when they share a store on PostgreSQL; each has a data folder of its own, with a copy of the keys. A password does not belong into --store:
+others can see it there. PGPASSWORD and ~/.pgpass are read.`,
   options: {
     ...CONFIG_OPTIONS,
+    ...STORE_OPTIONS,
     gateways: { type: 'string', value: 'KEYS', help: 'Public keys of the gateways that are taken, or "open" for every new chain (demonstrations only)' },
     'print-key': { type: 'boolean', help: 'Print the public key (made if need be) and end' },
   },
@@ -32,7 +35,7 @@ export const upstreamCommand: Command = {
       return 0;
     }
     const log = createLog(config.log.level, config.name);
-    const stores = await openBlocks(config.data, { readOnly: false });
+    const stores = await openBlocks(config.data, { readOnly: false, store: config.store, durability: config.durability });
     const storeLost = Promise.withResolvers<StoreError>();
     const upstream = await startHospitalNode({
       config, stores, key, log,

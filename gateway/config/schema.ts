@@ -11,6 +11,7 @@ import { address, addressOrNone, brokerAddress, count, deviceId, duration, hostO
 import { linksSection } from './links-section.ts';
 import { checkBridges, checkHospitals, checkMqtt, checkNames, checkPacks, checkPatients, checkProfiles, checkPublicKeys, checkRelay, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
 import { ALWAYS, setting } from './setting.ts';
+import { durabilitySetting, storeSetting } from './store-section.ts';
 
 const MOST_HOSPITALS = 1000;
 const MOST_PACKS = 64;
@@ -391,6 +392,8 @@ const upstreamSection = z
       .prefault('own')
       .describe('own: TLS with a certificate that is bound to the key of this node, by which gateways know it. A mapping: with an ordinary certificate for its name. none: plain HTTP, for tests and behind a proxy on the same machine. Default own.'),
     maxBlock: setting(size(KiB(64), MiB(64)), '4MiB', 'Largest block accepted, a size in bytes.'),
+    store: storeSetting,
+    durability: durabilitySetting,
     log: logSection,
   })
   .describe('A hospital node ("vitalgate upstream").');

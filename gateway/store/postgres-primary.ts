@@ -144,7 +144,8 @@ export class PostgresPrimary {
     if (this.#durability === 'local') return;
     this.#assertOpen();
     const { client, host, about: what } = await this.#best();
-    const { rows: [seen] } = await client.query<{ allowed: boolean; count: number }>(STANDBYS).finally(() => client.end());
+    const { rows: [seen] } = await client.query<{ allowed: boolean; count: number }>(STANDBYS);
+    await client.end();
     const reason = unfit(what, this.#durability);
     if (reason !== undefined) throw new StoreError('VG_STORE_WRITE', `${host.name}: ${reason}`);
     if (seen?.allowed === true && seen.count === 0) throw new StoreError('VG_STORE_WRITE', `${host.name}: no synchronous standby is connected, so that no commit would ever be confirmed (or durability: local)`);

@@ -43,7 +43,11 @@ const bytesOf = (writer: ChainWriter): Buffer[] => writer.blocks.map(({ bytes })
 
 afterAll(stopDatabases);
 
-for (const adapter of BLOCK_STORES) describe.skipIf(adapter.missing)(`a block store, ${adapter.name}${adapter.note}`, () => suite(adapter));
+for (const adapter of BLOCK_STORES) {
+  describe.skipIf(adapter.missing)(`a block store, ${adapter.name}${adapter.note}`, () => {
+    suite(adapter);
+  });
+}
 
 function suite({ open }: BlockStoreAdapter): void {
   it('knows nothing of a chain before its first block', async () => {
@@ -213,7 +217,7 @@ function suite({ open }: BlockStoreAdapter): void {
     const recorded = writer.at(1).bytes;
     const before = engine.blocks;
     for (const { bytes } of [...others, ...others]) await before.putFork({ ...writer.id, height: 1, recorded, offered: bytes });
-    const forks = await await (await engine.reopen()).forks();
+    const forks = await (await engine.reopen()).forks();
     expect(forks).toHaveLength(2);
     for (const fork of forks) {
       expect(fork).toMatchObject({ lane: 'record', height: 1 });

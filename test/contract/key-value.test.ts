@@ -51,8 +51,12 @@ const bounds: fc.Arbitrary<RangeBounds> = fc.record(
 const needed = needs('postgresql');
 afterAll(stopDatabases);
 
-describe.each(ENGINES)('a key-value store, $name', suite);
-describe.skipIf(needed.missing)(`a key-value store, postgres${needed.note}`, () => suite(POSTGRES_ENGINE));
+describe.each(ENGINES)('a key-value store, $name', (engine) => {
+  suite(engine);
+});
+describe.skipIf(needed.missing)(`a key-value store, postgres${needed.note}`, () => {
+  suite(POSTGRES_ENGINE);
+});
 
 function suite({ name, open }: Engine): void {
   it('holds what its naive twin holds, in the order of unsigned bytes, whatever is asked', async () => {

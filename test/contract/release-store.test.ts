@@ -28,8 +28,12 @@ async function allIn(store: StoredReleases, chain = CHAIN): Promise<unknown[]> {
 const needed = needs('postgresql');
 afterAll(stopDatabases);
 
-describe.each(STORES)('a release store, $name', releasesSuite);
-describe.skipIf(needed.missing)(`a release store, postgres${needed.note}`, () => releasesSuite(POSTGRES_ENGINE));
+describe.each(STORES)('a release store, $name', (engine) => {
+  releasesSuite(engine);
+});
+describe.skipIf(needed.missing)(`a release store, postgres${needed.note}`, () => {
+  releasesSuite(POSTGRES_ENGINE);
+});
 
 function releasesSuite({ open }: Engine): void {
   it('keeps keys and payloads by key and entry, each chain for itself, after it was opened again', async () => {
