@@ -15,13 +15,14 @@ import { links } from './links.ts';
 import { memory } from './memory.ts';
 import { jsonLines, tableLines } from './report.ts';
 import { proofs } from './proofs.ts';
+import { records } from './records.ts';
 import { seal } from './seal.ts';
 import { serial } from './serial.ts';
 import { startup } from './startup.ts';
 import { verify } from './verify.ts';
 import { week } from './week.ts';
 
-const BENCHES: readonly Bench[] = [ingest, decode, context, seal, verify, proofs, startup, memory, serial, links, outage, backlog, week];
+const BENCHES: readonly Bench[] = [ingest, decode, context, seal, verify, proofs, startup, memory, serial, links, outage, backlog, week, records];
 
 const HELP = [
   'Usage: npm run bench [-- <bench>… options]      (without a name: all of them)',

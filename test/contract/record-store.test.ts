@@ -215,7 +215,7 @@ describe.each(STORES)('records of what was released, $name', ({ open }) => {
       await each.seal(hospital.blocks);
       await hospital.releases.put(each.release({ keys: [await each.sealedKey('patient/anna')], payloads: [each.sealedPayload(each === gateway ? hers : forged)] }));
     }
-    // Both keyrings of the tests are made of the same bytes, so that both know anna by the same pseudonym.
+    // Both have the same keys, and know anna by the same pseudonym.
     await hospital.settled();
     expect((await all(hospital)).map(({ chain }) => chain)).toEqual([toHex(gateway.chain)]);
     expect(hospital.log.lines.map(({ fields }) => fields['why'])).toEqual([expect.stringContaining('claims somebody of another gateway')]);
