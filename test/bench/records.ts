@@ -46,16 +46,16 @@ async function projectIn(folder: string, count: number, context: BenchContext): 
   const projecting = new OpeningHospital(stack.adopt(await openRocksStore(folder), (store) => store.close()));
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
-  const start = performance.now();
+  const [start, cpu] = [performance.now(), process.cpuUsage()];
   await allOpened(projecting, count);
-  const seconds = (performance.now() - start) / 1000;
+  const [seconds, { user, system }] = [(performance.now() - start) / 1000, process.cpuUsage(cpu)];
   delay.disable();
   await projecting.projector.stop();
   const { opened } = await projecting.projector.status();
   if (opened !== count) throw new Error(`${opened} of ${count} records were made`);
   return {
     name: `${count.toLocaleString('en')} records`,
-    figures: { records_per_s: opened / seconds, loop_delay_p99_ms: delay.percentile(99) / 1e6, loop_delay_max_ms: delay.max / 1e6, ...await readFrom(projecting, count) },
+    figures: { records_per_s: opened / seconds, cpu_us_per_record: (user + system) / opened, loop_delay_p99_ms: delay.percentile(99) / 1e6, loop_delay_max_ms: delay.max / 1e6, ...await readFrom(projecting, count) },
   };
 }
 
@@ -97,7 +97,7 @@ const SUMMARY = new Map<string, number | ReadonlyMap<string, ReadonlyMap<string,
   ['measurements', new Map(['heart_rate', 'spo2', 'respiratory_rate', 'body_temperature'].map((name) => [name, new Map<string, number | string>(Object.entries({ unit: '/min', count: 60, doubtful: 0, lowest: 61.5, highest: 80.25, mean: 70.125, last: 72 }))]))],
 ]);
 
-async function readFrom({ records: log }: OpeningHospital, count: number): Promise<Readonly<Record<'read_p50_ms' | 'read_p99_ms' | 'after_records_per_s', number>>> {
+async function readFrom({ records: log }: OpeningHospital, count: number): Promise<Readonly<Record<'read_cpu_us_per_record' | 'read_p50_ms' | 'read_p99_ms' | 'after_records_per_s', number>>> {
   const subjects = await log.subjects();
   const times: number[] = [];
   for (let n = 0; n < READS; n++) {
@@ -107,6 +107,7 @@ async function readFrom({ records: log }: OpeningHospital, count: number): Promi
   }
   times.sort((a, b) => a - b);
   const start = performance.now();
+  const cpu = process.cpuUsage();
   let read = 0;
   for (let after = 0; ;) {
     const page = await log.after(after, PAGE);
@@ -116,7 +117,8 @@ async function readFrom({ records: log }: OpeningHospital, count: number): Promi
     after = last.number;
   }
   if (read !== count) throw new Error(`${read} of ${count} records were read`);
-  return { read_p50_ms: percentile(times, 0.5), read_p99_ms: percentile(times, 0.99), after_records_per_s: read / ((performance.now() - start) / 1000) };
+  const { user, system } = process.cpuUsage(cpu);
+  return { read_cpu_us_per_record: (user + system) / read, read_p50_ms: percentile(times, 0.5), read_p99_ms: percentile(times, 0.99), after_records_per_s: read / ((performance.now() - start) / 1000) };
 }
 
 /** The middle of several starts, in milliseconds. */
