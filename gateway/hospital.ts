@@ -3,12 +3,15 @@
 import { randomBytes } from 'node:crypto';
 import type { UpstreamConfig } from './config/schema.ts';
 import { messageOf, type StoreError } from './errors.ts';
+import { startHospitalControl } from './hospital-control.ts';
+import { overseeHospital } from './hospital-oversight.ts';
 import { hospitalSocketIn, keepReading, openHospitalPeople, staffOf, tokenApiOf } from './hospital-staff.ts';
 import { keyFilesIn } from './key-files.ts';
 import type { BlockStore } from './ledger/block-store.ts';
 import type { SigningKey } from './ledger/es256k.ts';
 import type { Logger } from './operations/log.ts';
 import type { UpstreamMetrics } from './operations/metrics.ts';
+import { readStatusQuery } from './oversight/status-query.ts';
 import type { TokenStore } from './people/tokens.ts';
 import { UnixMillis } from './quantity.ts';
 import { nodeCertificateIn, type NodeCertificate } from './tls/node-certificate.ts';
@@ -17,12 +20,9 @@ import { promisedFor } from './upstream/promises.ts';
 import type { ReleaseStore } from './upstream/release-store.ts';
 import { startUpstream, type Upstream } from './upstream/server.ts';
 import type { HpkePair } from './vault/hpke.ts';
-import { startHospitalControl } from './web/hospital-control.ts';
-import { addMetrics } from './web/server.ts';
-import { addStaffSessions } from './web/staff.ts';
 
 /** Everything a hospital keeps. */
-export type HospitalStores = Readonly<{ blocks: BlockStore; releases: ReleaseStore; tokens: TokenStore; close: () => Promise<void> }>;
+export type HospitalStores = Readonly<{ blocks: BlockStore; releases: ReleaseStore; tokens: TokenStore; /** Which engine, for people. */ kind: string; close: () => Promise<void> }>;
 
 export type HospitalOptions = Readonly<{
   config: UpstreamConfig;
@@ -47,26 +47,27 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
   const people = await openHospitalPeople(stores.tokens, config.people);
   const staff = staffOf(people);
   await using starting = new AsyncDisposableStack();
+  const oversight = overseeHospital({ name: config.name, data: config.data, key: key.publicKey, stores, staff, metrics, outputs: [], log });
+  starting.defer(oversight.stop);
   const upstream = starting.adopt(await startUpstream({
     ...settings,
     ...(tls && { tls }),
     key,
-    blocks: stores.blocks,
-    released: { store: stores.releases, payloadKey: payloadPair.publicBytes, detailsAsked: (chain) => areDetailsAsked(config.data, chain, UnixMillis(Date.now())) },
+    blocks: oversight.blocks,
+    released: { store: oversight.releases, payloadKey: payloadPair.publicBytes, detailsAsked: (chain) => areDetailsAsked(config.data, chain, UnixMillis(Date.now())) },
     promised: (chain) => promisedFor(config.data, chain),
     log,
     gateways: config.gateways === 'open' ? 'open' : config.gateways.map((hex) => Buffer.from(hex, 'hex')),
     onJudged: (outcome) => metrics.blocks.inc({ outcome }),
+    onVerified: (duration) => metrics.verificationSeconds.observe(duration / 1000),
+    onRefused: oversight.refused,
     onStoreFault: (fault) => {
       if (fault.code === 'VG_STORE_CLOSED') onStoreLost(fault);
     },
-    register: async (app) => {
-      addMetrics(app, metrics.registry);
-      await addStaffSessions(app, staff);
-    },
+    register: oversight.addRoutes,
   }), ({ close }) => close());
   starting.defer(keepReading(people, (error) => log.warn({ error: messageOf(error) }, 'the tokens of the staff could not be read again')));
-  starting.adopt(await startHospitalControl(hospitalSocketIn(config.data), tokenApiOf(people)), ({ close }) => close());
+  starting.adopt(await startHospitalControl(hospitalSocketIn(config.data), { ...tokenApiOf(people), status: (asked) => Promise.resolve(oversight.node.status(readStatusQuery(asked))) }), ({ close }) => close());
   const running = starting.move();
   return { address: upstream.address, close: () => running.disposeAsync() };
 }

@@ -11,7 +11,7 @@ import { toHex } from '../ledger/bytes.ts';
 import { fingerprint, type SigningKey } from '../ledger/es256k.ts';
 import { CHAIN_ID_BYTES } from '../ledger/genesis.ts';
 import { Bytes, type Millis, Seconds, UnixMillis } from '../quantity.ts';
-import { addChainRoutes } from './chain-routes.ts';
+import { addChainRoutes, type ChainRoutesOptions } from './chain-routes.ts';
 import { type NodeCertificate, nodeKeyOf } from '../tls/node-certificate.ts';
 import { answerTo, RequestError } from '../web/request-error.ts';
 import { signPayloadKey } from '../ledger/release.ts';
@@ -48,6 +48,10 @@ export type UpstreamOptions = Readonly<{
   now?: () => UnixMillis;
   /** Called once for every offered block that was judged, for counters. Default: not counted. */
   onJudged?: (outcome: Judgement['outcome']) => void;
+  /** See {@link WitnessOptions}. Default: nobody is told. */
+  onVerified?: NonNullable<WitnessOptions['onVerified']>;
+  /** See {@link ChainRoutesOptions}. Default: nobody is told. */
+  onRefused?: ChainRoutesOptions['onRefused'];
   /** Called when the store fails while a request is served; `VG_STORE_CLOSED`: it must be opened anew. Default: nobody is told. */
   onStoreFault?: (fault: StoreError) => void;
   /** Adds routes of the caller, such as /metrics, before the server listens. Default: none. */
@@ -73,7 +77,7 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
   const app = buildServer(options);
   const { tls, maxBlock = Bytes(MAX_BLOCK_BYTES) } = options;
   const authorise = tls === undefined ? () => Promise.resolve() : async ({ raw }: FastifyRequest, chain: Uint8Array) => await refuseStrangers(raw.socket, chain, witness);
-  addChainRoutes(app, { blocks: options.blocks, witness, maxBlock, authorise, onJudged: options.onJudged ?? (() => undefined) });
+  addChainRoutes(app, { blocks: options.blocks, witness, maxBlock, authorise, onJudged: options.onJudged ?? (() => undefined), onRefused: options.onRefused ?? (() => undefined) });
   if (options.released !== undefined) addReleaseRoutes(app, { blocks: options.blocks, releases: options.released.store, key: options.key, detailsAsked: options.released.detailsAsked ?? (() => false), authorise });
   addNodeRoutes(app, options, now);
   await options.register?.(app);

@@ -42,6 +42,8 @@ export type WitnessOptions = Readonly<{
   /** The replacement of a chain's key that this hospital has signed, if any (promises.ts). Default: none. */
   promised?: (chain: Uint8Array) => Replacement | undefined;
   log: UpstreamLog;
+  /** Told how long it took to ask every rule of one block, ms. Default: nobody is. */
+  onVerified?: (duration: number) => void;
   /** Awaited at every {@link StallPoint}. For tests only. Default: goes on at once. */
   testingOnlyStall?: (point: StallPoint, place: Place) => Promise<void>;
 }>;
@@ -92,6 +94,7 @@ export class Witness {
   readonly #promised: NonNullable<WitnessOptions['promised']>;
   readonly #log: UpstreamLog;
   readonly #stall: NonNullable<WitnessOptions['testingOnlyStall']>;
+  readonly #onVerified: NonNullable<WitnessOptions['onVerified']>;
   readonly #turns = new Turns();
   readonly #terms: TermBook;
   readonly #forked: Set<string>;
@@ -109,6 +112,7 @@ export class Witness {
     this.#promised = options.promised ?? (() => undefined);
     this.#log = options.log;
     this.#stall = options.testingOnlyStall ?? (() => Promise.resolve());
+    this.#onVerified = options.onVerified ?? (() => undefined);
     this.#terms = new TermBook(options.blocks);
     this.#forked = forked;
   }
@@ -221,7 +225,9 @@ export class Witness {
     const rival = head && await this.#rivalOf(offer, head);
     if (rival !== undefined) return await this.#compare(offer, rival, terms);
     if (this.isForked(place)) return forkedLane(place);
+    const began = performance.now();
     const verified = verifyOpenBlock(head, block, { chain: place.chain, lane: place.lane, check: verifyWithNodeCrypto });
+    this.#onVerified(performance.now() - began);
     return this.#broken(verified) ?? await this.#commit(offer, verified);
   }
 
