@@ -12,6 +12,7 @@ import type { UpstreamMetrics } from './operations/metrics.ts';
 import { GatewayBook } from './oversight/gateway-book.ts';
 import { NodeOversight } from './oversight/node-status.ts';
 import { everyObserver, observedBlocks, observedReleases } from './oversight/observed-stores.ts';
+import { addPage } from './oversight/page.ts';
 import { OUTPUT_STATES, type OutputReporter } from './oversight/output-status.ts';
 import { addStatusRoutes } from './oversight/status-routes.ts';
 import { Millis, Seconds, UnixMillis } from './quantity.ts';
@@ -43,7 +44,7 @@ export type Oversight = Readonly<{
   blocks: BlockStore;
   releases: ReleaseStore;
   refused: (id: LaneId, reason: string) => void;
-  /** Adds /v1/session, /v1/status and /metrics. */
+  /** Adds /v1/session, /v1/status, /metrics and the page at /. */
   addRoutes: (app: FastifyInstance) => Promise<void>;
   /** Resolves when nothing is being read any more. */
   stop: () => Promise<void>;
@@ -76,6 +77,7 @@ export function overseeHospital({ name, data, key, stores, staff, metrics, outpu
       });
       await addStaffSessions(app, staff);
       addStatusRoutes(app, node, staff);
+      addPage(app);
     },
     stop: keepLooking(node, log),
   };

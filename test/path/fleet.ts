@@ -37,6 +37,11 @@ export class Fleet implements AsyncDisposable {
     return program;
   }
 
+  /** Ends the node that runs. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#programs.filter(({ isOver }) => !isOver).map((program) => program.stop()));
+  }
+
   get address(): string {
     return this.#address;
   }
