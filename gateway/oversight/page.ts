@@ -10,6 +10,9 @@ import type { GatewayOrder, GatewayState } from './gateway-book.ts';
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const SCRIPT = '/page/node.js';
 const STYLE = '/page/node.css';
+const ICON = '/page/node.svg';
+/** A pulse. */
+const DRAWING = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path d="M1 9h4l2-6 3 10 2-4h3" fill="none" stroke="#1d6fdc" stroke-width="1.8" stroke-linejoin="round" stroke-linecap="round"/></svg>';
 
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
@@ -19,6 +22,7 @@ export function addPage(app: FastifyInstance): void {
   app.get('/', (_request, reply) => sent(reply, 'text/html; charset=utf-8', PAGE));
   // Bundled when somebody looks for the first time: it takes some 100 ms.
   app.get(SCRIPT, async (_request, reply) => await sent(reply, 'text/javascript; charset=utf-8', await (script ??= bundle())));
+  app.get(ICON, (_request, reply) => sent(reply, 'image/svg+xml', DRAWING));
   app.get(STYLE, (_request, reply) => sent(reply, 'text/css; charset=utf-8', readFileSync(here('./page/page.css'), 'utf8')));
 }
 
@@ -47,6 +51,7 @@ const PAGE = `<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Hospital node · Vitalgate</title>
+<link rel="icon" href="${ICON}" type="image/svg+xml">
 <link rel="stylesheet" href="${STYLE}">
 <script type="module" src="${SCRIPT}"></script>
 </head>
@@ -59,9 +64,10 @@ const PAGE = `<!doctype html>
 <noscript><p class="problem">This page needs JavaScript. "vitalgate upstream status" shows the same on a terminal.</p></noscript>
 <form id="sign-in" hidden>
 <label for="token">Token of an administrator</label>
+<input type="text" autocomplete="username" value="administrator" hidden>
 <input id="token" type="password" autocomplete="current-password" required spellcheck="false" aria-describedby="token-help sign-in-problem">
 <p id="token-help">"vitalgate upstream token NAME" makes one, for somebody in upstream.people of the configuration.</p>
-<button>Sign in</button>
+<button class="first">Sign in</button>
 <p id="sign-in-problem" role="alert"></p>
 </form>
 <div id="node" hidden>

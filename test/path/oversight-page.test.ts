@@ -5,6 +5,9 @@ import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readBlocks } from '../../gateway/ledger/chain-file.ts';
 import { toHex } from '../../gateway/ledger/bytes.ts';
+import type { GatewayView } from '../../gateway/oversight/gateway-book.ts';
+import type { StatusAnswer } from '../../gateway/oversight/node-status.ts';
+import { Minutes } from '../../gateway/quantity.ts';
 import { needs } from '../debian-packages.ts';
 import { type ChainWriter, withBrokenSignature } from '../upstream/gateway-chain.ts';
 import { Fleet } from './fleet.ts';
@@ -95,6 +98,28 @@ describe.skipIf(needed.missing)(`the page of a hospital node${needed.note}`, () 
     await until('all are back', async () => (await page.locator('#gateway-rows tr').count()) === 4);
   });
 
+  it('shows silence in amber, with how long it is and what to look at', async () => {
+    // Five minutes at least would have to pass: the answer of the node is taken for that of then.
+    const quiet = toHex((writers.get('ward-2') as ChainWriter).id.chain);
+    const later = (gateway: GatewayView): GatewayView => (gateway.chain === quiet ? { ...gateway, state: 'silent', quiet: Minutes(47), expected: Minutes(30) } : gateway);
+    await page.route('**/v1/status**', async (route) => {
+      const answer = await route.fetch();
+      const told = (await answer.json()) as StatusAnswer | GatewayView;
+      const changed = 'node' in told ? { ...told, node: { ...told.node, gateways: { ...told.node.gateways, silent: 1, current: 3 } }, gateways: told.gateways.map(later) } : later(told);
+      await route.fulfill({ response: answer, json: changed });
+    });
+    await page.waitForSelector(`tr[data-chain="${quiet}"][data-state="silent"]`);
+    expect(await page.title()).toBe('◔ north · Vitalgate');
+    await page.getByText('One gateway is silent').waitFor();
+    await page.locator(`tr[data-chain="${quiet}"] button`).click();
+    await page.waitForSelector('#details[open] .advice.warning');
+    expect(await page.locator('#details .advice').innerText()).toContain('Nothing came for 47 min; it is called silent after 30 min');
+    await picture('silent');
+    await page.getByRole('button', { name: 'Close' }).click();
+    await page.unrouteAll({ behavior: 'wait' });
+    await page.waitForSelector(`tr[data-chain="${quiet}"][data-state="current"]`);
+  });
+
   it('shows a fork as soon as it is seen, in red, with what to do and the evidence', async () => {
     split = writers.get('ward-4') as ChainWriter;
     const twin = split.copy(1);
@@ -102,7 +127,7 @@ describe.skipIf(needed.missing)(`the page of a hospital node${needed.note}`, () 
     expect((await fleet.offer('ward-4', twin, 1)).json['error']).toBe('fork');
     await page.waitForSelector(`${rowOf(split)}[data-state="forked"]`);
     await page.getByText('One gateway has told two histories').waitFor();
-    expect(await page.title()).toBe('⛔ north · Vitalgate');
+    expect(await page.title()).toBe('✗ north · Vitalgate');
     await picture('forked');
     await page.locator(`${rowOf(split)} button`).focus();
     await page.keyboard.press('Enter');

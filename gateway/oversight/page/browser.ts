@@ -130,7 +130,7 @@ function heard(isGood: boolean, text: string): void {
 function showAnswer(answer: StatusAnswer): void {
   const { node, gateways, matching } = answer;
   heard(true, `As of ${new Date(node.now).toLocaleTimeString('en-GB')}, by the node's clock`);
-  document.title = `${node.gateways.forked > 0 ? '⛔ ' : node.gateways.silent > 0 ? '◔ ' : ''}${node.name} · Vitalgate`;
+  document.title = `${node.gateways.forked > 0 ? '✗ ' : node.gateways.silent > 0 ? '◔ ' : ''}${node.name} · Vitalgate`;
   show(part('name'), node.name);
   showNotices(node);
   showNode(node);

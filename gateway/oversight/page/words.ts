@@ -4,15 +4,15 @@ import { Bytes, formatBytes, formatDuration, Millis } from '../../quantity.ts';
 import type { GatewayState, GatewayView } from '../gateway-book.ts';
 import type { NodeStatus } from '../node-status.ts';
 
-export const STATE_WORDS: Readonly<Record<GatewayState, string>> = { forked: '⛔ Forked', silent: '◔ Silent', current: '✓ Current' };
+export const STATE_WORDS: Readonly<Record<GatewayState, string>> = { forked: '✗ Forked', silent: '◔ Silent', current: '✓ Current' };
 
 /** Why something was refused, in words; others as they are. */
 const REASONS: Readonly<Record<string, string>> = {
-  fork: 'offered for a lane with two histories',
+  fork: 'for a lane with two histories',
   bad_signature: 'not signed with the key of its gateway',
   not_admitted: 'from a gateway that is not on the list of this node',
   unknown_chain: 'of a chain of which no first block is here',
-  misplaced: 'offered for another place than it says of itself',
+  misplaced: 'for another place than the block says',
   malformed: 'no block that could be read',
   not_canonical: 'not written in the one form there is',
   revoked_key: 'signed with a key that was replaced',
@@ -61,9 +61,9 @@ export function noticesOf({ store, disk, gateways, outputs }: NodeStatus): reado
 export function adviceFor({ state, quiet, expected, lanes }: GatewayView): readonly string[] {
   switch (state) {
     case 'forked': {
-      const where = lanes.flatMap(({ lane, fork }) => (fork === null ? [] : [`${lane} at block ${count(fork)}`])).join(' and ');
+      const where = lanes.flatMap(({ lane, fork }) => (fork === null ? [] : [`the ${lane} lane at block ${count(fork)}`])).join(' and ');
       return [
-        `The gateway's key has signed two different histories of its lane ${where}. Either an old copy of its disk runs a second time, or somebody else has its key.`,
+        `The gateway's key has signed two different histories: ${where}. Either an old copy of its disk runs a second time, or somebody else has its key.`,
         'Download the evidence and keep it: it proves itself, to anybody, with "vitalgate verify fork".',
         'Find out whether two machines run with this key, and stop both. What was countersigned before stays good.',
         'It cannot be mended, so that lane is countersigned no more. Set the gateway up again with an empty data folder: it begins a new chain, with a new key.',
