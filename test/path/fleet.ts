@@ -26,6 +26,11 @@ export class Fleet implements AsyncDisposable {
 
   /** Nothing runs yet. `upstream`: settings that replace those of the fleet. */
   constructor(upstream: Readonly<Record<string, unknown>> = {}) {
+    this.configure(upstream);
+  }
+
+  /** Writes the configuration; what runs does not heed it. */
+  configure(upstream: Readonly<Record<string, unknown>>): void {
     writeFileSync(this.config, stringify({ upstream: { name: 'north', data: this.data, listen: '127.0.0.1:0', gateways: 'open', people: STAFF, ...upstream } }), { mode: 0o600 });
   }
 

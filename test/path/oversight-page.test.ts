@@ -113,7 +113,7 @@ describe.skipIf(needed.missing)(`the page of a hospital node${needed.note}`, () 
     await page.getByText('One gateway is silent').waitFor();
     await page.locator(`tr[data-chain="${quiet}"] button`).click();
     await page.waitForSelector('#details[open] .advice.warning');
-    expect(await page.locator('#details .advice').innerText()).toContain('Nothing came for 47 min; it is called silent after 30 min');
+    expect(await page.locator('#details .advice').innerText()).toContain('Nothing came for 47 min; it is called silent after 30 min: three times');
     await picture('silent');
     await page.getByRole('button', { name: 'Close' }).click();
     await page.unrouteAll({ behavior: 'wait' });
@@ -183,6 +183,7 @@ describe.skipIf(needed.missing)(`the page of a hospital node${needed.note}`, () 
     await page.waitForSelector('#node:not([hidden])');
     await fleet.command('revoke', 'otto');
     await page.getByText('Your session has ended. Sign in again.').waitFor();
+    expect(await page.locator('#node').isHidden()).toBe(true);
   });
 
   it('says so when its node is gone', async () => {

@@ -71,7 +71,7 @@ export function adviceFor({ state, quiet, expected, lanes }: GatewayView): reado
     }
     case 'silent':
       return [
-        `Nothing came for ${span(quiet)}; it is called silent after ${span(expected)}, three times what is usual for it.`,
+        `Nothing came for ${span(quiet)}; it is called silent after ${span(expected)}: three times what is usual for it, and at least 5 min.`,
         'Is it switched on, and has it a link? On the gateway itself "vitalgate status" and "vitalgate links" say what is in the way. It keeps what it has and sends it as soon as it can.',
       ];
     case 'current':
