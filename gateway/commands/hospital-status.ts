@@ -39,9 +39,13 @@ function linesOf({ node, gateways, next, matching }: StatusAnswer): readonly str
     '',
     ...(gateways.length === 0 ? ['no gateway to show'] : table([['CHAIN', 'GATEWAY', 'STATE', 'ALARM', 'RECORD', 'NEWEST', 'CAME', 'GAPS', 'RECEIPTS', 'REFUSED'], ...gateways.map((each) => rowOf(each))])),
     ...(next === null ? [] : [`${gateways.length} of ${matching}; the next: --after ${next}`]),
-    ...gateways.filter(({ state }) => state === 'forked').map(({ chain }) => `FORKED ${chain}: two histories under one key. Nothing more of that lane is countersigned; the README says what to do`),
+    ...gateways.flatMap(({ chain, lanes }) => lanes.flatMap(({ lane, fork }) => (fork === null ? [] : [forkLine(chain, lane, fork)]))),
   ];
 }
+
+const forkLine = (chain: string, lane: string, height: number): string =>
+  `FORKED ${chain}: its key signed two histories of the ${lane} lane at block ${height}, which is countersigned no more. Keep the evidence (/v1/forks/${chain}/${lane}), ` +
+  'stop every machine that has the key, and let the gateway begin a new chain';
 
 function nodeLines({ name, fingerprint, version, uptime, store, disk, gateways, totals, outputs }: NodeStatus): readonly string[] {
   const { known, current, silent, forked, isRead } = gateways;

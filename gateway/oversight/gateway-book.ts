@@ -25,6 +25,8 @@ const TOGETHER = Millis(1000);
 const LONGEST_INTERVAL = Minutes(24 * 60);
 /** Of what is not known, when it is put in order: after everything that is. */
 const UNKNOWN = 8_640_000_000_000_000;
+/** How often it is asked for forks that other processes have seen. */
+const FORKS_EVERY = Minutes(5);
 /** Reads of the store under way at a time. */
 const READERS = 8;
 
@@ -134,6 +136,7 @@ export class GatewayBook {
   readonly #notes = new Map<string, Notes>();
   readonly #startedAt: UnixMillis;
   #isRead = false;
+  #forksRead = -Infinity;
 
   constructor(options: GatewayBookOptions) {
     this.#options = options;
@@ -206,7 +209,11 @@ export class GatewayBook {
     });
     await inParallel(unclear, signal, (chain) => this.#readChain(chain));
     if (signal.aborted) return;
-    for (const { chain, lane, height } of await blocks.forks()) this.forked({ chain, lane, height });
+    // The evidence may be large, and this process was told of every fork that it has seen itself.
+    if (at - this.#forksRead >= FORKS_EVERY) {
+      for (const { chain, lane, height } of await blocks.forks()) this.forked({ chain, lane, height });
+      this.#forksRead = at;
+    }
     this.#isRead = true;
   }
 
