@@ -27,6 +27,8 @@ const LOOK_EVERY = Seconds(30);
 export type OversightOptions = Readonly<{
   name: string;
   data: string;
+  /** What gateways are called, by the public key they began with, hexadecimal. */
+  gatewayNames: readonly Readonly<{ key: string; name: string }>[];
   /** This hospital's public key. */
   key: Uint8Array;
   /** `kind`: which engine, for people. */
@@ -51,13 +53,13 @@ export type Oversight = Readonly<{
 }>;
 
 /** Begins to count what a node does. What is in the store already is read meanwhile: that takes a while with many gateways, and nobody waits for it. */
-export function overseeHospital({ name, data, key, stores, staff, metrics, outputs, log }: OversightOptions): Oversight {
+export function overseeHospital({ name, data, gatewayNames, key, stores, staff, metrics, outputs, log }: OversightOptions): Oversight {
   const now = (): UnixMillis => UnixMillis(Date.now());
   const uptime = (): Millis => Millis(performance.now());
   const node = new NodeOversight({
     node: { name, key: toHex(key), fingerprint: fingerprint(key), version: ownVersion() },
     storeKind: stores.kind, outputs, now, uptime,
-    book: new GatewayBook({ blocks: stores.blocks, key, now }),
+    book: new GatewayBook({ blocks: stores.blocks, key, now, names: new Map(gatewayNames.map((each) => [each.key, each.name])) }),
     measureDisk: () => measureDisk(data),
   });
   const observer = everyObserver(node.observer, metrics.observer);

@@ -47,7 +47,7 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
   const people = await openHospitalPeople(stores.tokens, config.people);
   const staff = staffOf(people);
   await using starting = new AsyncDisposableStack();
-  const oversight = overseeHospital({ name: config.name, data: config.data, key: key.publicKey, stores, staff, metrics, outputs: [], log });
+  const oversight = overseeHospital({ name: config.name, data: config.data, gatewayNames: config.gatewayNames, key: key.publicKey, stores, staff, metrics, outputs: [], log });
   starting.defer(oversight.stop);
   const upstream = starting.adopt(await startUpstream({
     ...settings,

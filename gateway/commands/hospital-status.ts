@@ -17,7 +17,7 @@ export const STATUS_OPTIONS = {
   limit: { type: 'string', value: 'N', help: 'status: gateways on a page, up to 1000 (default 100)' },
   after: { type: 'string', value: 'NEXT', help: 'status: the page after the one that ended with this' },
   state: { type: 'string', value: 'WORD', help: 'status: only those that are current, silent or forked' },
-  search: { type: 'string', value: 'DIGITS', help: 'status: only those whose chain or key begins with these hexadecimal digits' },
+  search: { type: 'string', value: 'TEXT', help: 'status: only those whose chain, key or name begins with this' },
 } as const;
 
 /** How the node on this data folder does. Throws {@link PeerError} when none runs there. */
@@ -65,11 +65,11 @@ function nodeLines({ name, fingerprint, version, uptime, store, disk, gateways, 
 const outputLine = ({ name, kind, state, behind, unit, lastError }: OutputStatus): string =>
   `output    ${name} (${kind}): ${state}${behind === null ? '' : `, ${behind} ${unit} behind`}${lastError === null ? '' : ` (${lastError})`}`;
 
-function rowOf({ chain, fingerprint, state, lanes, lag, quiet, gaps, receipts, failures }: GatewayView): readonly string[] {
-  const heightOf = (name: string): string => String(lanes.find(({ lane }) => lane === name)?.height ?? '-');
+function rowOf({ chain, name, fingerprint, state, lanes, lag, quiet, gaps, receipts, failures }: GatewayView): readonly string[] {
+  const heightOf = (which: string): string => String(lanes.find(({ lane }) => lane === which)?.height ?? '-');
   const refused = Object.values(failures).reduce((sum, count) => sum + count, 0);
   const age = lag === null ? '?' : `${roughly(lag)} old`;
-  return [chain, `${fingerprint.slice(0, 12)}…`, state.toUpperCase(), heightOf('alarm'), heightOf('record'), age, `${roughly(quiet)} ago`, String(gaps), String(receipts), String(refused)];
+  return [chain, name ?? `${fingerprint.slice(0, 12)}…`, state.toUpperCase(), heightOf('alarm'), heightOf('record'), age, `${roughly(quiet)} ago`, String(gaps), String(receipts), String(refused)];
 }
 
 /** "3 min", "2.1 d"; negative for what a clock that is ahead has not reached. */

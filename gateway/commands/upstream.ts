@@ -21,7 +21,7 @@ export const upstreamCommand: Command = {
   usage: [
     'upstream [--config FILE] [--data FOLDER] [--gateways KEY,KEY… | --gateways open]', 'upstream --print-key [--data FOLDER]',
     'upstream token <name> [--expires 90d] [--json]', 'upstream tokens [--json]', 'upstream revoke <name | id>',
-    'upstream status [--order lag] [--state silent] [--search DIGITS] [--limit N] [--after NEXT] [--json]',
+    'upstream status [--order lag] [--state silent] [--search TEXT] [--limit N] [--after NEXT] [--json]',
   ],
   details: 'The first run makes the hospital\'s key. Gateways name it in their configuration (hospitals: key).\n' +
     'A token lets somebody of upstream.people in the configuration ask the node: with "Authorization: Bearer …", or by signing in on its page.\n' +

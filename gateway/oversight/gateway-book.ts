@@ -48,6 +48,7 @@ type LaneNotes = {
 };
 
 type Notes = {
+  name: string | undefined;
   /** Hexadecimal. */
   fingerprint: string;
   lanes: Record<Lane, LaneNotes | undefined>;
@@ -85,6 +86,8 @@ export type LaneView = Readonly<{
 export type GatewayView = Readonly<{
   /** 32 hexadecimal digits. */
   chain: string;
+  /** As the configuration calls it; null: it does not. */
+  name: string | null;
   /** Of the key that speaks for the chain, 32 hexadecimal digits. */
   fingerprint: string;
   state: GatewayState;
@@ -114,7 +117,7 @@ export type GatewayQuery = Readonly<{
   /** What the page before gave as `next`. */
   after?: string;
   state?: GatewayState;
-  /** Beginning of the chain or of the fingerprint. */
+  /** Beginning of the chain, of the fingerprint or of the name. */
   search?: string;
 }>;
 
@@ -127,6 +130,8 @@ export type GatewayBookOptions = Readonly<{
   blocks: BlockStore;
   /** This hospital's public key: its receipts say when a block came. */
   key: Uint8Array;
+  /** What gateways are called, by the public key they began with, hexadecimal. Default: nothing. */
+  names?: ReadonlyMap<string, string>;
   now: () => UnixMillis;
 }>;
 
@@ -153,11 +158,12 @@ export class GatewayBook {
     return this.#notes.size;
   }
 
-  took({ chain, lane, height, time, gateway, blocks, bytes }: TakenBlocks): void {
+  took({ chain, lane, height, time, gateway, firstKey, blocks, bytes }: TakenBlocks): void {
     const notes = this.#of(toHex(chain));
     const found = laneOf(notes, lane);
     const now = this.#options.now();
     if (now - found.arrived >= TOGETHER) found.usual = smoothed(found.usual, now - found.arrived);
+    notes.name ??= this.#nameOf(firstKey);
     notes.fingerprint = fingerprint(gateway);
     found.height = height;
     found.time = time;
@@ -222,7 +228,7 @@ export class GatewayBook {
     const matching: Sortable[] = [];
     for (const [chain, notes] of this.#notes) {
       if (state !== undefined && this.#stateOf(notes, at) !== state) continue;
-      if (search !== undefined && !chain.startsWith(search) && !notes.fingerprint.startsWith(search)) continue;
+      if (search !== undefined && ![chain, notes.fingerprint, notes.name].some((each) => each?.startsWith(search))) continue;
       matching.push({ chain, value: this.#valueOf(notes, order) });
     }
     matching.sort(inOrder);
@@ -241,7 +247,7 @@ export class GatewayBook {
     const at = this.#options.now();
     const lanes = LANES.flatMap((lane) => viewOf(lane, notes.lanes[lane]));
     return {
-      chain, fingerprint: notes.fingerprint, state: this.#stateOf(notes, at), lag: lagOf(notes, at), quiet: this.#quietOf(notes, at), expected: expectedOf(notes), lanes,
+      chain, name: notes.name ?? null, fingerprint: notes.fingerprint, state: this.#stateOf(notes, at), lag: lagOf(notes, at), quiet: this.#quietOf(notes, at), expected: expectedOf(notes), lanes,
       gaps: sumOf(lanes, 'gaps'), receipts: sumOf(lanes, 'receipts'), releases: notes.releases, payloads: notes.payloads,
       failures: Object.fromEntries(notes.failures ?? []), lastFailure: notes.lastFailure ?? null,
     };
@@ -257,10 +263,14 @@ export class GatewayBook {
   #of(chain: string): Notes {
     let notes = this.#notes.get(chain);
     if (notes === undefined) {
-      notes = { fingerprint: '', lanes: { alarm: undefined, record: undefined }, releases: 0, payloads: 0, failures: undefined, lastFailure: undefined };
+      notes = { name: undefined, fingerprint: '', lanes: { alarm: undefined, record: undefined }, releases: 0, payloads: 0, failures: undefined, lastFailure: undefined };
       this.#notes.set(chain, notes);
     }
     return notes;
+  }
+
+  #nameOf(firstKey: Uint8Array): string | undefined {
+    return this.#options.names?.get(toHex(firstKey));
   }
 
   async #readChain(chain: Uint8Array): Promise<void> {
@@ -276,6 +286,7 @@ export class GatewayBook {
       if (found.height >= head.height) continue;
       const isNews = found.height >= 0;
       if (isNews && arrived - found.arrived >= TOGETHER) found.usual = smoothed(found.usual, arrived - found.arrived);
+      notes.name ??= this.#nameOf(head.parameters.gateway);
       notes.fingerprint = fingerprint(head.authority.gateway);
       Object.assign(found, { height: head.height, time, arrived });
     }

@@ -13,6 +13,8 @@ export type TakenBlocks = LaneId & Readonly<{
   time: UnixMillis;
   /** Compressed public key that speaks for the chain now. */
   gateway: Uint8Array;
+  /** The one that it began with. */
+  firstKey: Uint8Array;
   blocks: number;
   bytes: Bytes;
 }>;
@@ -62,7 +64,7 @@ export function observedBlocks(blocks: BlockStore, observer: StoreObserver, upti
         const all = [first, ...following];
         const { verified: { state, header } } = all.at(-1) ?? first;
         observer.took({
-          chain: state.chain, lane: state.lane, height: state.height, time: header.time, gateway: state.authority.gateway,
+          chain: state.chain, lane: state.lane, height: state.height, time: header.time, gateway: state.authority.gateway, firstKey: state.parameters.gateway,
           blocks: all.length, bytes: Bytes(all.reduce((sum, { bytes }) => sum + bytes.length, 0)),
         });
       }

@@ -40,7 +40,7 @@ async function bundle(): Promise<string> {
   return file.text;
 }
 
-const ORDER_WORDS: Readonly<Record<GatewayOrder, string>> = { chain: 'Chain', lag: 'Oldest newest block', quiet: 'Longest silence', failures: 'Most refused', gaps: 'Most gaps' };
+const ORDER_WORDS: Readonly<Record<GatewayOrder, string>> = { chain: 'Chain', lag: 'Age of newest block', quiet: 'Longest silence', failures: 'Most refused', gaps: 'Most gaps' };
 const STATE_NAMES: Readonly<Record<GatewayState, string>> = { forked: 'Forked', silent: 'Silent', current: 'Current' };
 
 const optionsOf = (words: Readonly<Record<string, string>>): string => Object.entries(words).map(([value, word]) => `<option value="${value}">${word}</option>`).join('');
@@ -76,9 +76,9 @@ const PAGE = `<!doctype html>
 <div id="facts"></div>
 <h2 id="gateways-title">Gateways</h2>
 <form id="filter" role="search" aria-label="Gateways">
-<label>Chain or key begins with<input id="search" type="search" inputmode="text" pattern="[0-9a-fA-F]*" autocomplete="off" spellcheck="false" size="14"></label>
+<label>Name, key or chain begins with<input id="search" type="search" pattern="[A-Za-z0-9._\\-]*" autocomplete="off" spellcheck="false" size="14"></label>
 <label>State<select id="state"><option value="">All</option>${optionsOf(STATE_NAMES)}</select></label>
-<label>First<select id="order">${optionsOf(ORDER_WORDS)}</select></label>
+<label>Sort by<select id="order">${optionsOf(ORDER_WORDS)}</select></label>
 </form>
 <table aria-labelledby="gateways-title">
 <caption>Ages by the clock of the gateway that sealed the block; counts of this process since it started.</caption>

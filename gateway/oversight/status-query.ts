@@ -16,7 +16,7 @@ export function readStatusQuery({ order = 'chain', limit = String(USUAL_LIMIT), 
     limit: limitIn(limit),
     ...(after === undefined ? {} : { after: textIn('after', after, isCursor, 'what the page before gave as "next"') }),
     ...(state === undefined ? {} : { state: wordIn('state', state, GATEWAY_STATES) }),
-    ...(search === undefined || search === '' ? {} : { search: textIn('search', search, (text) => /^[0-9a-f]{1,32}$/.test(text), 'up to 32 hexadecimal digits, lower case') }),
+    ...(search === undefined || search === '' ? {} : { search: textIn('search', search, (text) => /^[\w.-]{1,64}$/.test(text), 'the beginning of a chain, a key or a name: up to 64 of a-z A-Z 0-9 . _ -') }),
   };
 }
 

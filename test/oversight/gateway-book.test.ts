@@ -62,10 +62,21 @@ describe('what is known of a gateway', () => {
     now += Seconds(30);
     const time = writer.at(2).newState.height === 2 ? 1_790_000_000_000 : 0;
     expect(viewOf(writer)).toEqual({
-      chain: toHex(writer.id.chain), fingerprint: fingerprint(GATEWAY.publicKey), state: 'current', lag: now - time, quiet: 30_000, expected: 300_000,
+      chain: toHex(writer.id.chain), name: null, fingerprint: fingerprint(GATEWAY.publicKey), state: 'current', lag: now - time, quiet: 30_000, expected: 300_000,
       lanes: [{ lane: 'record', height: 2, time, arrived: START + 120_000, delay: START + 120_000 - time, usual: 60_000, fork: null, blocks: 3, bytes: writer.blocks.reduce((sum, { bytes }) => sum + bytes.length, 0), receipts: 3, gaps: 0 }],
       gaps: 0, receipts: 3, releases: 0, payloads: 0, failures: {}, lastFailure: null,
     });
+  });
+
+  it('is what the configuration calls it, by the key with which it began', async () => {
+    const names = new Map([[toHex(GATEWAY.publicKey), 'kit-17']]);
+    book = new GatewayBook({ blocks, key: HOSPITAL.publicKey, names, now: () => UnixMillis(now) });
+    const writer = new ChainWriter();
+    await sending(writer, 1, 0);
+    expect([viewOf(writer).name, book.list({ ...ALL, search: 'kit-' }).matching, book.list({ ...ALL, search: 'kit-2' }).matching]).toEqual(['kit-17', 1, 0]);
+    book = new GatewayBook({ blocks, key: HOSPITAL.publicKey, names, now: () => UnixMillis(now) });
+    await book.refresh(untilDone);
+    expect(viewOf(writer).name).toBe('kit-17');
   });
 
   it('is silent when nothing came for three times what is usual, and not before five minutes', async () => {
@@ -167,7 +178,7 @@ describe('a page of many gateways', () => {
   function fill(count: number): void {
     for (let i = 0; i < count; i++) {
       now = START + (i % 7) * 1000;
-      book.took({ chain: chainOf(i), lane: 'record', height: i, time: UnixMillis(START - i * 1000), gateway: GATEWAY.publicKey, blocks: 1, bytes: Bytes(100) });
+      book.took({ chain: chainOf(i), lane: 'record', height: i, time: UnixMillis(START - i * 1000), gateway: GATEWAY.publicKey, firstKey: GATEWAY.publicKey, blocks: 1, bytes: Bytes(100) });
       if (i % 3 === 0) book.refused({ chain: chainOf(i), lane: 'record' }, 'gap');
       if (i % 5 === 0) book.refused({ chain: chainOf(i), lane: 'record' }, 'bad_signature');
     }
@@ -208,7 +219,7 @@ describe('a page of many gateways', () => {
       for (const lane of ['alarm', 'record'] as const) {
         for (const at of [0, 2000, 5000]) {
           now = START + at + i / 3;
-          full.took({ chain: chainOf(i), lane, height: 1_000_000 + i, time: UnixMillis(now - i), gateway: GATEWAY.publicKey, blocks: 1, bytes: Bytes(100) });
+          full.took({ chain: chainOf(i), lane, height: 1_000_000 + i, time: UnixMillis(now - i), gateway: GATEWAY.publicKey, firstKey: GATEWAY.publicKey, blocks: 1, bytes: Bytes(100) });
         }
         full.countersigned({ chain: chainOf(i), lane });
         full.refused({ chain: chainOf(i), lane }, 'gap');

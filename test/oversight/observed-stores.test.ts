@@ -30,7 +30,7 @@ describe('a store of blocks that is observed', () => {
     expect((await blocks.append(first)).outcome).toBe('same');
     expect(heard.told).toEqual([
       ['wrote', undefined], ['appended', 2],
-      ['took', { ...writer.id, height: 2, time: third.verified.header.time, gateway: GATEWAY.publicKey, blocks: 3, bytes: storable.reduce((sum, { bytes }) => sum + bytes.length, 0) }],
+      ['took', { ...writer.id, height: 2, time: third.verified.header.time, gateway: GATEWAY.publicKey, firstKey: GATEWAY.publicKey, blocks: 3, bytes: storable.reduce((sum, { bytes }) => sum + bytes.length, 0) }],
       ['wrote', undefined], ['appended', 2],
     ]);
   });

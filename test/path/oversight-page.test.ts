@@ -9,7 +9,7 @@ import type { GatewayView } from '../../gateway/oversight/gateway-book.ts';
 import type { StatusAnswer } from '../../gateway/oversight/node-status.ts';
 import { Minutes } from '../../gateway/quantity.ts';
 import { needs } from '../debian-packages.ts';
-import { type ChainWriter, withBrokenSignature } from '../upstream/gateway-chain.ts';
+import { type ChainWriter, keyOf, withBrokenSignature } from '../upstream/gateway-chain.ts';
 import { Fleet } from './fleet.ts';
 import { until } from './program.ts';
 
@@ -26,7 +26,7 @@ describe.skipIf(needed.missing)(`the page of a hospital node${needed.note}`, () 
   const asked = new Set<string>();
 
   beforeAll(async () => {
-    fleet = new Fleet();
+    fleet = new Fleet({ gatewayNames: [{ key: toHex(keyOf('ward-1').publicKey), name: 'kit-17' }] });
     await fleet.start();
     for (const [name, count] of [['ward-1', 5], ['ward-2', 3], ['ward-3', 1], ['ward-4', 2]] as const) {
       const writer = fleet.writer(name);
@@ -85,16 +85,19 @@ describe.skipIf(needed.missing)(`the page of a hospital node${needed.note}`, () 
   });
 
   it('filters and sorts', async () => {
-    await page.getByLabel('Chain or key begins with').fill(toHex((writers.get('ward-2') as ChainWriter).id.chain).slice(0, 12));
+    await page.getByLabel('Name, key or chain begins with').fill(toHex((writers.get('ward-2') as ChainWriter).id.chain).slice(0, 12));
     await until('one is left', async () => (await page.locator('#gateway-rows tr').count()) === 1);
     expect(await page.locator('#page-of').textContent()).toBe('1 to 1 of 1');
-    await page.getByLabel('Chain or key begins with').fill('');
-    await page.getByLabel('First').selectOption('gaps');
+    await page.getByLabel('Name, key or chain begins with').fill('kit');
+    await page.getByRole('button', { name: 'kit-17' }).waitFor();
+    expect(await page.locator('#gateway-rows tr').count()).toBe(1);
+    await page.getByLabel('Name, key or chain begins with').fill('');
+    await page.getByLabel('Sort by').selectOption('gaps');
     await until('the one with a gap is first', async () => (await page.locator('#gateway-rows tr').first().getAttribute('data-chain')) === toHex((writers.get('ward-3') as ChainWriter).id.chain));
     await page.getByLabel('State').selectOption('forked');
     await page.getByText('No gateway to show.').waitFor();
     await page.getByLabel('State').selectOption('');
-    await page.getByLabel('First').selectOption('chain');
+    await page.getByLabel('Sort by').selectOption('chain');
     await until('all are back', async () => (await page.locator('#gateway-rows tr').count()) === 4);
   });
 

@@ -114,7 +114,7 @@ document.addEventListener('visibilitychange', () => {
 
 function queryText(): string {
   const query = new URLSearchParams({ limit: String(PAGE_SIZE), order: chosenOrder.value });
-  const [text, after] = [search.value.trim().toLowerCase(), pages.at(-1)];
+  const [text, after] = [search.value.trim(), pages.at(-1)];
   if (chosenState.value !== '') query.set('state', chosenState.value);
   if (text !== '') query.set('search', text);
   if (after !== undefined) query.set('after', after);

@@ -11,10 +11,10 @@ export type ReadHead = (chain: string, lane: string) => Promise<Head | undefined
 
 export async function showDetails(gateway: GatewayView, readHead: ReadHead): Promise<void> {
   const heads = await Promise.all(gateway.lanes.map(({ lane }) => readHead(gateway.chain, lane)));
-  const { state, fingerprint, chain, lastFailure, releases, payloads } = gateway;
+  const { state, name, fingerprint, chain, lastFailure, releases, payloads } = gateway;
   const advice = adviceFor(gateway);
   const failures = Object.entries(gateway.failures);
-  part('details-title').textContent = `Gateway ${fingerprint.slice(0, 12)}`;
+  part('details-title').textContent = `Gateway ${name ?? fingerprint.slice(0, 12)}`;
   part('details-body').replaceChildren(
     make('p', { class: 'state', 'data-state': state }, STATE_WORDS[state]),
     ...(advice.length === 0 ? [] : [make('div', { class: `advice ${state === 'forked' ? 'bad' : 'warning'}` }, make('h3', {}, 'What to do'), make('ol', {}, ...advice.map((each) => make('li', {}, each))))]),

@@ -30,13 +30,13 @@ export class GatewayTable {
     part('no-gateway').hidden = gateways.length > 0;
   }
 
-  #filled({ chain, fingerprint, state, lag, quiet, lanes, gaps, receipts, failures }: GatewayView): Row {
+  #filled({ chain, name, fingerprint, state, lag, quiet, lanes, gaps, receipts, failures }: GatewayView): Row {
     const filled = this.#rows.get(chain) ?? this.#made(chain);
     const refused = Object.entries(failures);
     const heights = lanes.map(({ lane, height }) => `${lane} ${count(height)}`).join(', ');
     filled.row.dataset['state'] = state;
-    show(filled.key, fingerprint.slice(0, 12));
-    show(filled.chain, `chain ${chain.slice(0, 8)}… ${heights}`);
+    show(filled.key, name ?? fingerprint.slice(0, 12));
+    show(filled.chain, `${name === null ? '' : `key ${fingerprint.slice(0, 8)}… `}chain ${chain.slice(0, 8)}… ${heights}`);
     const texts = [STATE_WORDS[state], lag === null ? '–' : `${span(lag)} old`, `${span(quiet)} ago`, count(gaps), count(receipts), count(refused.reduce((sum, [, each]) => sum + each, 0))];
     for (const [index, text] of texts.entries()) {
       const cell = filled.cells[index];
