@@ -22,7 +22,7 @@ export type ChainRoutesOptions = Readonly<{
   witness: Witness;
   /** Called once for every offered block that was judged. */
   onJudged: (outcome: Judgement['outcome']) => void;
-  /** Called for what was not taken: with `gap`, `fork`, the rule that a block broke, or the outcome. Of blocks offered together, for the one that stopped them. */
+  /** Called for what was not taken: with `gap`, `fork`, the rule that a block broke, the outcome, or why nothing was judged. Of blocks offered together, for the one that stopped them. */
   onRefused: (id: LaneId, reason: string) => void;
   /** Longest block, and longest run of blocks, that is taken. */
   maxBlock: Bytes;
@@ -67,7 +67,7 @@ export function addChainRoutes(app: FastifyInstance, options: ChainRoutesOptions
 function addOffering(app: FastifyInstance, { witness, onJudged, onRefused, maxBlock, authorise }: ChainRoutesOptions): void {
   app.put<{ Params: PlaceParams; Body: Uint8Array | undefined }>('/v1/chains/:chain/:lane/blocks/:height', async (request, reply) => {
     const place = readPlace(request.params);
-    await authorise(request, place.chain);
+    await allow(request, place);
     const judgement = await witness.judge(place, request.body ?? new Uint8Array());
     onJudged(judgement.outcome);
     noteRefusal(place, judgement);
@@ -77,13 +77,22 @@ function addOffering(app: FastifyInstance, { witness, onJudged, onRefused, maxBl
 
   app.post<{ Params: LaneParams; Body: Uint8Array | undefined }>('/v1/chains/:chain/:lane/blocks', async (request, reply) => {
     const id = readLaneId(request.params);
-    await authorise(request, id.chain);
+    await allow(request, id);
     const blocks = await blocksIn(request.body ?? new Uint8Array(), request.headers['content-encoding'], maxBlock);
     const judged = await witness.judgeAll(id, blocks, onJudged);
     noteRefusal(id, judged.stopped);
     const { status, type, body } = answerForAll(judged);
     return await reply.code(status).type(type).send(body);
   });
+
+  async function allow(request: FastifyRequest, id: LaneId): Promise<void> {
+    try {
+      await authorise(request, id.chain);
+    } catch (thrown) {
+      if (thrown instanceof RequestError) onRefused(id, thrown.error);
+      throw thrown;
+    }
+  }
 
   function noteRefusal(id: LaneId, judgement: Judgement | undefined): void {
     if (judgement === undefined || 'receipt' in judgement) return;

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toHex } from '../../gateway/ledger/bytes.ts';
 import type { StatusAnswer } from '../../gateway/oversight/node-status.ts';
-import { withBrokenSignature } from '../upstream/gateway-chain.ts';
+import { keyOf, withBrokenSignature } from '../upstream/gateway-chain.ts';
 import { Fleet } from './fleet.ts';
 import { until } from './program.ts';
 
@@ -65,6 +65,17 @@ describe('who runs a hospital node', () => {
     for (const [path, expected] of [
       ['/v1/status?limit=0', 400], ['/v1/status?order=luck', 400], ['/v1/status?after=x', 400], ['/v1/status?limit=1&limit=2', 400], ['/v1/status?search=%25', 400], ['/v1/status/gateways/x', 400], [`/v1/status/gateways/${'0'.repeat(32)}`, 404],
     ] as const) expect([path, (await fleet.get(path, token)).status]).toEqual([path, expected]);
+  });
+
+  it('sees who tried to speak for a gateway without its key', async () => {
+    await using strict = new Fleet({ gateways: [toHex(keyOf('good').publicKey)] });
+    await strict.start();
+    const writer = strict.writer('good');
+    await strict.send('good', writer, 1);
+    await writer.seal();
+    expect((await strict.offer('thief', writer, 1)).status).toBe(403);
+    const { json } = await strict.get('/v1/status', await strict.token('otto'));
+    expect(json).toMatchObject({ node: { totals: { failures: { not_admitted: 1 } } }, gateways: [{ failures: { not_admitted: 1 } }] });
   });
 
   it('is an administrator, and nobody else', async () => {
