@@ -57,7 +57,7 @@ const PAGE = `<!doctype html>
 </head>
 <body>
 <header>
-<h1>Hospital node <span id="name"></span></h1>
+<h1 id="title" tabindex="-1">Hospital node <span id="name"></span></h1>
 <div id="who" hidden><span>Signed in as <strong id="person"></strong></span><button type="button" id="sign-out">Sign out</button></div>
 </header>
 <main>
@@ -71,7 +71,8 @@ const PAGE = `<!doctype html>
 <p id="sign-in-problem" role="alert"></p>
 </form>
 <div id="node" hidden>
-<p id="heard" role="status"></p>
+<p id="heard"></p>
+<p id="trouble" role="alert"></p>
 <div id="notices" aria-live="polite"></div>
 <div id="facts"></div>
 <h2 id="gateways-title">Gateways</h2>

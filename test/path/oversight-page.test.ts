@@ -7,7 +7,8 @@ import { readBlocks } from '../../gateway/ledger/chain-file.ts';
 import { toHex } from '../../gateway/ledger/bytes.ts';
 import type { GatewayView } from '../../gateway/oversight/gateway-book.ts';
 import type { StatusAnswer } from '../../gateway/oversight/node-status.ts';
-import { Minutes } from '../../gateway/quantity.ts';
+import type { OutputStatus } from '../../gateway/oversight/output-status.ts';
+import { Minutes, UnixMillis } from '../../gateway/quantity.ts';
 import { needs } from '../debian-packages.ts';
 import { type ChainWriter, keyOf, withBrokenSignature } from '../upstream/gateway-chain.ts';
 import { Fleet } from './fleet.ts';
@@ -75,6 +76,7 @@ describe.skipIf(needed.missing)(`the page of a hospital node${needed.note}`, () 
   it('lists the gateways with their newest blocks, and what was refused', async () => {
     await signIn(await fleet.token('otto'));
     await page.waitForSelector(rowOf(writers.get('ward-1') as ChainWriter));
+    expect(await page.evaluate('document.activeElement.id')).toBe('title');
     expect(await page.locator('#gateway-rows tr').count()).toBe(4);
     expect(await page.locator('#name').textContent()).toBe('north');
     const row = page.locator(rowOf(writers.get('ward-3') as ChainWriter));
@@ -121,6 +123,25 @@ describe.skipIf(needed.missing)(`the page of a hospital node${needed.note}`, () 
     await page.getByRole('button', { name: 'Close' }).click();
     await page.unrouteAll({ behavior: 'wait' });
     await page.waitForSelector(`tr[data-chain="${quiet}"][data-state="current"]`);
+  });
+
+  it('shows what leaves the node, and what does not get through', async () => {
+    // Nothing leaves this node yet: the page is given the answer of one from which something does.
+    const outputs: readonly OutputStatus[] = [
+      { name: 'engine', kind: 'HL7 v2', state: 'failing', behind: 1200, unit: 'messages', lastSuccess: null, lastError: 'connection refused' },
+      { name: 'south', kind: 'hospital', state: 'working', behind: 0, unit: 'blocks', lastSuccess: UnixMillis(Date.now()), lastError: null },
+    ];
+    await page.route('**/v1/status?**', async (route) => {
+      const answer = await route.fetch();
+      const told = (await answer.json()) as StatusAnswer;
+      await route.fulfill({ response: answer, json: { ...told, node: { ...told.node, outputs } } });
+    });
+    await page.waitForSelector('#output-rows tr[data-state="failing"]');
+    expect(await page.locator('#output-rows tr').first().locator('td').allTextContents()).toEqual(['HL7 v2', 'failing', '1,200 messages', '–', 'connection refused']);
+    expect(await page.locator('#notices').innerText()).toContain('engine: connection refused');
+    await picture('outputs');
+    await page.unrouteAll({ behavior: 'wait' });
+    await page.waitForSelector('#outputs', { state: 'hidden' });
   });
 
   it('shows a fork as soon as it is seen, in red, with what to do and the evidence', async () => {
@@ -171,7 +192,7 @@ describe.skipIf(needed.missing)(`the page of a hospital node${needed.note}`, () 
     expect(nameless).toBe(0);
     expect(await page.locator('h1').count()).toBe(1);
     expect(await page.locator('table').first().getAttribute('aria-labelledby')).toBe('gateways-title');
-    expect(await page.locator('#notices').getAttribute('aria-live')).toBe('polite');
+    expect([await page.locator('#notices').getAttribute('aria-live'), await page.locator('#trouble').getAttribute('role'), await page.locator('#heard').getAttribute('role')]).toEqual(['polite', 'alert', null]);
   });
 
   it('asks nobody but its node, and nothing in it was kept from running', () => {
@@ -193,8 +214,8 @@ describe.skipIf(needed.missing)(`the page of a hospital node${needed.note}`, () 
     await signIn(await fleet.token('otto'));
     await page.waitForSelector(rowOf(split));
     await fleet.stop();
-    await page.waitForSelector('#heard[data-good="false"]');
-    expect(await page.locator('#heard').textContent()).toContain('The node does not answer');
+    await page.waitForSelector('#trouble:not(:empty)');
+    expect(await page.locator('#trouble').textContent()).toContain('The node does not answer');
     expect(await page.locator('#gateway-rows tr').count()).toBe(4);
     await picture('gone');
   });

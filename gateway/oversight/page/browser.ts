@@ -3,7 +3,7 @@
 import type { GatewayView } from '../gateway-book.ts';
 import type { NodeStatus, StatusAnswer } from '../node-status.ts';
 import { list, showDetails, type Head } from './details.ts';
-import { make, part, show } from './element.ts';
+import { make, part, show, showMade } from './element.ts';
 import { GatewayTable } from './gateways.ts';
 import { count, instant, many, noticesOf, reasonIn, size, span } from './words.ts';
 
@@ -73,7 +73,10 @@ async function signIn(): Promise<void> {
   try {
     const answer = await ask<Member>('/v1/session', { method: 'POST', body });
     if (isFailed(answer)) signedOut(answer.error === 'invalid_token' ? 'This token is not, or no longer, valid.' : answer.message);
-    else signedIn(answer);
+    else {
+      signedIn(answer);
+      part('title').focus();
+    }
   } catch {
     signedOut('The node does not answer. Try again.');
   }
@@ -121,10 +124,10 @@ function queryText(): string {
   return query.toString();
 }
 
+/** Only trouble is said aloud: the time changes all the while. */
 function heard(isGood: boolean, text: string): void {
-  const line = part('heard');
-  line.dataset['good'] = String(isGood);
-  show(line, text);
+  show(part('heard'), isGood ? text : '');
+  show(part('trouble'), isGood ? '' : text);
 }
 
 function showAnswer(answer: StatusAnswer): void {
@@ -145,35 +148,30 @@ function showAnswer(answer: StatusAnswer): void {
 
 function showNotices(node: NodeStatus): void {
   const notices = noticesOf(node);
-  const text = notices.map(({ kind, title, text: words }) => `${kind} ${title} ${words}`).join('\n');
-  const place = part('notices');
-  // A screen reader says it again whenever it is written again.
-  if (place.dataset['said'] === text) return;
-  place.dataset['said'] = text;
-  place.replaceChildren(...notices.map(({ kind, title, text: words }) => make('div', { class: `notice ${kind}` }, make('strong', {}, title), make('p', {}, words))));
+  showMade(part('notices'), notices, () => notices.map(({ kind, title, text }) => make('div', { class: `notice ${kind}` }, make('strong', {}, title), make('p', {}, text))));
 }
 
 function showNode({ fingerprint, version, uptime, startedAt, store, disk, gateways, totals }: NodeStatus): void {
   const failures = Object.entries(totals.failures);
   const refused = failures.reduce((sum, [, each]) => sum + each, 0);
-  part('facts').replaceChildren(
-    card('Gateways', count(gateways.known), gateways.isRead ? `${count(gateways.current)} current, ${count(gateways.silent)} silent, ${count(gateways.forked)} forked` : 'what is in the store is still being read'),
-    card('Blocks taken', count(totals.blocks), `${size(totals.bytes)}, ${many(totals.receipts, 'receipt')} given`),
-    card('Not taken', count(totals.gaps + refused), [many(totals.gaps, 'gap'), ...failures.map(([reason, each]) => `${count(each)} ${reasonIn(reason)}`)].join(', ')),
-    card('Given beside them', count(totals.payloads), `sealed payloads in ${many(totals.releases, 'release')}`),
-    card('Store', store.kind, store.fault === null ? 'working' : `FAILING: ${store.fault}`),
-    card('Disk', disk === null ? '–' : size(disk.free), disk === null ? 'not measured yet' : `free; the data folder takes ${size(disk.used)}`),
-  );
-  part('about').replaceChildren(list([['Key', make('code', {}, fingerprint)], ['Version', version], ['Running', `for ${span(uptime)}, since ${instant(startedAt)}`]]));
+  const cards: readonly (readonly [title: string, figure: string, detail: string])[] = [
+    ['Gateways', count(gateways.known), gateways.isRead ? `${count(gateways.current)} current, ${count(gateways.silent)} silent, ${count(gateways.forked)} forked` : 'what is in the store is still being read'],
+    ['Blocks taken', count(totals.blocks), `${size(totals.bytes)}, ${many(totals.receipts, 'receipt')} given`],
+    ['Not taken', count(totals.gaps + refused), [many(totals.gaps, 'gap'), ...failures.map(([reason, each]) => `${count(each)} ${reasonIn(reason)}`)].join(', ')],
+    ['Given beside them', count(totals.payloads), `sealed payloads in ${many(totals.releases, 'release')}`],
+    ['Store', store.kind, store.fault === null ? 'working' : `FAILING: ${store.fault}`],
+    ['Disk', disk === null ? '–' : size(disk.free), disk === null ? 'not measured yet' : `free; the data folder takes ${size(disk.used)}`],
+  ];
+  showMade(part('facts'), cards, () => cards.map(([title, figure, detail]) => make('div', { class: 'card' }, make('h3', {}, title), make('p', { class: 'figure' }, figure), make('p', {}, detail))));
+  showMade(part('about'), [fingerprint, version, startedAt, span(uptime)], () => [list([['Key', make('code', {}, fingerprint)], ['Version', version], ['Running', `for ${span(uptime)}, since ${instant(startedAt)}`]])]);
 }
-
-const card = (title: string, figure: string, detail: string): HTMLElement => make('div', { class: 'card' }, make('h3', {}, title), make('p', { class: 'figure' }, figure), make('p', {}, detail));
 
 function showOutputs({ outputs }: NodeStatus): void {
   part('outputs').hidden = outputs.length === 0;
-  part('output-rows').replaceChildren(...outputs.map(({ name, kind, state, behind, unit, lastSuccess, lastError }) => make('tr', { 'data-state': state },
-    make('th', { scope: 'row' }, name), make('td', { 'data-label': 'Kind' }, kind), make('td', { 'data-label': 'State' }, state),
-    make('td', { 'data-label': 'Behind' }, behind === null ? '–' : `${count(behind)} ${unit}`), make('td', { 'data-label': 'Took something' }, instant(lastSuccess)), make('td', { 'data-label': 'Last error' }, lastError ?? 'none'))));
+  showMade(part('output-rows'), outputs, () => outputs.map(({ name, kind, state, behind, unit, lastSuccess, lastError }) => {
+    const cells = { Kind: kind, State: state, Behind: behind === null ? '–' : `${count(behind)} ${unit}`, 'Took something': instant(lastSuccess), 'Last error': lastError ?? 'none' };
+    return make('tr', { 'data-state': state }, make('th', { scope: 'row' }, name), ...Object.entries(cells).map(([label, text]) => make('td', { 'data-label': label }, text)));
+  }));
 }
 
 async function openDetails(chain: string): Promise<void> {

@@ -19,3 +19,11 @@ export function part(id: string): HTMLElement {
 export function show(element: HTMLElement, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
+
+/** Puts other children into an element when what they are made of is other than before: a screen reader would say them again. */
+export function showMade(element: HTMLElement, of: unknown, children: () => readonly Node[]): void {
+  const text = JSON.stringify(of);
+  if (element.dataset['of'] === text) return;
+  element.dataset['of'] = text;
+  element.replaceChildren(...children());
+}
