@@ -237,7 +237,7 @@ export class GatewayBook {
     const page = start < 0 ? [] : matching.slice(start, start + limit);
     const last = page.at(-1);
     const isEnd = start < 0 || start + limit >= matching.length;
-    return { gateways: page.flatMap(({ chain }) => this.view(chain) ?? []), next: last === undefined || isEnd ? null : `${last.value}_${last.chain}`, matching: matching.length };
+    return { gateways: page.flatMap(({ chain }) => this.view(chain) ?? []), next: last === undefined || isEnd ? null : cursorOf(last), matching: matching.length };
   }
 
   /** Undefined for a chain that is not known. */
@@ -332,14 +332,17 @@ type Sortable = Readonly<{ chain: string; value: number }>;
 
 const inOrder = (a: Sortable, b: Sortable): number => b.value - a.value || (a.chain < b.chain ? -1 : a.chain > b.chain ? 1 : 0);
 
-const CURSOR = /^(-?\d+)_([0-9a-f]{32})$/;
+/** Without a minus, which would begin an option of a command. */
+const CURSOR = /^(m?)(\d+)_([0-9a-f]{32})$/;
+
+const cursorOf = ({ value, chain }: Sortable): string => `${value < 0 ? 'm' : ''}${Math.abs(value)}_${chain}`;
 
 /** Whether it is a `next` that a page gave. */
 export const isCursor = (text: string): boolean => CURSOR.test(text);
 
 function cursorIn(text: string): Sortable | undefined {
-  const [, value, chain] = CURSOR.exec(text) ?? [];
-  return value === undefined || chain === undefined ? undefined : { value: Number(value), chain };
+  const [, sign, value, chain] = CURSOR.exec(text) ?? [];
+  return value === undefined || chain === undefined ? undefined : { value: sign === 'm' ? -Number(value) : Number(value), chain };
 }
 
 function laneOf(notes: Notes, lane: Lane): LaneNotes {

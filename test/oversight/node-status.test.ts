@@ -97,7 +97,7 @@ describe('how a node does', () => {
 describe('what is asked of the status', () => {
   it('has defaults, and is read as it was written', () => {
     expect(readStatusQuery({})).toEqual({ order: 'chain', limit: 100 });
-    const asked = { order: 'lag', limit: '7', after: `-12_${'0'.repeat(32)}`, state: 'silent', search: 'kit-1' };
+    const asked = { order: 'lag', limit: '7', after: `m12_${'0'.repeat(32)}`, state: 'silent', search: 'kit-1' };
     expect(readStatusQuery(Object.fromEntries(new URLSearchParams(formatStatusQuery(asked))))).toEqual({ ...asked, limit: 7 });
     expect(formatStatusQuery({})).toBe('');
   });

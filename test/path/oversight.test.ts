@@ -52,6 +52,9 @@ describe('who runs a hospital node', () => {
     expect([first.gateways[0]?.chain, first.gateways.length]).toEqual([toHex(bad.id.chain), 2]);
     expect((await status('--limit', '2', '--order', 'gaps', '--after', first.next ?? '')).gateways).toHaveLength(1);
 
+    const newest = await status('--limit', '2', '--order', 'lag');
+    expect((await status('--limit', '2', '--order', 'lag', '--after', newest.next ?? '')).gateways).toHaveLength(1);
+
     const { stdout } = await fleet.command('status');
     expect(stdout).toMatch(/^hospital north, key [0-9a-f]{32}, version 0\.1\.0, running for .+\nstore {5}RocksDB, working\n/);
     expect(stdout).toContain('gateways  3: 2 current, 0 silent, 1 forked');
