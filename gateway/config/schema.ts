@@ -9,7 +9,7 @@ import { Bytes, KiB, Millis, MiB, Minutes, Seconds } from '../quantity.ts';
 import { ZONE_OF_GATEWAY, alarmSection } from './alarm-section.ts';
 import { address, addressOrNone, brokerAddress, count, deviceId, duration, hostOrAddress, line, name, number, publicKey, purpose, serialPath, size, timeZone, topicFilter, usbNumber, webAddress, word } from './fields.ts';
 import { linksSection } from './links-section.ts';
-import { staffSection } from './staff-section.ts';
+import { gatewayNamesSection, staffSection } from './staff-section.ts';
 import { checkBridges, checkHospitals, checkMqtt, checkNames, checkPacks, checkPatients, checkProfiles, checkPublicKeys, checkRelay, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
 import { ALWAYS, setting } from './setting.ts';
 import { durabilitySetting, storeSetting } from './store-section.ts';
@@ -407,6 +407,7 @@ const upstreamSection = z
     people: staffSection,
     store: storeSetting,
     durability: durabilitySetting,
+    gatewayNames: gatewayNamesSection,
     log: logSection,
   })
   .describe('A hospital node ("vitalgate upstream").');
