@@ -77,7 +77,7 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
     },
   }), ({ close }) => close());
   starting.defer(keepReading(people, (error) => log.warn({ error: messageOf(error) }, 'the tokens of the staff could not be read again')));
-  starting.adopt(await startHospitalControl(hospitalSocketIn(config.data), { ...tokenApiOf(people), ...patientApiOf(stores) }), ({ close }) => close());
+  starting.adopt(await startHospitalControl(hospitalSocketIn(config.data), { ...tokenApiOf(people), ...patientApiOf(stores, () => records.projector.status()) }), ({ close }) => close());
   records.projector.start();
   starting.defer(() => records.projector.stop());
   const running = starting.move();
