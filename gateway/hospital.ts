@@ -79,7 +79,7 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
     register: oversight.addRoutes,
   }), ({ close }) => close());
   starting.defer(keepReading(people, (error) => log.warn({ error: messageOf(error) }, 'the tokens of the staff could not be read again')));
-  const control = { ...tokenApiOf(people), ...patientApiOf(stores), status: (asked: StatusParams) => Promise.resolve(oversight.node.status(readStatusQuery(asked))) };
+  const control = { ...tokenApiOf(people), ...patientApiOf(stores, () => records.projector.status()), status: (asked: StatusParams) => Promise.resolve(oversight.node.status(readStatusQuery(asked))) };
   starting.adopt(await startHospitalControl(hospitalSocketIn(config.data), control), ({ close }) => close());
   records.projector.start();
   starting.defer(() => records.projector.stop());
