@@ -16,8 +16,9 @@ export const readStrictly = (message: string): Read => HL7Message.parse(Buffer.f
 /** What the reader says a component says; of bytes in hexadecimal alone it makes no text. */
 export function textIn(field: Field | undefined, component = 1): string {
   const found = field?.getValue(component) ?? '';
-  return Buffer.isBuffer(found) ? found.toString('utf8') : String(found as string);
+  if (Buffer.isBuffer(found)) return found.toString('utf8');
+  return typeof found === 'string' ? found : JSON.stringify(found);
 }
 
 /** The names of the segments. */
-export const segmentsOf = (message: string): readonly string[] => Hl7Message.parse(message).segments.map(({ name }) => name);
+export const segmentsOf = (message: string): readonly string[] => Hl7Message.parse(message).segments.map(({ name }) => name).filter((name) => name !== '');
