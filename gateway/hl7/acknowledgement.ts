@@ -10,15 +10,13 @@ export type Acknowledgement = Readonly<{
   code: Code;
   /** MSA-2: MSH-10 of the message it is about. */
   about: string;
-  /** Codes of what is wrong (HL7 table 0357), of ERR-3 and of MSA-6 and ERR-1 of older versions. */
+  /** What is wrong: codes of HL7 table 0357, of ERR-3 and of MSA-6 and ERR-1 of older versions. */
   errors: readonly string[];
-  /** What it says for people. It may repeat what the message said: nothing for a log. */
-  text: string;
+  /** Where (ERR-2): segment, which of them, field. */
+  places: readonly string[];
   /** MSH-10 of the acknowledgement, where it wants to be acknowledged itself (MSH-15). */
   wantsAnswer?: string;
 }>;
-
-const LONGEST_TEXT = 300;
 
 /** Undefined for what is no acknowledgement. */
 export function readAcknowledgement(bytes: Uint8Array): Acknowledgement | undefined {
@@ -27,15 +25,16 @@ export function readAcknowledgement(bytes: Uint8Array): Acknowledgement | undefi
   const code = CODES.find((each) => each === componentOf(msa, 1));
   if (segments === undefined || msa === undefined || code === undefined) return undefined;
   const wrong = segments.filter(({ name }) => name === 'ERR');
-  const texts = [componentOf(msa, 3), ...wrong.flatMap((each) => [componentOf(each, 3, 2), componentOf(each, 7), componentOf(each, 8)])];
   return {
     code,
     about: componentOf(msa, 2).trim(),
-    errors: [...new Set([componentOf(msa, 6), ...wrong.flatMap((each) => [componentOf(each, 3), olderErrorCode(each)])])].filter((each) => /^\d{1,3}$/.test(each)),
-    text: [...new Set(texts)].filter((each) => each !== '').join('; ').slice(0, LONGEST_TEXT),
+    errors: different([componentOf(msa, 6), ...wrong.flatMap((each) => [componentOf(each, 3), olderErrorCode(each)])], /^\d{1,3}$/),
+    places: different(wrong.map((each) => [1, 2, 3].map((component) => componentOf(each, 2, component)).join(' ').trim()), /^[A-Z0-9]{3}( \d{1,4}){0,2}$/),
     ...(componentOf(segments[0], 15) === 'AL' && { wantsAnswer: componentOf(segments[0], 10) }),
   };
 }
+
+const different = (found: readonly string[], form: RegExp): readonly string[] => [...new Set(found)].filter((each) => form.test(each));
 
 /** ERR-1.4.1 (up to 2.4). */
 const olderErrorCode = (segment: ReadSegment): string => componentOf(segment, 1, 4).split('&')[0] ?? '';
@@ -43,13 +42,35 @@ const olderErrorCode = (segment: ReadSegment): string => componentOf(segment, 1,
 /** What becomes of a message. `commit`: it is kept there, and what the application says is still to come. */
 export type Verdict = 'taken' | 'commit' | 'refused' | 'refused for good';
 
-/** The message as such is wrong, or there already: sending it again changes nothing. Others (locked, an inner error) may pass. */
-const FOR_GOOD = new Set(['100', '101', '102', '103', '200', '201', '202', '203', '205']);
+/** HL7 table 0357. `forGood`: the message as such is wrong, or there already, and sending it again changes nothing; the others may pass. */
+const ERRORS: Readonly<Record<string, Readonly<{ means: string; forGood?: true }>>> = {
+  100: { means: 'segments in a wrong order', forGood: true },
+  101: { means: 'a required field is missing', forGood: true },
+  102: { means: 'a value of a wrong type', forGood: true },
+  103: { means: 'a value that is in no table', forGood: true },
+  200: { means: 'a type of message that is not supported', forGood: true },
+  201: { means: 'an event that is not supported', forGood: true },
+  202: { means: 'a processing id that is not supported', forGood: true },
+  203: { means: 'a version that is not supported', forGood: true },
+  204: { means: 'somebody or something that is not known there' },
+  205: { means: 'an identifier that is there already', forGood: true },
+  206: { means: 'a record that is locked' },
+  207: { means: 'a failure inside the application' },
+};
 
-export function verdictOf({ code, errors }: Acknowledgement): Verdict {
+export function verdictOf({ code, errors }: Pick<Acknowledgement, 'code' | 'errors'>): Verdict {
   if (code === 'AA') return 'taken';
   if (code === 'CA') return 'commit';
-  return errors.some((each) => FOR_GOOD.has(each)) ? 'refused for good' : 'refused';
+  return errors.some((each) => ERRORS[each]?.forGood === true) ? 'refused for good' : 'refused';
+}
+
+/**
+ * Why a message was refused, in our words. Those of the engine may name a patient, and what is kept of a refusal is not erased with one: they are
+ * in its own log, under the id of the message.
+ */
+export function reasonOf({ code, errors, places }: Acknowledgement): string {
+  const said = errors.map((each) => (ERRORS[each] === undefined ? each : `${each} ${ERRORS[each].means}`));
+  return [code, ...said].join(', ') + (places.length === 0 ? '' : ` (at ${places.join(', ')})`);
 }
 
 /** Answers an acknowledgement that wants to be answered. */

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import type { UnixMillis } from '../quantity.ts';
+import type { MappedIdentity } from '../records/identity.ts';
 import type { HospitalRecord, KnownSubject } from '../records/record.ts';
 import { instant } from './instant.ts';
 import type { Components, Segment } from './text.ts';
@@ -28,11 +29,8 @@ export type Addressing = Readonly<{
   timeZone: string;
 }>;
 
-/** Who somebody is at this hospital, where a person of it has said so. */
-export type KnownIdentity = Readonly<{ /** PID-3.1. */ id: string; /** PID-3.4, who assigned it. */ authority: string; /** PID-3.5 of HL7 table 0203. Default PI. */ type?: string }>;
-
 /** What a message is made with. */
-export type Making = Readonly<{ addressing: Addressing; /** MSH-7. */ now: UnixMillis; identity?: KnownIdentity }>;
+export type Making = Readonly<{ addressing: Addressing; /** MSH-7. */ now: UnixMillis; /** What the hospital itself calls whoever it is about. */ identity?: MappedIdentity }>;
 
 export type Profile = Readonly<{ type: Components; profile: Components }>;
 /** IHE PCD TF-2 3.1, PCD-01: observations. */
@@ -64,14 +62,23 @@ const ASKED: Readonly<Record<Acknowledgements, readonly [accept: string | undefi
   original: [undefined, undefined], application: ['NE', 'AL'], commit: ['AL', 'NE'], both: ['AL', 'AL'],
 };
 
-/** PID and PV1. Somebody without an identity here has their pseudonym; a room is where a patient is who is not known. */
-export function subjectSegments({ kind, person }: KnownSubject, identity: KnownIdentity | undefined): readonly Segment[] {
+/** PID and PV1. Whom this hospital has no name of its own for has their pseudonym; a room is where a patient is who is not known. */
+export function subjectSegments({ kind, person }: KnownSubject, identity: MappedIdentity | undefined): readonly Segment[] {
   const none = undefined;
-  const nobody: Components = [none, none, none, none, none, none, 'U'];
-  if (kind === 'room') return [['PID', '1', none, none, none, nobody], ['PV1', '1', 'N', [none, person]]];
-  const pseudonym: Components = [none, none, none, none, none, none, 'S'];
-  const id: Components = identity === undefined ? [person, none, none, AUTHORITY, 'ANON'] : [identity.id, none, none, identity.authority, identity.type ?? 'PI'];
-  return [['PID', '1', none, id, none, identity === undefined ? pseudonym : nobody], ['PV1', '1', 'U']];
+  if (kind === 'room') return [['PID', '1', none, none, none, named(none, 'U')], ['PV1', '1', 'N', [none, identity?.value ?? person]]];
+  const patient: Segment = identity === undefined
+    ? ['PID', '1', none, [person, none, none, AUTHORITY, 'ANON'], none, named(none, 'S')]
+    : ['PID', '1', none, [identity.value, none, none, authorityOf(identity), 'PI'], none, identity.name === undefined ? named(none, 'U') : named(identity.name, 'D')];
+  return [patient, ['PV1', '1', 'U']];
+}
+
+/** A name as people say it, and of what type it is (HL7 table 0200): U, not said; S, a pseudonym; D, for display. */
+const named = (name: string | undefined, type: 'U' | 'S' | 'D'): Components => [name, undefined, undefined, undefined, undefined, undefined, type];
+
+/** CX.4: an object identifier as such, any other URI as one. */
+function authorityOf({ system }: MappedIdentity): readonly (string | undefined)[] {
+  const oid = /^urn:oid:([0-9.]+)$/.exec(system)?.[1];
+  return oid === undefined ? [undefined, system, 'URI'] : [undefined, oid, 'ISO'];
 }
 
 const NOTICE = 'Vitalgate is not a certified medical device. Do not rely on it alone.';

@@ -1,7 +1,6 @@
 /** Which records become a message for a destination, and which. */
 
 import { z } from 'zod';
-import { Seconds } from '../quantity.ts';
 import type { HospitalRecord } from '../records/record.ts';
 import { alarmMessage, isTold, stepOf, type Priority, type StepPayload } from './alarms.ts';
 import type { Making } from './header.ts';
@@ -45,7 +44,7 @@ function read(record: HospitalRecord, wanted: Wanted): Read | undefined {
       return step !== undefined && isTold(step, wanted.leastPriority) ? { step } : undefined;
     }
     const summary = summaryOf(record);
-    return summary !== undefined && isOfLength(record, summary, wanted.summaries) ? { summary } : undefined;
+    return summary !== undefined && isWantedSummary(summary, wanted.summaries) ? { summary } : undefined;
   } catch (thrown) {
     if (!(thrown instanceof z.ZodError)) throw thrown;
     // Where, and what was expected there: never what was found, which is about somebody.
@@ -53,11 +52,8 @@ function read(record: HospitalRecord, wanted: Wanted): Read | undefined {
   }
 }
 
-const MINUTE = Seconds(60);
-
-/** What a device had kept is in a minute's summary only, whatever time it is from: where quarters are sent, it is sent besides. */
-function isOfLength({ time }: HospitalRecord, { to, seconds }: SummaryPayload, wanted: Wanted['summaries']): boolean {
-  if (seconds === undefined) return true;
-  const isMinute = seconds * 1000 <= MINUTE;
-  return wanted === 'minute' ? isMinute : !isMinute || to < time - MINUTE;
+/** What a device told of afterwards is in a minute's summary only, whatever time it is from: where quarters are sent, it is sent besides. */
+function isWantedSummary({ seconds, late }: SummaryPayload, wanted: Wanted['summaries']): boolean {
+  if (seconds === undefined || late !== undefined) return true;
+  return wanted === 'minute' ? seconds <= 60 : seconds > 60;
 }

@@ -15,7 +15,7 @@ const statistics = z.looseObject({
 });
 type Statistics = z.output<typeof statistics>;
 
-const summary = z.looseObject({ from: z.number(), to: z.number(), seconds: z.number().optional(), measurements: z.record(z.string(), statistics) });
+const summary = z.looseObject({ from: z.number(), to: z.number(), seconds: z.number().optional(), late: z.number().optional(), measurements: z.record(z.string(), statistics) });
 export type SummaryPayload = z.output<typeof summary>;
 
 /** What a summary says; undefined for a waveform. Throws {@link z.ZodError} for what is neither. */

@@ -2,18 +2,19 @@
 
 import { Doorbell } from '../doorbell.ts';
 import { messageOf, PeerError } from '../errors.ts';
-import { Millis, type UnixMillis } from '../quantity.ts';
+import { Millis, Seconds, type UnixMillis } from '../quantity.ts';
+import type { IdentityMap } from '../records/identity.ts';
+import type { Leases } from '../records/lease.ts';
 import type { OutputGate } from '../records/output-gate.ts';
 import type { OutputCursors, RecordLog } from '../records/record-log.ts';
-import type { KnownSubject } from '../records/record.ts';
 import { RetrySchedule, type RelayTime } from '../uplink/retry.ts';
-import { verdictOf, type Acknowledgement } from './acknowledgement.ts';
-import { controlIdOf, type Addressing, type KnownIdentity } from './header.ts';
+import { reasonOf, verdictOf, type Acknowledgement } from './acknowledgement.ts';
+import { controlIdOf, type Addressing } from './header.ts';
 import { instant } from './instant.ts';
 import { Line, type EngineAddress, type LineTimes } from './line.ts';
 import { messageAbout, type KindOfMessage, type Made, type Wanted } from './messages.ts';
 import { type Job, type Queue, RecordQueue, SetAsideQueue } from './queue.ts';
-import type { SetAside, SetAsideMessages } from './set-aside.ts';
+import type { SetAsideMessages } from './set-aside.ts';
 
 /** An integration engine, and what it is sent. */
 export type Destination = Readonly<{
@@ -31,7 +32,7 @@ export type Destination = Readonly<{
   retry: Readonly<{ base: Millis; cap: Millis }>;
 }>;
 
-/** What becomes of messages; words of a metric. */
+/** What becomes of messages; words of a metric. `withheld`: consent leaves nothing of it, or it was erased. */
 export type Outcome = 'acknowledged' | 'refused' | 'unanswered' | 'set_aside' | 'withheld';
 
 export type OutputOptions = Readonly<{
@@ -39,8 +40,11 @@ export type OutputOptions = Readonly<{
   cursors: OutputCursors;
   setAside: SetAsideMessages;
   gate: OutputGate;
-  /** Who somebody is here, where that is known. Default: everybody has their pseudonym. */
-  identities?: Readonly<{ identityOf(subject: KnownSubject): Promise<KnownIdentity | undefined> }>;
+  /** Default: everybody has their pseudonym. */
+  identities?: Pick<IdentityMap, 'identifierOf'>;
+  leases: Leases;
+  /** Another name for every process. */
+  holder: string;
   /** The wall clock. */
   clock: () => UnixMillis;
   time: RelayTime;
@@ -52,78 +56,73 @@ export type OutputOptions = Readonly<{
 
 export type OutputStatus = Readonly<{
   destination: string;
+  /** This process sends to it, not another one. */
+  sends: boolean;
   connected: boolean;
   /** Messages that were acknowledged since the start. */
   sent: number;
   lastAck: UnixMillis | null;
-  /** Records that came since the last one that needs nothing more, at most: not each becomes a message. */
-  behind: Readonly<Partial<Record<KindOfMessage, number>>>;
-  setAside: readonly SetAside[];
+  /** Records that came since the last one that needs nothing more, when it was last looked: at most, because not each becomes a message. */
+  behind: number | null;
+  /** Messages that are set aside. */
+  setAside: number;
   /** The last failure since the last acknowledgement. */
   lastError: string | null;
 }>;
 
+type Queues = Readonly<{ records: readonly RecordQueue[]; aside: SetAsideQueue; /** The most urgent first. */ all: readonly Queue[] }>;
+
+/** How often it is looked whether another process has ended, or asks for something again. */
+const POLL = Seconds(5);
+/** A lease lasts for the longest turn and this. */
+const LEASE_SLACK = Seconds(15);
+
 export class Output {
   readonly #destination: Destination;
   readonly #options: OutputOptions;
-  readonly #records: ReadonlyMap<KindOfMessage, RecordQueue>;
-  readonly #aside: SetAsideQueue;
-  /** The most urgent first. */
-  readonly #queues: readonly Queue[];
+  readonly #leaseLength: Millis;
   /** For connections. */
   readonly #schedule: RetrySchedule;
   readonly #bell = new Doorbell();
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>;
   readonly #unlisten: () => void;
+  /** Undefined while another process sends. */
+  #queues: Queues | undefined;
+  /** Steady time, as the two below. */
+  #heldUntil = Millis(0);
+  #lastAnswer = Millis(0);
   #line: Line | undefined;
   #sent = 0;
   #lastAck: UnixMillis | null = null;
-  /** Steady time. */
-  #lastAnswer = Millis(0);
+  #behind: number | null = null;
   #lastError: string | null = null;
 
-  private constructor(destination: Destination, options: OutputOptions, records: ReadonlyMap<KindOfMessage, RecordQueue>, aside: SetAsideQueue) {
+  /** Begins to send. */
+  constructor(destination: Destination, options: OutputOptions) {
     this.#destination = destination;
     this.#options = options;
-    this.#records = records;
-    this.#aside = aside;
-    const [alarms, observations] = [records.get('alarms'), records.get('observations')];
-    this.#queues = [...(alarms === undefined ? [] : [alarms]), aside, ...(observations === undefined ? [] : [observations])];
+    const { connect, acknowledgement } = destination.times;
+    this.#leaseLength = Millis(2 * (connect + 2 * acknowledgement) + LEASE_SLACK);
     this.#schedule = this.#newSchedule();
     this.#unlisten = options.log.onMore(() => this.#bell.ring());
     this.#running = this.#run();
-  }
-
-  /** Begins to send. Throws StoreError. */
-  static async start(destination: Destination, options: OutputOptions): Promise<Output> {
-    const records = new Map<KindOfMessage, RecordQueue>();
-    for (const kind of destination.what) records.set(kind, await RecordQueue.open({ ...options, destination: destination.name, kind, wanted: destination.wanted }));
-    return new Output(destination, options, records, await SetAsideQueue.open(options.setAside, destination.name));
   }
 
   get name(): string {
     return this.#destination.name;
   }
 
-  async status(): Promise<OutputStatus> {
-    const newest = await this.#options.log.newest();
+  status(): OutputStatus {
     return {
-      destination: this.name,
-      connected: this.#line?.isOver === false,
-      sent: this.#sent,
-      lastAck: this.#lastAck,
-      behind: Object.fromEntries([...this.#records].map(([kind, queue]) => [kind, Math.max(0, newest - queue.number)])),
-      setAside: this.#aside.all,
-      lastError: this.#lastError,
+      destination: this.name, sends: this.#queues !== undefined, connected: this.#line?.isOver === false, sent: this.#sent, lastAck: this.#lastAck,
+      behind: this.#behind, setAside: this.#queues?.aside.count ?? 0, lastError: this.#lastError,
     };
   }
 
-  /** Tries what was set aside once more: the message of one record, or all. Returns how many. */
-  async sendAgain(number?: number): Promise<number> {
-    const chosen = await this.#aside.tryAgain(number);
+  /** There is something to do. */
+  ring(): void {
     this.#bell.ring();
-    return chosen;
   }
 
   /** What is under way is not waited for: without an acknowledgement it is sent again after the next start, under the same id. */
@@ -136,40 +135,80 @@ export class Output {
 
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
+    const { leases, holder, time } = this.#options;
     while (!signal.aborted) {
       try {
         const wait = await this.#turn();
-        if (wait !== 0) await this.#pause(wait);
+        if (wait !== 0) await this.#rest(wait);
       } catch (thrown) {
         if (signal.aborted) break;
         this.#note(messageOf(thrown));
-        await this.#options.time.sleep(this.#schedule.failed(), signal);
+        await this.#look().catch(() => undefined);
+        await time.sleep(this.#schedule.failed(), signal);
       }
     }
     this.#line?.end();
+    if (this.#queues !== undefined) await leases.release(this.#lease, holder).catch(() => undefined);
   }
 
-  /** Sends one message. Returns 0, or how long there is nothing to be done; undefined: until there is something new. */
-  async #turn(): Promise<Millis | undefined> {
-    const waits: number[] = [];
-    for (const queue of this.#queues) {
+  /** Sends one message. Returns 0, or how long there is nothing to be done at most. */
+  async #turn(): Promise<Millis> {
+    const queues = await this.#held();
+    let wait: number = POLL;
+    for (const queue of queues?.all ?? []) {
       const job = await queue.next();
       if (job === undefined) continue;
-      const wait = queue.notBefore - this.#options.time.now();
-      if (wait <= 0) {
+      const early = queue.notBefore - this.#options.time.now();
+      if (early <= 0) {
         await this.#deliver(queue, job);
         return Millis(0);
       }
-      waits.push(wait);
+      wait = Math.min(wait, early);
     }
-    return waits.length === 0 ? undefined : Millis(Math.min(...waits));
+    return Millis(wait);
   }
 
-  async #pause(wait: Millis | undefined): Promise<void> {
-    const pausing = new AbortController();
-    if (wait !== undefined) void this.#options.time.sleep(wait, pausing.signal).then(() => { if (!pausing.signal.aborted) this.#bell.ring(); });
+  /** Until somebody rings, or for so long. */
+  async #rest(wait: Millis): Promise<void> {
+    await this.#look();
+    const resting = new AbortController();
+    void this.#options.time.sleep(wait, resting.signal).then(() => { if (!resting.signal.aborted) this.#bell.ring(); });
     await this.#bell.wait();
-    pausing.abort();
+    resting.abort();
+  }
+
+  /** How far behind it is. */
+  async #look(): Promise<void> {
+    const newest = await this.#options.log.newest();
+    this.#behind = this.#queues === undefined ? null : Math.max(0, ...this.#queues.records.map(({ number }) => newest - number));
+  }
+
+  get #lease(): string {
+    return `hl7/${this.name}`;
+  }
+
+  /** What is to be sent, while it is this process that sends: of several over one store one does, or the order would be nobody's. */
+  async #held(): Promise<Queues | undefined> {
+    const { leases, holder, time } = this.#options;
+    const now = time.now();
+    if (this.#queues !== undefined && this.#heldUntil - now > this.#leaseLength / 2) return this.#queues;
+    if (await leases.hold(this.#lease, holder, this.#leaseLength)) {
+      this.#heldUntil = Millis(now + this.#leaseLength);
+      this.#queues ??= await this.#openQueues();
+    } else {
+      this.#queues = undefined;
+      this.#line?.end();
+    }
+    return this.#queues;
+  }
+
+  /** Another process may have sent meanwhile. */
+  async #openQueues(): Promise<Queues> {
+    const { name, what, wanted } = this.#destination;
+    const { log, cursors, setAside } = this.#options;
+    const open = async (kind: KindOfMessage): Promise<readonly RecordQueue[]> => (what.includes(kind) ? [await RecordQueue.open({ log, cursors, destination: name, kind, wanted })] : []);
+    const [alarms, observations, aside] = [await open('alarms'), await open('observations'), await SetAsideQueue.open(setAside, name)];
+    return { records: [...alarms, ...observations], aside, all: [...alarms, aside, ...observations] };
   }
 
   async #deliver(queue: Queue, job: Job): Promise<void> {
@@ -207,28 +246,25 @@ export class Output {
     await queue.passed(job);
   }
 
-  async #refused(queue: Queue, job: Job, { code, errors, text }: Acknowledgement, forGood: boolean): Promise<void> {
-    const codes = [code, ...errors].join(' ');
+  async #refused(queue: Queue, job: Job, answer: Acknowledgement, forGood: boolean): Promise<void> {
+    const reason = reasonOf(answer);
     this.#count('refused');
-    // The engine's words may repeat what is in the message: they are for whoever looks, not for a log.
-    this.#options.logger.warn({ destination: this.name, record: job.number, answer: codes }, 'a message was refused');
-    this.#lastError = `record ${job.number}: ${codes}`;
-    const reason = text === '' ? codes : `${codes}: ${text}`;
+    this.#options.logger.warn({ destination: this.name, record: job.number, reason }, 'a message was refused');
+    this.#lastError = `record ${job.number}: ${reason}`;
     if (forGood || queue.refusals >= this.#destination.retries) return await this.#setAside(queue, job, reason);
     queue.refusals += 1;
     this.#wait(queue);
   }
 
   /**
-   * Nobody knows what became of it: it is sent again. Only while others are answered after it was sent, again and again, it is this message that
+   * Nobody knows what became of it: it is sent again. Only where others are answered after it was sent, again and again, it is this message that
    * the engine cannot bear.
    */
   async #unanswered(queue: Queue, job: Job, fault: PeerError): Promise<void> {
-    const now = this.#options.time.now();
     this.#count('unanswered');
     this.#note(fault.message);
-    const { times, since } = queue.unanswered ?? { times: 0, since: now };
-    if (times >= this.#destination.retries && this.#lastAnswer > since) return await this.#setAside(queue, job, `${fault.message}, while others are acknowledged`);
+    const { times, since } = queue.unanswered ?? { times: 0, since: this.#options.time.now() };
+    if (times >= this.#destination.retries && this.#lastAnswer > since) return await this.#setAside(queue, job, `${fault.message}, while others are answered`);
     queue.unanswered = { times: times + 1, since };
     this.#wait(queue);
   }
@@ -246,7 +282,7 @@ export class Output {
   async #setAside(queue: Queue, job: Job, reason: string): Promise<void> {
     const { number, chain, entry, kind } = job;
     // Before the cursor moves on: between the two it would be nowhere.
-    await this.#aside.put({ number, chain, entry, kind, controlId: controlIdOf(job), at: this.#options.clock(), reason, again: false });
+    await this.#queues?.aside.put({ number, chain, entry, kind, controlId: controlIdOf(job), at: this.#options.clock(), reason }, queue);
     this.#count('set_aside');
     this.#options.logger.warn({ destination: this.name, record: number }, 'a message was set aside');
     await queue.passed(job);
@@ -273,12 +309,12 @@ export class Output {
     if (record === undefined) return undefined;
     const [shown] = await gate.show({ id: name, purpose, by: 'hl7' }, [record]);
     if (shown === undefined) return undefined;
-    const identity = shown.subject.kind === 'patient' ? await identities?.identityOf(shown.subject) : undefined;
+    const identity = await identities?.identifierOf(shown.subject);
     return messageAbout(shown, wanted, { addressing, now: clock(), ...(identity && { identity }) });
   }
 
   #note(why: string): void {
-    if (this.#lastError !== why) this.#options.logger.warn({ destination: this.name, reason: why }, 'an integration engine is not reached, or what it is to be sent');
+    if (this.#lastError !== why) this.#options.logger.warn({ destination: this.name, reason: why }, 'nothing gets to an integration engine');
     this.#lastError = why;
   }
 

@@ -102,47 +102,47 @@ export class RecordQueue extends Queue {
 const cursorOf = ({ destination, kind }: RecordQueueOptions): string => `hl7/${destination}/${kind}`;
 const begunOf = (options: RecordQueueOptions): string => `${cursorOf(options)}/begun`;
 
-/** What was set aside, by number of the record. */
+/** What was set aside and somebody asks for again. */
 export class SetAsideQueue extends Queue {
   readonly #store: SetAsideMessages;
   readonly #destination: string;
-  readonly #messages: Map<number, SetAside>;
+  #count: number;
 
-  private constructor(store: SetAsideMessages, destination: string, messages: readonly SetAside[]) {
+  private constructor(store: SetAsideMessages, destination: string, count: number) {
     super();
     this.#store = store;
     this.#destination = destination;
-    this.#messages = new Map(messages.map((message) => [message.number, message]));
+    this.#count = count;
   }
 
   static async open(store: SetAsideMessages, destination: string): Promise<SetAsideQueue> {
-    return new SetAsideQueue(store, destination, await store.all(destination));
+    return new SetAsideQueue(store, destination, await store.count(destination));
   }
 
-  get all(): readonly SetAside[] {
-    return [...this.#messages.values()];
+  /** How many are set aside. */
+  get count(): number {
+    return this.#count;
   }
 
   async next(): Promise<Job | undefined> {
-    return this.all.find(({ again }) => again);
+    return await this.#store.nextAgain(this.#destination);
   }
 
-  async put(message: SetAside): Promise<void> {
+  /** Sets aside what was the next of a queue. */
+  async put(message: SetAside, from: Queue): Promise<void> {
     await this.#store.put(this.#destination, message);
-    this.#messages.set(message.number, message);
+    if (from !== this) this.#count += 1;
+    this.#stays = from === this;
   }
 
-  /** Asks for another try: of one, or of all. Returns of how many. */
-  async tryAgain(number?: number): Promise<number> {
-    const chosen = this.all.filter((each) => !each.again && (number === undefined || each.number === number));
-    for (const each of chosen) await this.put({ ...each, again: true });
-    return chosen.length;
-  }
+  /** What was tried again and set aside once more is not removed. */
+  #stays = false;
 
   protected async pass({ number }: Job): Promise<void> {
-    // Set aside once more a moment ago, it stays.
-    if (this.#messages.get(number)?.again !== true) return;
+    const stays = this.#stays;
+    this.#stays = false;
+    if (stays) return;
     await this.#store.remove(this.#destination, number);
-    this.#messages.delete(number);
+    this.#count -= 1;
   }
 }

@@ -2,18 +2,19 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { MEASUREMENTS } from '../../gateway/decode/measurements.ts';
 import { MEASUREMENT_CODES } from '../../gateway/hl7/codes.ts';
-import { controlIdOf, type KnownIdentity } from '../../gateway/hl7/header.ts';
+import { controlIdOf } from '../../gateway/hl7/header.ts';
 import { instant } from '../../gateway/hl7/instant.ts';
 import { messageAbout, type Wanted } from '../../gateway/hl7/messages.ts';
 import { decimal } from '../../gateway/hl7/rows.ts';
 import { UnixMillis } from '../../gateway/quantity.ts';
+import type { MappedIdentity } from '../../gateway/records/identity.ts';
 import type { HospitalRecord } from '../../gateway/records/record.ts';
 import { readStrictly } from './readers.ts';
 import { alarmStep, MAKING, quarter, record, statistics, TIME } from './records.ts';
 
 const ALL: Wanted = { leastPriority: 'low', summaries: 'quarter', rooms: true };
 
-function made(about: HospitalRecord, identity?: KnownIdentity, wanted = ALL): string {
+function made(about: HospitalRecord, identity?: MappedIdentity, wanted = ALL): string {
   const answer = messageAbout(about, wanted, { ...MAKING, ...(identity && { identity }) });
   if (!('message' in answer)) throw new Error(`no message: ${JSON.stringify(answer)}`);
   return answer.message;
@@ -30,7 +31,7 @@ const LOW_OXYGEN = { evidence: { condition: 'spo2 < 85', values: [{ measurement:
 
 const CASES: readonly (readonly [name: string, message: () => string])[] = [
   ['summary-of-a-pseudonym', () => made(quarter(1, VITAL_SIGNS))],
-  ['summary-of-a-known-patient', () => made(quarter(2, { heart_rate: statistics('/min', 71) }, { whole: false }), { id: 'MRN|4711', authority: 'ST-MARY' })],
+  ['summary-of-a-known-patient', () => made(quarter(2, { heart_rate: statistics('/min', 71) }, { whole: false }), { system: 'urn:oid:2.16.840.1.113883.19', value: 'MRN|4711', name: 'O\\Brien ^ Anna' })],
   ['summary-of-a-room', () => made(quarter(3, { room_temperature: statistics('Cel', 19.5), humidity: statistics('%', 41), co2: statistics('[ppm]', 810), motion: { unit: '1', count: 4, doubtful: 0, lowest: 0, highest: 1, mean: 0.25, last: 0 } }, { subject: { kind: 'room', person: 'b'.repeat(32) } }))],
   ['alarm-raised', () => made(alarmStep(4, LOW_OXYGEN))],
   ['alarm-acknowledged', () => made(alarmStep(5, { ...LOW_OXYGEN, why: 'acknowledged', from: 'active', to: 'acknowledged', by: { id: 'nurse-1', role: 'nurse' } }, { kind: 'acknowledgement' }))],
@@ -79,13 +80,14 @@ describe('the table of codes', () => {
 
 describe('a destination', () => {
   const minute = record(1, { payload: { from: TIME - 60_000, to: TIME - 100, seconds: 60, measurements: { spo2: statistics('%', 97) } } });
-  const late = record(1, { payload: { from: TIME - 7_200_000, to: TIME - 3_600_000, seconds: 60, measurements: { spo2: statistics('%', 97) } } });
+  const late = record(1, { payload: { from: TIME - 7_200_000, to: TIME - 3_600_000, seconds: 60, late: 1, measurements: { spo2: statistics('%', 97) } } });
   const waveform = record(1, { payload: { measurement: 'ppg', unit: '1', rateHz: 75, from: TIME, samples: [0, 1] } });
 
   it.each<[string, HospitalRecord, Partial<Wanted>, boolean]>([
     ['a quarter', quarter(1, {}), {}, true],
     ['no minute where it has quarters', minute, {}, false],
     ['what a device had kept all the same', late, {}, true],
+    ['one of whose length nothing is said', record(1, { payload: { from: TIME, to: TIME, measurements: {} } }), {}, true],
     ['a minute', minute, { summaries: 'minute' }, true],
     ['no quarter where it has minutes', quarter(1, {}), { summaries: 'minute' }, false],
     ['no waveform', waveform, {}, false],

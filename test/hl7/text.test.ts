@@ -40,8 +40,8 @@ describe('any text', () => {
         const about = alarmStep(1, { message, rule, evidence: { values: [{ measurement, value: 1, unit }] }, by: { id: message } }, { subject: { kind: 'patient', person: unit } });
         const step = stepOf(about);
         if (step === undefined) throw new Error('no step');
-        const text = alarmMessage(about, step, { ...MAKING, identity: { id: rule, authority: message } });
-        const plain = alarmMessage(alarmStep(1, { message: 'm', rule: 'r', evidence: { values: [{ measurement: 'x', value: 1, unit: 'u' }] }, by: { id: 'i' } }), { ...step, message: 'm', rule: 'r', evidence: { values: [{ measurement: 'x', value: 1, unit: 'u' }] }, by: { id: 'i' } }, { ...MAKING, identity: { id: 'r', authority: 'm' } });
+        const text = alarmMessage(about, step, { ...MAKING, identity: { system: message, value: rule, name: unit } });
+        const plain = alarmMessage(alarmStep(1, { message: 'm', rule: 'r', evidence: { values: [{ measurement: 'x', value: 1, unit: 'u' }] }, by: { id: 'i' } }), { ...step, message: 'm', rule: 'r', evidence: { values: [{ measurement: 'x', value: 1, unit: 'u' }] }, by: { id: 'i' } }, { ...MAKING, identity: { system: 'm', value: 'r', name: 'u' } });
         const shape = (written: string): readonly string[] => written.split('\r').map((line) => `${line.slice(0, 3)} ${line.split('|').length}`);
         // What is known by its name has a place of its own; no name here is one.
         expect(segmentsOf(text)).toEqual(segmentsOf(plain));
