@@ -145,8 +145,8 @@ export const personOfKeyKey = (chain: Uint8Array, id: Uint8Array): Buffer => key
 export const badPayloadKey = (chain: Uint8Array, id: Uint8Array, entry?: number): Buffer => key('iB', chain, id, entry === undefined ? new Uint8Array() : number(entry));
 export const identityKey = (pseudonym: string): Buffer => key('iI', bytesOf(pseudonym));
 export const outputKey = (output: string): Buffer => key('iO', text(output));
-export const refusedMessageKey = (destination: string, number?: number): Buffer => key('m', text(destination), Buffer.of(0), numbered(number));
-export const retriedMessageKey = (destination: string, number?: number): Buffer => key('m', text(destination), Buffer.of(1), numbered(number));
+export const refusedMessageKey = (destination: string, record?: number): Buffer => key('m', text(destination), Buffer.of(0), numbered(record));
+export const retriedMessageKey = (destination: string, record?: number): Buffer => key('m', text(destination), Buffer.of(1), numbered(record));
 export const tidiedKey = (): Buffer => key('Y');
 export const probeKey = (): Buffer => key('Z');
 
