@@ -342,6 +342,12 @@ export class UpstreamMetrics {
     labelNames: ['outcome'],
     registers: [this.registry],
   });
+  readonly hl7Messages = new Counter<'destination' | 'outcome'>({
+    name: 'vitalgate_hl7_messages_total',
+    help: 'HL7 v2 messages to integration engines, by what became of them: acknowledged, refused, unanswered, set_aside, withheld',
+    labelNames: ['destination', 'outcome'],
+    registers: [this.registry],
+  });
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
