@@ -27,11 +27,11 @@ const destination = z
     name: name('a name').describe('Name of the destination in logs, metrics and the record of who was shown what; unique in this file. Under another name it is another destination, which gets what comes from then on.'),
     address: address().describe('Where the engine takes MLLP, host:port, for example engine.example:2575.'),
     tls,
-    sendingApplication: setting(party(), 'VITALGATE', 'MSH-3.'),
-    sendingFacility: party().optional().describe('MSH-4. Default: the name of this node.'),
-    receivingApplication: party().optional().describe('MSH-5. Default: not said.'),
-    receivingFacility: party().optional().describe('MSH-6. Default: not said.'),
-    processing: setting(word('P', 'T'), 'P', 'MSH-11: P, production, or T, training.'),
+    sendingApplication: setting(party(), 'VITALGATE', 'Who sends (MSH-3).'),
+    sendingFacility: party().optional().describe('Where that is (MSH-4). Default: the name of this node.'),
+    receivingApplication: party().optional().describe('Who receives (MSH-5). Default: not said.'),
+    receivingFacility: party().optional().describe('Where that is (MSH-6). Default: not said.'),
+    processing: setting(word('P', 'T'), 'P', 'What the messages are for (MSH-11): P, production, or T, training.'),
     purpose: purpose().prefault('TREAT').describe('What for it gets anything, an HL7 ActReason code: patients permit or deny by purpose. Default TREAT, treatment.'),
     what: z
       .array(word('alarms', 'observations'), { error: 'expected a list of alarms and observations' })
