@@ -19,7 +19,7 @@ import { systemTime } from '../../gateway/uplink/retry.ts';
 import { ADDRESSING, TIME } from './records.ts';
 
 /** Records in memory. */
-export class MemoryLog implements RecordLog {
+class MemoryLog implements RecordLog {
   readonly #records: HospitalRecord[] = [];
   readonly #listeners = new Set<() => void>();
 
@@ -158,7 +158,7 @@ export type Received = Readonly<{ id: string; text: string; socket: Socket; conn
 export const acknowledgement = (code: string, id: string, ...more: readonly string[]): string => [String.raw`MSH|^~\&|ENGINE||VITALGATE||20260101||ACK|A1|P|2.6`, `MSA|${code}|${id}`, ...more].join('\r') + '\r';
 export const frame = (text: string): string => `\u000B${text}\u001C\r`;
 /** MSH-10. */
-export const controlId = (text: string): string => text.split('|')[9] ?? '';
+const controlId = (text: string): string => text.split('|')[9] ?? '';
 
 /** An engine on a free port that does with every message what it is told. */
 export class RawEngine implements AsyncDisposable {

@@ -4,8 +4,8 @@ import { UnixMillis } from '../../gateway/quantity.ts';
 import type { Addressing, Making } from '../../gateway/hl7/header.ts';
 import type { HospitalRecord } from '../../gateway/records/record.ts';
 
-export const CHAIN = '00112233445566778899aabbccddeeff';
-export const PERSON = 'a0a1a2a3a4a5a6a7a8a9aaabacadaeaf';
+const CHAIN = '00112233445566778899aabbccddeeff';
+const PERSON = 'a0a1a2a3a4a5a6a7a8a9aaabacadaeaf';
 export const TIME = UnixMillis(Date.UTC(2026, 10, 30, 8, 45, 0, 250));
 
 export const ADDRESSING: Addressing = {
