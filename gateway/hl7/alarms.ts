@@ -85,8 +85,9 @@ function rowsOf(record: HospitalRecord, said: StepPayload, at: string): Rows {
   return rows;
 }
 
+/** OBX-7 has the limit as words: on which side of it values are good is in the rule, and a number alone would be read as one. */
 function addValue(rows: Rows, { code, value: measured, unit, limit }: Coding, place: string, at: string): void {
-  rows.add({ type: 'NM', id: identifier(code), place, value: decimal(measured), units: units(code, unit), range: limit === undefined ? undefined : decimal(limit), status: 'R', at });
+  rows.add({ type: 'NM', id: identifier(code), place, value: decimal(measured), units: units(code, unit), range: limit === undefined ? undefined : `limit ${decimal(limit)}`, status: 'R', at });
 }
 
 const PRIORITY: Readonly<Record<string, string>> = { high: 'PH', medium: 'PM', low: 'PL' };
