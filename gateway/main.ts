@@ -153,15 +153,23 @@ async function countJournal(folder: string): Promise<number> {
   }
 }
 
-async function openBlocks(folder: string, options: Readonly<{ readOnly: boolean }>): Promise<HospitalStores> {
-  const store = await openRocksStore(join(folder, STORE_FOLDER), options);
+const openBlocks: Environment['openBlocks'] = async (folder, options) => {
+  const { store, blocks, close } = await openHospitalEngine(folder, options);
   const now = (): UnixMillis => UnixMillis(Date.now());
   const records = new StoredRecords(store);
   return {
-    blocks: new StoredBlocks(store, { removePending: false }), releases: new StoredReleases(store, now), tokens: new StoredTokens(store),
-    records, refusedMessages: new StoredRefusedMessages(store), outputs: new StoredOutputs(store), identities: new StoredIdentities(store, records), leases: new StoredLeases(store, now),
-    close: () => store.close(),
+    blocks, releases: new StoredReleases(store, now), tokens: new StoredTokens(store),
+    refusedMessages: new StoredRefusedMessages(store),
+    records, outputs: new StoredOutputs(store), identities: new StoredIdentities(store, records), leases: new StoredLeases(store, now), close,
   };
+};
+
+/** `store`: for everything but blocks. */
+async function openHospitalEngine(folder: string, { readOnly, store = 'rocksdb', durability = 'replicated' }: Parameters<Environment['openBlocks']>[1]): Promise<Pick<HospitalStores, 'blocks' | 'close'> & Readonly<{ store: KeyValueStore }>> {
+  // Loaded when it is asked for: a gateway does not carry the client of a database.
+  if (store !== 'rocksdb') return await (await import('./store/postgres.ts')).openPostgres(store, { durability });
+  const engine = await openRocksStore(join(folder, STORE_FOLDER), { readOnly });
+  return { blocks: new StoredBlocks(engine, { removePending: false }), store: engine, close: () => engine.close() };
 }
 
 function environment(): Environment {

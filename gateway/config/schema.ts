@@ -13,6 +13,7 @@ import { linksSection } from './links-section.ts';
 import { staffSection } from './staff-section.ts';
 import { checkBridges, checkHospitals, checkMqtt, checkNames, checkPacks, checkPatients, checkProfiles, checkPublicKeys, checkRelay, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
 import { ALWAYS, setting } from './setting.ts';
+import { durabilitySetting, storeSetting } from './store-section.ts';
 
 const MOST_HOSPITALS = 1000;
 const MOST_PACKS = 64;
@@ -395,6 +396,7 @@ const upstreamSection = z
       ], { error: 'expected own, none, or a mapping of certificateFile and keyFile' })
       .prefault('own')
       .describe('own: TLS with a certificate that is bound to the key of this node, by which gateways know it. A mapping: with an ordinary certificate for its name. none: plain HTTP, for tests and behind a proxy on the same machine. Default own.'),
+    hl7: hl7Section,
     maxBlock: setting(size(KiB(64), MiB(64)), '4MiB', 'Largest block accepted, a size in bytes.'),
     limits: z
       .strictObject({
@@ -405,7 +407,8 @@ const upstreamSection = z
       .prefault({})
       .describe('How much the node takes on at a time.'),
     people: staffSection,
-    hl7: hl7Section,
+    store: storeSetting,
+    durability: durabilitySetting,
     log: logSection,
   })
   .describe('A hospital node ("vitalgate upstream").');
