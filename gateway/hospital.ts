@@ -5,6 +5,7 @@ import type { UpstreamConfig } from './config/schema.ts';
 import { enrolledIn } from './enrolment-file.ts';
 import { messageOf, type StoreError } from './errors.ts';
 import { startHospitalControl } from './hospital-control.ts';
+import type { Hl7Stores } from './hospital-hl7.ts';
 import { overseeHospital } from './hospital-oversight.ts';
 import { patientApiOf } from './hospital-patients.ts';
 import { openHospitalRecords, type RecordStores } from './hospital-records.ts';
@@ -26,7 +27,7 @@ import { VerifyPool } from './upstream/verify-pool.ts';
 import type { HpkePair } from './vault/hpke.ts';
 
 /** Everything a hospital keeps. */
-export type HospitalStores = Readonly<{ blocks: BlockStore; releases: ReleaseStore; tokens: TokenStore; /** Which engine, for people. */ kind: string; close: () => Promise<void> }> & RecordStores;
+export type HospitalStores = Readonly<{ blocks: BlockStore; releases: ReleaseStore; tokens: TokenStore; /** Which engine, for people. */ kind: string; close: () => Promise<void> }> & RecordStores & Hl7Stores;
 
 export type HospitalOptions = Readonly<{
   config: UpstreamConfig;

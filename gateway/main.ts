@@ -27,6 +27,7 @@ import { StoredReleases } from './store/release-store.ts';
 import { StoredDerivation } from './store/derive-store.ts';
 import { openJournal } from './store/journal-store.ts';
 import type { KeyValueStore } from './store/key-value.ts';
+import { StoredRefusedMessages } from './store/refused-message-store.ts';
 import { openRocksStore } from './store/rocks-store.ts';
 import { StoredIdentities } from './store/identity-store.ts';
 import { StoredLeases } from './store/lease-store.ts';
@@ -160,6 +161,7 @@ const openBlocks: Environment['openBlocks'] = async (folder, options) => {
   const records = new StoredRecords(store);
   return {
     blocks, releases: new StoredReleases(store, now), tokens: new StoredTokens(store),
+    refusedMessages: new StoredRefusedMessages(store),
     records, outputs: new StoredOutputs(store), identities: new StoredIdentities(store, records), leases: new StoredLeases(store, now), kind, close,
   };
 };
