@@ -50,6 +50,11 @@
  *     n  chain(16)                            number of the last release of a gateway
  *     k  chain(16) id(8)                      content key, sealed for this hospital
  *     r  chain(16) id(8) entry(8)             payload under a content key
+ *     t  chain(16) id(8)                      what somebody permits, under a content key
+ *     q  pseudonym(16)                        under which content key that is, of whoever has this pseudonym
+ *     d  chain(16) number(8)                  note: what people here did with somebody's data
+ *     i  person(16) chain(16) number(8)       which notes are about whom
+ *     g  number(8)                            who broke the glass here
  */
 
 import { LANES, type Lane } from '../reading.ts';
@@ -106,8 +111,15 @@ export const erasedReleaseKey = (fingerprint: Uint8Array, id: Uint8Array = new U
 export const releasedNumberKey = (chain: Uint8Array): Buffer => key('n', chain);
 export const releasedKeyKey = (chain: Uint8Array, id: Uint8Array = new Uint8Array()): Buffer => key('k', chain, id);
 export const releasedPayloadKey = (chain: Uint8Array, id: Uint8Array, entry?: number): Buffer => key('r', chain, id, entry === undefined ? new Uint8Array() : number(entry));
+export const toldKey = (chain: Uint8Array, id: Uint8Array): Buffer => key('t', chain, id);
+export const toldNameKey = (name: Uint8Array): Buffer => key('q', name);
+export const noteKey = (chain: Uint8Array, n?: number): Buffer => key('d', chain, ...numbered(n));
+export const noteAboutKey = (person: Uint8Array, chain: Uint8Array = new Uint8Array(), n?: number): Buffer => key('i', person, chain, ...numbered(n));
+export const episodeKey = (n: number): Buffer => key('g', number(n));
 export const tidiedKey = (): Buffer => key('Y');
 export const probeKey = (): Buffer => key('Z');
+
+const numbered = (n: number | undefined): readonly Buffer[] => (n === undefined ? [] : [number(n)]);
 
 /** The range of all keys that begin with `prefix`. */
 export function startingWith(prefix: Buffer): { gte: Buffer; lt: Buffer } {
