@@ -150,7 +150,7 @@ async function countJournal(folder: string): Promise<number> {
 
 async function openBlocks(folder: string, options: Readonly<{ readOnly: boolean }>): Promise<HospitalStores> {
   const store = await openRocksStore(join(folder, STORE_FOLDER), options);
-  return { blocks: new StoredBlocks(store, { removePending: false }), releases: new StoredReleases(store), close: () => store.close() };
+  return { blocks: new StoredBlocks(store, { removePending: false }), releases: new StoredReleases(store), tokens: new StoredTokens(store), close: () => store.close() };
 }
 
 function environment(): Environment {
