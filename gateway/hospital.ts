@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import type { UpstreamConfig } from './config/schema.ts';
 import { messageOf, type StoreError } from './errors.ts';
+import { openHospitalConsent } from './hospital-consent.ts';
 import { hospitalSocketIn, keepReading, openHospitalPeople, staffOf, tokenApiOf } from './hospital-staff.ts';
 import { keyFilesIn } from './key-files.ts';
 import type { BlockStore } from './ledger/block-store.ts';
@@ -11,8 +12,12 @@ import type { Logger } from './operations/log.ts';
 import type { UpstreamMetrics } from './operations/metrics.ts';
 import type { TokenStore } from './people/tokens.ts';
 import { UnixMillis } from './quantity.ts';
+import type { EpisodeStore } from './records/episode-store.ts';
+import type { NoteLog } from './records/note.ts';
+import type { ToldStore } from './records/told-store.ts';
 import { nodeCertificateIn, type NodeCertificate } from './tls/node-certificate.ts';
 import { areDetailsAsked } from './upstream/asked-details.ts';
+import { addBreakGlassRoutes } from './upstream/break-glass-routes.ts';
 import { promisedFor } from './upstream/promises.ts';
 import type { ReleaseStore } from './upstream/release-store.ts';
 import { startUpstream, type Upstream } from './upstream/server.ts';
@@ -22,7 +27,7 @@ import { addMetrics } from './web/server.ts';
 import { addStaffSessions } from './web/staff.ts';
 
 /** Everything a hospital keeps. */
-export type HospitalStores = Readonly<{ blocks: BlockStore; releases: ReleaseStore; tokens: TokenStore; close: () => Promise<void> }>;
+export type HospitalStores = Readonly<{ blocks: BlockStore; releases: ReleaseStore; told: ToldStore; notes: NoteLog & EpisodeStore; tokens: TokenStore; close: () => Promise<void> }>;
 
 export type HospitalOptions = Readonly<{
   config: UpstreamConfig;
@@ -47,12 +52,13 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
   const people = await openHospitalPeople(stores.tokens, config.people);
   const staff = staffOf(people);
   await using starting = new AsyncDisposableStack();
+  const consent = starting.adopt(openHospitalConsent({ ...stores, key, pair: payloadPair, now: () => UnixMillis(Date.now()), onFault: (error) => log.error({ error: messageOf(error) }, 'what was shown again could not be counted') }), ({ stop }) => stop());
   const upstream = starting.adopt(await startUpstream({
     ...settings,
     ...(tls && { tls }),
     key,
     blocks: stores.blocks,
-    released: { store: stores.releases, payloadKey: payloadPair.publicBytes, detailsAsked: (chain) => areDetailsAsked(config.data, chain, UnixMillis(Date.now())) },
+    released: { store: stores.releases, payloadKey: payloadPair.publicBytes, detailsAsked: (chain) => areDetailsAsked(config.data, chain, UnixMillis(Date.now())), consents: consent.door },
     promised: (chain) => promisedFor(config.data, chain),
     log,
     gateways: config.gateways === 'open' ? 'open' : config.gateways.map((hex) => Buffer.from(hex, 'hex')),
@@ -63,6 +69,7 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
     register: async (app) => {
       addMetrics(app, metrics.registry);
       await addStaffSessions(app, staff);
+      await addBreakGlassRoutes(app, { glass: consent.glass, admit: (...asks) => staff.admit(...asks) });
     },
   }), ({ close }) => close());
   starting.defer(keepReading(people, (error) => log.warn({ error: messageOf(error) }, 'the tokens of the staff could not be read again')));

@@ -23,6 +23,8 @@ import { StoredWritten } from './store/written-store.ts';
 import type { TidyStore } from './gateway-disk.ts';
 import { StoredReleaseCursors } from './store/release-cursor-store.ts';
 import { StoredReleases } from './store/release-store.ts';
+import { StoredNotes } from './store/note-store.ts';
+import { StoredTold } from './store/told-store.ts';
 import { StoredDerivation } from './store/derive-store.ts';
 import { openJournal } from './store/journal-store.ts';
 import type { KeyValueStore } from './store/key-value.ts';
@@ -150,7 +152,7 @@ async function countJournal(folder: string): Promise<number> {
 
 async function openBlocks(folder: string, options: Readonly<{ readOnly: boolean }>): Promise<HospitalStores> {
   const store = await openRocksStore(join(folder, STORE_FOLDER), options);
-  return { blocks: new StoredBlocks(store, { removePending: false }), releases: new StoredReleases(store), tokens: new StoredTokens(store), close: () => store.close() };
+  return { blocks: new StoredBlocks(store, { removePending: false }), releases: new StoredReleases(store), told: new StoredTold(store), notes: new StoredNotes(store), tokens: new StoredTokens(store), close: () => store.close() };
 }
 
 function environment(): Environment {

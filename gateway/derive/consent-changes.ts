@@ -4,7 +4,7 @@
  */
 
 import { applyApproval, askRelease, forgetReleases } from '../consent/approvals.ts';
-import { endGlass, forgetEpisodes, openGlass, reviewGlass, type GlassRefusal } from '../consent/break-glass.ts';
+import { endGlass, forgetEpisodes, GLASS_WORDS, openGlass, reviewGlass } from '../consent/break-glass.ts';
 import { applyStatement, consentsOf, enrolKey, forgetPatient, revokeKey } from '../consent/consents.ts';
 import type { Grant } from '../consent/grant.ts';
 import { openStatement } from '../consent/statement.ts';
@@ -85,20 +85,6 @@ function approve(state: ConsentState, statement: Uint8Array, now: UnixMillis): C
   const { name = '' } = approvals.at(-1) ?? {};
   return { state: { ...state, releases }, record: { kind: 'approval', patient, word: approved === undefined ? 'approved' : 'released', said: { hash, statement, name } } };
 }
-
-const GLASS_WORDS: Readonly<Record<GlassRefusal, string>> = {
-  role_may_not: 'this role may not do that',
-  bad_reason: 'expected a reason of at least ten characters that says something',
-  bad_time: 'expected at most 24 hours',
-  bad_name: 'expected the id of a patient and of a person',
-  already_open: 'this person has broken the glass for this patient already',
-  too_many: 'too many episodes wait for their review',
-  unknown_episode: 'there is no episode of that number',
-  not_open: 'it is over already',
-  still_open: 'it goes on: it is judged when it is over',
-  own_episode: 'somebody else has to judge it',
-  already_reviewed: 'it was judged before',
-};
 
 function changeGlass(state: ConsentState, action: Extract<ConsentAction, { type: 'break_glass' | 'end_glass' | 'review_glass' }>, now: UnixMillis): ConsentChange | ConsentRefused {
   const { by } = action;

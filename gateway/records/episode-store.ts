@@ -6,8 +6,8 @@ import type { Note } from './note.ts';
 export interface EpisodeStore {
   /** In the order they were opened. */
   episodes(): Promise<readonly Episode[]>;
-  /** Keeps a step of an episode with its note, both or none. MUST be durable when it resolves. */
-  put(episode: Episode, note: Note): Promise<void>;
-  /** Forgets those of patients who are erased, as {@link Episode.patient} names them. */
+  /** Keeps a step of an episode with its note, and those of these numbers no more: all or nothing. MUST be durable when it resolves. */
+  put(episode: Episode, note: Note, gone: readonly number[]): Promise<void>;
+  /** Forgets those of patients who are erased, by all names they had, and in notes what people wrote about them. */
   forget(patients: readonly string[]): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import { UnreadableError } from '../errors.ts';
-import { toHex } from '../ledger/bytes.ts';
+import { equalBytes, toHex } from '../ledger/bytes.ts';
 import { CborError } from '../ledger/cbor.ts';
 import type { Release, ReleasedConsents } from '../ledger/release.ts';
 import { readTold, type Told } from '../consent/told.ts';
@@ -13,6 +13,8 @@ export type ToldConsentsOptions = Readonly<{
   pair: HpkePair;
   /** This hospital's public key. */
   recipient: Uint8Array;
+  /** The key of the gateway whose chain that is; undefined for one that is not here. */
+  gatewayOf: (chain: Uint8Array) => Promise<Uint8Array | undefined>;
 }>;
 
 /** With the chain it came with, 32 hexadecimal digits. */
@@ -31,14 +33,18 @@ export class ToldConsents {
   }
 
   /**
-   * Takes what a verified release says of consents, and forgets what it says is erased: in force and durable when it resolves, with the names nobody has any
-   * more. Throws {@link UnreadableError} for what this hospital cannot read; then nothing changed. Taking it again changes nothing.
+   * Takes what a verified release says of consents, and forgets what it says is erased: in force and durable when it resolves. Throws {@link UnreadableError}
+   * for what this hospital cannot read; then nothing changed. Taking it again changes nothing. `forgetting` hears the names nobody will have any more, before they are gone.
    */
-  async take({ chain, number, keys, consents = [], erased }: Pick<Release, 'chain' | 'number' | 'keys' | 'consents' | 'erased'>): Promise<readonly string[]> {
+  async take({ chain, number, keys, consents = [], erased }: Pick<Release, 'chain' | 'number' | 'keys' | 'consents' | 'erased'>, forgetting: (names: readonly string[]) => Promise<void>): Promise<void> {
     const { store } = this.#options;
     const rows = await Promise.all(consents.map((each) => this.#rowOf(each, { chain, number, keys })));
     for (const row of rows) await store.put(row);
-    return erased.length === 0 ? [] : await store.forget(chain, erased);
+    if (erased.length === 0) return;
+    const names = await store.namesUnder(chain, erased);
+    if (names.length > 0) await forgetting(names);
+    await store.forget(chain, erased);
+    for (const id of erased) this.#open.delete(placeOf(chain, id));
   }
 
   async #rowOf({ key: id, sealed }: ReleasedConsents, { chain, number, keys }: Pick<Release, 'chain' | 'number' | 'keys'>): Promise<ToldRow> {
@@ -46,7 +52,17 @@ export class ToldConsents {
     const row = key && { chain, number, key, sealed, names: [] };
     const told = row && (await this.#read(row));
     if (row === undefined || told === undefined) throw new UnreadableError(`consents under content key ${toHex(id)} were not sealed for the key of this hospital`);
+    for (const name of told.names) await this.#refuseForeign(name, chain);
     return { ...row, names: told.names };
+  }
+
+  /** A gateway that begins another chain speaks for its people still; no other gateway does. */
+  async #refuseForeign(name: string, chain: Uint8Array): Promise<void> {
+    const { store, gatewayOf } = this.#options;
+    const known = await store.of(name);
+    if (known === undefined || equalBytes(known.chain, chain)) return;
+    const [before, now] = [await gatewayOf(known.chain), await gatewayOf(chain)];
+    if (before === undefined || now === undefined || !equalBytes(before, now)) throw new UnreadableError(`consents of ${name}: they are somebody of another gateway`);
   }
 
   /** Undefined for what does not open. Throws {@link UnreadableError} for what is not understood. */
@@ -55,7 +71,9 @@ export class ToldConsents {
     try {
       const content = await openContentKey(pair, key, { chain, recipient });
       const plain = content && openConsents(content.secret, sealed, chain);
-      return plain && readTold(plain);
+      const told = plain && readTold(plain);
+      if (told !== undefined && (told.kind !== content?.kind || told.names[0] !== toHex(content.pseudonym))) throw new CborError('malformed', 'expected to be about whomever the content key is of');
+      return told;
     } catch (cause) {
       if (cause instanceof CborError) throw new UnreadableError(`consents under content key ${toHex(key.id)}: ${cause.message}`, { cause });
       throw cause;
@@ -66,7 +84,7 @@ export class ToldConsents {
   async of(name: string): Promise<ToldOfSomebody | undefined> {
     const row = await this.#options.store.of(name);
     if (row === undefined) return undefined;
-    const place = `${toHex(row.chain)} ${toHex(row.key.id)}`;
+    const place = placeOf(row.chain, row.key.id);
     const open = this.#open.get(place);
     if (open !== undefined && Buffer.compare(open.sealed, row.sealed) === 0) return { ...open.told, names: row.names };
     const told = await this.#read(row);
@@ -78,3 +96,5 @@ export class ToldConsents {
     return { ...found, names: row.names };
   }
 }
+
+const placeOf = (chain: Uint8Array, key: Uint8Array): string => `${toHex(chain)} ${toHex(key)}`;

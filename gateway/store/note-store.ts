@@ -28,8 +28,8 @@ export class StoredNotes implements NoteLog, EpisodeStore {
     await this.#write(notes, []);
   }
 
-  async put(episode: Episode, note: Note): Promise<void> {
-    await this.#write([note], [{ key: episodeKey(episode.number), value: toJson(episode) }]);
+  async put(episode: Episode, note: Note, gone: readonly number[]): Promise<void> {
+    await this.#write([note], [...gone.map((number) => ({ key: episodeKey(number) })), { key: episodeKey(episode.number), value: toJson(episode) }]);
   }
 
   /** One after the other: a number that failed is given to the next. */
@@ -75,9 +75,12 @@ export class StoredNotes implements NoteLog, EpisodeStore {
   }
 
   async forget(patients: readonly string[]): Promise<void> {
-    const gone = (await this.episodes()).filter(({ patient }) => patients.includes(patient)).map(({ number }) => ({ key: episodeKey(number) }));
-    if (gone.length === 0) return;
-    await this.#store.write(gone, { sync: true });
+    const gone = (await this.episodes()).filter(({ patient }) => patients.includes(patient)).map(({ number }): Change => ({ key: episodeKey(number) }));
+    const notes = (await Promise.all(patients.map((patient) => Array.fromAsync(this.of(patient))))).flat().filter((note) => note.reason !== undefined && note.reason !== '');
+    const bare = notes.map((note): Change => ({ key: noteKey(fromHex(note.chain), note.number), value: toJson({ ...note, reason: '' }) }));
+    if (gone.length + bare.length === 0) return;
+    await this.#store.write([...gone, ...bare], { sync: true });
     await this.#store.compact(allOf('g'));
+    for (const chain of new Set(notes.map((note) => note.chain))) await this.#store.compact(startingWith(noteKey(fromHex(chain))));
   }
 }

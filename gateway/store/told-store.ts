@@ -37,7 +37,7 @@ export class StoredTold implements ToldStore {
     }
     const same = await this.#row(place);
     if (same !== undefined && !before.some((each) => isAt(each, same))) before.push(same);
-    if (before.some((each) => each.number > number)) return;
+    if (before.some((each) => equalBytes(each.chain, chain) && each.number > number)) return;
     const all = [...new Set([...names, ...before.flatMap((each) => each.names)])];
     await this.#store.write([
       ...before.filter((each) => !isAt(each, { chain, key })).map((each): Change => ({ key: toldKey(each.chain, each.key.id) })),
@@ -56,17 +56,22 @@ export class StoredTold implements ToldStore {
     return value === undefined ? undefined : { chain, ...readRow(value, id) };
   }
 
-  async forget(chain: Uint8Array, keys: readonly Uint8Array[]): Promise<readonly string[]> {
-    return await this.#turns.take('', () => this.#forget(chain, keys));
+  async namesUnder(chain: Uint8Array, keys: readonly Uint8Array[]): Promise<readonly string[]> {
+    return (await this.#rowsUnder(chain, keys)).flatMap(({ names }) => names);
   }
 
-  async #forget(chain: Uint8Array, keys: readonly Uint8Array[]): Promise<readonly string[]> {
-    const rows = (await Promise.all(keys.map((id) => this.#row({ chain, id })))).filter((row) => row !== undefined);
-    if (rows.length === 0) return [];
-    const names = rows.flatMap((row) => row.names);
-    await this.#store.write([...rows.map(({ key }) => ({ key: toldKey(chain, key.id) })), ...names.map((name) => ({ key: toldNameKey(fromHex(name)) }))], { sync: true });
-    for (const { key } of rows) await this.#store.compact(startingWith(toldKey(chain, key.id)));
-    return names;
+  async #rowsUnder(chain: Uint8Array, keys: readonly Uint8Array[]): Promise<readonly ToldRow[]> {
+    return (await Promise.all(keys.map((id) => this.#row({ chain, id })))).filter((row) => row !== undefined);
+  }
+
+  async forget(chain: Uint8Array, keys: readonly Uint8Array[]): Promise<void> {
+    await this.#turns.take('', async () => {
+      const rows = await this.#rowsUnder(chain, keys);
+      if (rows.length === 0) return;
+      const names = rows.flatMap((row) => row.names);
+      await this.#store.write([...rows.map(({ key }) => ({ key: toldKey(chain, key.id) })), ...names.map((name) => ({ key: toldNameKey(fromHex(name)) }))], { sync: true });
+      for (const { key } of rows) await this.#store.compact(startingWith(toldKey(chain, key.id)));
+    });
   }
 }
 
