@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import type { UpstreamConfig } from './config/schema.ts';
 import { messageOf, type StoreError } from './errors.ts';
-import { openHospitalConsent } from './hospital-consent.ts';
+import { openHospitalConsent, type HospitalConsent } from './hospital-consent.ts';
 import { hospitalSocketIn, keepReading, openHospitalPeople, staffOf, tokenApiOf } from './hospital-staff.ts';
 import { keyFilesIn } from './key-files.ts';
 import type { BlockStore } from './ledger/block-store.ts';
@@ -45,8 +45,11 @@ export type HospitalOptions = Readonly<{
   onStoreLost: (fault: StoreError) => void;
 }>;
 
+/** A node that runs, with what its outputs ask. */
+export type HospitalNode = Upstream & Readonly<{ consent: HospitalConsent }>;
+
 /** Starts a hospital node. Throws {@link ConfigError} when its address cannot be taken, {@link StoreError} when a store cannot be read. */
-export async function startHospitalNode({ config, stores, key, payloadPair, certificate, log, metrics, onStoreLost }: HospitalOptions): Promise<Upstream> {
+export async function startHospitalNode({ config, stores, key, payloadPair, certificate, log, metrics, onStoreLost }: HospitalOptions): Promise<HospitalNode> {
   const { tls: tlsSetting, ...settings } = config;
   const tls = tlsSetting === 'none' ? undefined : tlsSetting === 'own' ? await nodeCertificateIn(keyFilesIn(config.data), key, (size) => randomBytes(size)) : certificate(tlsSetting);
   const people = await openHospitalPeople(stores.tokens, config.people);
@@ -75,5 +78,5 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
   starting.defer(keepReading(people, (error) => log.warn({ error: messageOf(error) }, 'the tokens of the staff could not be read again')));
   starting.adopt(await startHospitalControl(hospitalSocketIn(config.data), tokenApiOf(people)), ({ close }) => close());
   const running = starting.move();
-  return { address: upstream.address, close: () => running.disposeAsync() };
+  return { address: upstream.address, consent, close: () => running.disposeAsync() };
 }

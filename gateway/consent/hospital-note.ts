@@ -26,11 +26,11 @@
 import { toHex } from '../ledger/bytes.ts';
 import { asBytes, CborFields } from '../ledger/cbor-fields.ts';
 import { CborError, type CborKey, type CborValue, decode, encode } from '../ledger/cbor.ts';
-import { DOMAINS, openSign1, sign1, verifySign1 } from '../ledger/cose.ts';
+import { DOMAINS, openSign1, sign1, verifySign1, type Sign1 } from '../ledger/cose.ts';
 import { verifyWithNodeCrypto, type SigningKey } from '../ledger/es256k.ts';
 import { UnixMillis } from '../quantity.ts';
 import { VERDICTS, type GlassVerdict } from './break-glass.ts';
-import { fromHex } from './fields.ts';
+import { fromHex, MAX_STATEMENT_BYTES } from './fields.ts';
 
 const NOTE_VERSION = 1;
 const CHAIN_BYTES = 16;
@@ -66,13 +66,18 @@ export function signHospitalNote(note: HospitalNote, key: SigningKey): Uint8Arra
 }
 
 /** What it says, whoever signed it. Throws {@link CborError} for bytes that are no such note. */
-export const readHospitalNote = (bytes: Uint8Array): HospitalNote => readNote(decode(openSign1(bytes).payload));
+export const readHospitalNote = (bytes: Uint8Array): HospitalNote => openNote(bytes).note;
 
 /** Undefined when it is not signed by the hospital with that key. Throws {@link CborError} for bytes that are no such note. */
 export function verifyHospitalNote(bytes: Uint8Array, hospital: Uint8Array): HospitalNote | undefined {
-  const envelope = openSign1(bytes);
-  const note = readNote(decode(envelope.payload));
+  const { envelope, note } = openNote(bytes);
   return verifySign1(envelope, hospital, DOMAINS.hospitalNote, verifyWithNodeCrypto) ? note : undefined;
+}
+
+function openNote(bytes: Uint8Array): Readonly<{ envelope: Sign1; note: HospitalNote }> {
+  if (bytes.length > MAX_STATEMENT_BYTES) throw new CborError('malformed', `expected a note of at most ${MAX_STATEMENT_BYTES} bytes, found ${bytes.length}`);
+  const envelope = openSign1(bytes);
+  return { envelope, note: readNote(decode(envelope.payload)) };
 }
 
 function readNote(value: CborValue): HospitalNote {

@@ -103,5 +103,7 @@ function changeGlass(state: ConsentState, action: Extract<ConsentAction, { type:
 }
 
 /** What is forgotten with a patient who is erased. */
-export const withoutPatient = ({ consents, releases, glass, ...rest }: ConsentState, patient: string): ConsentState =>
-  ({ ...rest, consents: forgetPatient(consents, patient), releases: forgetReleases(releases, patient), glass: forgetEpisodes(glass, patient) });
+export const withoutPatient = ({ consents, releases, glass, elsewhere, ...rest }: ConsentState, patient: string): ConsentState => ({
+  ...rest, consents: forgetPatient(consents, patient), releases: forgetReleases(releases, patient), glass: forgetEpisodes(glass, patient),
+  ...(elsewhere === undefined ? {} : { elsewhere: elsewhere.filter((each) => each.patient !== patient) }),
+});

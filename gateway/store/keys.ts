@@ -39,6 +39,7 @@
  *     K                                       who is being erased
  *     h  key(16)                              how far payloads were given to a hospital
  *     x  key(16) id(8)                        content key that a hospital is to be told is erased
+ *     o  key(16) id(8)                        what a hospital was told last of consents under a content key, as a hash
  *     l  link(n)                              what a link has cost
  *     a  host(n)                              addresses a hospital's name had
  *     y                                       up to which block of the record lane payloads of summaries were dropped
@@ -108,6 +109,7 @@ export const bytesWrittenKey = (): Buffer => key('w');
 export const erasureKey = (): Buffer => key('K');
 export const releaseCursorKey = (fingerprint: Uint8Array): Buffer => key('h', fingerprint);
 export const erasedReleaseKey = (fingerprint: Uint8Array, id: Uint8Array = new Uint8Array()): Buffer => key('x', fingerprint, id);
+export const toldMarkKey = (fingerprint: Uint8Array, id: Uint8Array = new Uint8Array()): Buffer => key('o', fingerprint, id);
 export const releasedNumberKey = (chain: Uint8Array): Buffer => key('n', chain);
 export const releasedKeyKey = (chain: Uint8Array, id: Uint8Array = new Uint8Array()): Buffer => key('k', chain, id);
 export const releasedPayloadKey = (chain: Uint8Array, id: Uint8Array, entry?: number): Buffer => key('r', chain, id, entry === undefined ? new Uint8Array() : number(entry));

@@ -7,7 +7,7 @@ import type { Asked, Reply } from '../../gateway/uplink/channel.ts';
 import { HospitalClient } from '../../gateway/uplink/hospital-client.ts';
 import { TRAFFIC, type Traffic } from '../../gateway/uplink/link.ts';
 import type { ReleaseCursor, ReleaseCursors, ReleasePart } from '../../gateway/uplink/release-cursors.ts';
-import { ReleaseRelay, type BlockRange, type ReleasedBlocks, type ReleaseSource } from '../../gateway/uplink/release-relay.ts';
+import { ReleaseRelay, type BlockRange, type ConsentNews, type ReleasedBlocks, type ReleaseSource } from '../../gateway/uplink/release-relay.ts';
 import { RetrySchedule } from '../../gateway/uplink/retry.ts';
 import { keyOf } from '../upstream/gateway-chain.ts';
 import { LogBook } from '../upstream/hospital.ts';
@@ -21,11 +21,17 @@ type Taken = Readonly<{ part: ReleasePart; number: number; blocks: BlockRange }>
 
 /** Every block has one payload of 2 KiB for every part; what a release holds is told in it. */
 class Blocks implements ReleaseSource {
+  readonly news: ConsentNews[] = [];
+
   ofBlocks(part: ReleasePart, { first, last }: BlockRange, size: Bytes): Promise<ReleasedBlocks> {
     const through = Math.min(last, first + Math.max(1, Math.floor(size / BLOCK)) - 1);
     const payload = { key: new Uint8Array(), entry: first, sealed: encode(new Map<string, string | number | Uint8Array>([['part', part], ['first', first], ['last', through], ['fill', new Uint8Array((through - first + 1) * BLOCK)]])) };
     return Promise.resolve({ last: through, pieces: [{ keys: [], payloads: [payload] }] });
   }
+
+  hasConsentNews = (): Promise<boolean> => Promise.resolve(this.news.length > 0);
+  consentNews = (): Promise<ConsentNews | undefined> => Promise.resolve(this.news[0]);
+  tellAllAgain = (): Promise<void> => Promise.resolve();
 
   sign({ number, payloads: [payload] }: Parameters<ReleaseSource['sign']>[0]): Uint8Array {
     return Buffer.concat([encode(number), payload?.sealed ?? new Uint8Array()]);
@@ -42,6 +48,9 @@ class Cursors implements ReleaseCursors {
   addErased = (): Promise<void> => Promise.resolve();
   erased = (): Promise<readonly Uint8Array[]> => Promise.resolve([]);
   removeErased = (): Promise<void> => Promise.resolve();
+  told = (): Promise<undefined> => Promise.resolve(undefined);
+  saveTold = (): Promise<void> => Promise.resolve();
+  forgetTold = (): Promise<void> => Promise.resolve();
 }
 
 class Scene implements AsyncDisposable {
