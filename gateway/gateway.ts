@@ -218,7 +218,7 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   const consent = new ConsentDesk({ pipeline, clock, hospitals: hospitals.map(({ key }) => key), base });
   if (links !== undefined && uplink !== undefined) {
     const livingIn = (room: string): readonly string[] => whoLivesIn(pipeline.derived.orders.patients, room);
-    const told = { state: () => pipeline.derived.consent, homes: () => pipeline.derived.orders.patients, base, now: clock.now };
+    const told = { state: () => pipeline.derived.consent, homes: () => pipeline.derived.orders.patients, base, now: clock.now, isErasing: () => erasure.isUnderWay };
     reached.releases = openReleaseRelays({ ...stores, ...told, config, chain: chain.chain, uplink, links, signingKey: keyInForce, desk: consent, livingIn, disclosures, pipeline, random, log });
     opened.add(async () => void (await Promise.all(reached.releases.map((relay) => relay.stop()))));
   }

@@ -19,6 +19,8 @@ export type HospitalNotesOptions = Readonly<{
   pipeline: Pick<Pipeline, 'carryOut'> & Readonly<{ derived: Pick<Pipeline['derived'], 'consent'> }>;
   /** In force now. */
   signingKey: () => SigningKey;
+  /** Whether somebody is being erased. */
+  isErasing: () => boolean;
 }>;
 
 /**
@@ -44,6 +46,8 @@ export class HospitalNotes implements NoteTaker {
   }
 
   async take(notes: readonly Uint8Array[]): Promise<void> {
+    // Whom a note is about may be forgotten already, though not by the keyring: it would make them a new key. Afterwards it is about nobody.
+    if (this.#options.isErasing()) return;
     let last = this.last;
     const actions: OperatorAction[] = [];
     for (const signed of notes) {

@@ -12,7 +12,7 @@ import { ReleaseRelay } from './uplink/release-relay.ts';
 import { RetrySchedule, systemTime } from './uplink/retry.ts';
 import type { Uplink } from './uplink/uplink.ts';
 
-export type ReleaseRelaysOptions = Omit<ReleasesOptions, 'hospital' | 'rule' | 'news'> & Pick<HospitalFilterOptions, 'desk' | 'livingIn'> & Pick<ConsentTellingOptions, 'state' | 'homes' | 'base' | 'now'> & Pick<HospitalNotesOptions, 'pipeline'> & Readonly<{
+export type ReleaseRelaysOptions = Omit<ReleasesOptions, 'hospital' | 'rule' | 'news'> & Pick<HospitalFilterOptions, 'desk' | 'livingIn'> & Pick<ConsentTellingOptions, 'state' | 'homes' | 'base' | 'now'> & Pick<HospitalNotesOptions, 'pipeline' | 'isErasing'> & Readonly<{
   config: GatewayConfig;
   releaseCursors: ReleaseCursors;
   uplink: Uplink;
@@ -21,7 +21,7 @@ export type ReleaseRelaysOptions = Omit<ReleasesOptions, 'hospital' | 'rule' | '
 }>;
 
 /** One for each hospital, in the order of the configuration: also one that gets no payloads is told what is erased. */
-export function openReleaseRelays({ config, releaseCursors: cursors, uplink, links, log, desk, livingIn, state, homes, base: rules, now, pipeline, ...options }: ReleaseRelaysOptions): readonly ReleaseRelay[] {
+export function openReleaseRelays({ config, releaseCursors: cursors, uplink, links, log, desk, livingIn, state, homes, base: rules, now, pipeline, isErasing, ...options }: ReleaseRelaysOptions): readonly ReleaseRelay[] {
   return config.hospitals.map(({ name, key: hex, payloads: base, purpose }) => {
     const hospital = { name, key: Buffer.from(hex, 'hex') };
     const ways = new Map(TRAFFIC.map((traffic) => [traffic, links.bestWay(name, () => traffic)]));
@@ -32,7 +32,7 @@ export function openReleaseRelays({ config, releaseCursors: cursors, uplink, lin
       hospital,
       client: (traffic) => clients.get(traffic) as HospitalClient,
       carries: (traffic) => ways.get(traffic)?.carries(traffic) ?? false,
-      notes: new HospitalNotes({ ...options, hospital, pipeline }),
+      notes: new HospitalNotes({ ...options, hospital, pipeline, isErasing }),
       source: new Releases({ ...options, hospital, news, rule: (asked) => rulingFor({ hospital, purpose, base, desk, livingIn }, asked) }),
       cursors,
       heightOf: (lane) => uplink.heightOf(lane, hospital.key),

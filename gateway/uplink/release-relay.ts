@@ -3,7 +3,7 @@ import { fingerprintBytes } from '../ledger/es256k.ts';
 import type { Release } from '../ledger/release.ts';
 import type { Lane } from '../reading.ts';
 import { Doorbell } from '../doorbell.ts';
-import { Bytes, Minutes, type Millis } from '../quantity.ts';
+import { Bytes, Millis, Minutes, Seconds } from '../quantity.ts';
 import { BatchSize } from './batch-size.ts';
 import type { HospitalClient, PayloadKey, Refused, Unreachable } from './hospital-client.ts';
 import type { Traffic } from './link.ts';
@@ -82,8 +82,8 @@ const NONE: ReleaseCursor = { number: 0, heights: { alarm: 0, record: 0, detail:
 /** Nobody rings when a content key was erased while no release is due. */
 const LOOK_EVERY: Millis = Minutes(1);
 const MOST_ERASED = 1000;
-/** How often a hospital is asked for notes that has answered no release meanwhile: each answer says whether there are any. */
-const ASK_NOTES_EVERY: Millis = Minutes(2);
+/** How often a hospital is asked for notes that has answered no release meanwhile, over a cheap link and over one that costs: each answer says whether there are any. */
+const ASK_NOTES_EVERY: Readonly<{ cheap: Millis; costly: Millis }> = { cheap: Seconds(30), costly: Minutes(2) };
 /** How often a node that does not ask what patients permit is asked whether it does now. */
 const ASK_KEY_EVERY: Millis = Minutes(10);
 
@@ -146,7 +146,7 @@ export class ReleaseRelay {
         if (!loaded) this.#cursor = (await cursors.load(this.#fingerprint)) ?? NONE;
         loaded = true;
         const done = await this.#next();
-        if (done === 'nothing') await this.#doorbell.wait(LOOK_EVERY);
+        if (done === 'nothing') await this.#doorbell.wait(this.#options.notes === undefined ? LOOK_EVERY : Millis(Math.min(LOOK_EVERY, this.#askNotesEvery)));
         else if (done === 'sent') worked = true;
         else trouble = done;
       } catch (thrown) {
@@ -244,10 +244,14 @@ export class ReleaseRelay {
     return 'nothing';
   }
 
+  get #askNotesEvery(): Millis {
+    return this.#options.carries('detail') ? ASK_NOTES_EVERY.cheap : ASK_NOTES_EVERY.costly;
+  }
+
   /** What goes wrong here holds up nothing: it is asked again. */
   async #fetchNotes(): Promise<void> {
     const { notes, time, chain, hospital, client, log } = this.#options;
-    const isAsked = this.#newestNote > (notes?.last ?? 0) || time.now() - this.#notesKnownAt >= ASK_NOTES_EVERY;
+    const isAsked = this.#newestNote > (notes?.last ?? 0) || time.now() - this.#notesKnownAt >= this.#askNotesEvery;
     if (notes === undefined || !isAsked) return;
     this.#notesKnownAt = time.now();
     const key = await this.#payloadKey();
