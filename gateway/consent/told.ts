@@ -115,7 +115,9 @@ export function readTold(bytes: Uint8Array): Told {
   }
   const others = (value as CborMap).get(9);
   if (typeof others !== 'boolean') throw new CborError('malformed', 'told consents key 9: expected true or false');
-  return { kind: 'room', ...common, residents: namesIn(fields.array(8), MOST_RESIDENTS, 'key 8'), others };
+  const residents = namesIn(fields.array(8), MOST_RESIDENTS, 'key 8');
+  if (residents.length === 0 && !others) throw new CborError('malformed', 'told consents key 9: expected true where nobody lives');
+  return { kind: 'room', ...common, residents, others };
 }
 
 function atMost<T>(list: readonly T[], most: number, what: string): readonly T[] {

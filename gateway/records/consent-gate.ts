@@ -75,8 +75,9 @@ export class ConsentGate implements OutputGate {
     if (told.kind === 'patient') return { told, patients: [told] };
     const residents = await Promise.all(told.residents.map((name) => this.#options.told.of(name)));
     const known = residents.filter((each) => each?.kind === 'patient');
-    // Who was erased, or whose word has not come yet, has not permitted it.
-    return known.length < told.residents.length ? undefined : { told, patients: [...known, ...(told.others ? [undefined] : [])] };
+    const patients = [...known, ...(told.others ? [undefined] : [])];
+    // Who was erased, or whose word has not come yet, has not permitted it; and where there is nobody to ask nobody has.
+    return known.length < told.residents.length || patients.length === 0 ? undefined : { told, patients };
   }
 }
 
