@@ -4,6 +4,8 @@ import { randomBytes } from 'node:crypto';
 import type { UpstreamConfig } from './config/schema.ts';
 import { messageOf, type StoreError } from './errors.ts';
 import { openHospitalConsent, type HospitalConsent } from './hospital-consent.ts';
+import { openHospitalRecords, type RecordStores } from './hospital-records.ts';
+import { patientApiOf } from './hospital-patients.ts';
 import { hospitalSocketIn, keepReading, openHospitalPeople, staffOf, tokenApiOf } from './hospital-staff.ts';
 import { keyFilesIn } from './key-files.ts';
 import type { BlockStore } from './ledger/block-store.ts';
@@ -27,7 +29,7 @@ import { addMetrics } from './web/server.ts';
 import { addStaffSessions } from './web/staff.ts';
 
 /** Everything a hospital keeps. */
-export type HospitalStores = Readonly<{ blocks: BlockStore; releases: ReleaseStore; told: ToldStore; notes: NoteLog & EpisodeStore; tokens: TokenStore; close: () => Promise<void> }>;
+export type HospitalStores = Readonly<{ blocks: BlockStore; releases: ReleaseStore; told: ToldStore; notes: NoteLog & EpisodeStore; tokens: TokenStore; close: () => Promise<void> }> & RecordStores;
 
 export type HospitalOptions = Readonly<{
   config: UpstreamConfig;
@@ -54,6 +56,10 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
   const tls = tlsSetting === 'none' ? undefined : tlsSetting === 'own' ? await nodeCertificateIn(keyFilesIn(config.data), key, (size) => randomBytes(size)) : certificate(tlsSetting);
   const people = await openHospitalPeople(stores.tokens, config.people);
   const staff = staffOf(people);
+  const onStoreFault = (fault: StoreError): void => {
+    if (fault.code === 'VG_STORE_CLOSED') onStoreLost(fault);
+  };
+  const records = openHospitalRecords({ stores, opener: { pair: payloadPair, recipient: key.publicKey }, data: config.data, log, onStoreFault });
   await using starting = new AsyncDisposableStack();
   const consent = starting.adopt(openHospitalConsent({ ...stores, key, pair: payloadPair, now: () => UnixMillis(Date.now()), onFault: (error) => log.error({ error: messageOf(error) }, 'what was shown again could not be counted') }), ({ stop }) => stop());
   const upstream = starting.adopt(await startUpstream({
@@ -61,14 +67,12 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
     ...(tls && { tls }),
     key,
     blocks: stores.blocks,
-    released: { store: stores.releases, payloadKey: payloadPair.publicBytes, detailsAsked: (chain) => areDetailsAsked(config.data, chain, UnixMillis(Date.now())), consents: consent.door },
+    released: { store: records.releases, payloadKey: payloadPair.publicBytes, detailsAsked: (chain) => areDetailsAsked(config.data, chain, UnixMillis(Date.now())), consents: consent.door },
     promised: (chain) => promisedFor(config.data, chain),
     log,
     gateways: config.gateways === 'open' ? 'open' : config.gateways.map((hex) => Buffer.from(hex, 'hex')),
     onJudged: (outcome) => metrics.blocks.inc({ outcome }),
-    onStoreFault: (fault) => {
-      if (fault.code === 'VG_STORE_CLOSED') onStoreLost(fault);
-    },
+    onStoreFault,
     register: async (app) => {
       addMetrics(app, metrics.registry);
       await addStaffSessions(app, staff);
@@ -76,7 +80,9 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
     },
   }), ({ close }) => close());
   starting.defer(keepReading(people, (error) => log.warn({ error: messageOf(error) }, 'the tokens of the staff could not be read again')));
-  starting.adopt(await startHospitalControl(hospitalSocketIn(config.data), tokenApiOf(people)), ({ close }) => close());
+  starting.adopt(await startHospitalControl(hospitalSocketIn(config.data), { ...tokenApiOf(people), ...patientApiOf(stores) }), ({ close }) => close());
+  records.projector.start();
+  starting.defer(() => records.projector.stop());
   const running = starting.move();
   return { address: upstream.address, consent, close: () => running.disposeAsync() };
 }

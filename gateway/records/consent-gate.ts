@@ -5,7 +5,7 @@ import { GLASS_RULES, isEnough, leftOf, type Content, type Left, type Permits } 
 import { consentsTold, type ToldPatient } from '../consent/told.ts';
 import { decide, type Decision } from '../consent/decide.ts';
 import { NO_CONSENTS } from '../consent/consents.ts';
-import type { Role } from '../consent/vocabulary.ts';
+import { BREAK_GLASS, type Role } from '../consent/vocabulary.ts';
 import { UnixMillis } from '../quantity.ts';
 import type { HospitalDisclosures } from './disclosures.ts';
 import type { EpisodeStore } from './episode-store.ts';
@@ -59,7 +59,7 @@ export class ConsentGate implements OutputGate {
   }
 
   async #judges(recipient: OutputRecipient, subjects: readonly KnownSubject[]): Promise<ReadonlyMap<string, Judge>> {
-    const episodes = recipient.purpose === 'BTG' ? await this.#options.episodes.episodes() : [];
+    const episodes = recipient.purpose === BREAK_GLASS ? (await this.#options.episodes.episodes()).episodes : [];
     const judges = new Map<string, Judge>();
     for (const subject of new Map(subjects.map((each) => [keyOf(each), each])).values()) {
       const household = await this.#householdOf(subject);

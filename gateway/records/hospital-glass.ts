@@ -17,6 +17,8 @@ export type GlassRefused = Readonly<{ refused: GlassRefusal | 'unknown_person'; 
 /** `patient`: as this hospital calls them. */
 export type EpisodeThere = Episode & Readonly<{ status: GlassStatus }>;
 
+type Step = readonly [what: GlassStep['what'], by: GlassActor, change: (glass: Glass) => ReturnType<typeof openGlass>, said: (episode: Episode) => Pick<GlassStep, 'reason' | 'verdict'>];
+
 /** One step after the other. Each is durable, and on its way to the patient's gateway, when it resolves. Throws {@link StoreError}. */
 export class HospitalGlass {
   readonly #options: HospitalGlassOptions;
@@ -29,7 +31,7 @@ export class HospitalGlass {
   /** Those that are open, or wait for their review, and the last ones judged. */
   async episodes(): Promise<readonly EpisodeThere[]> {
     const now = this.#options.now();
-    return (await this.#options.episodes.episodes()).map((episode) => ({ ...episode, status: statusOf(episode, now) }));
+    return (await this.#options.episodes.episodes()).episodes.map((episode) => ({ ...episode, status: statusOf(episode, now) }));
   }
 
   /** `person`: any name this hospital knows the patient by. */
@@ -46,20 +48,25 @@ export class HospitalGlass {
     return await this.#step('reviewed', by, (glass) => reviewGlass(glass, { number, by, verdict, remark }, this.#options.now()), () => ({ reason: remark, verdict }));
   }
 
-  async #step(what: GlassStep['what'], by: GlassActor, change: (glass: Glass) => ReturnType<typeof openGlass>, said: (episode: Episode) => Pick<GlassStep, 'reason' | 'verdict'>): Promise<EpisodeThere | GlassRefused> {
-    const { episodes, told, now } = this.#options;
-    return await this.#turns.take('', async () => {
-      const before = await episodes.episodes();
-      const result = change(before);
-      if (typeof result === 'string') return { refused: result, why: GLASS_WORDS[result] };
-      const { episode, glass } = result;
-      const gone = before.map(({ number }) => number).filter((number) => !glass.some((each) => each.number === number));
-      const known = await told.of(episode.patient);
-      // Who nobody said anything of is nobody whose glass could be broken: not even that they permit it is known.
-      if (known?.kind !== 'patient') return { refused: 'unknown_person', why: 'nothing is known here of what this patient permits' };
-      const subject = { kind: 'patient', person: episode.patient } as const;
-      await episodes.put(episode, { what, chain: known.chain, subject, pseudonym: known.names[0] ?? episode.patient, time: now(), episode: episode.number, by, ends: episode.ends, ...said(episode) }, gone);
-      return { ...episode, status: statusOf(episode, now()) };
-    });
+  async #step(...step: Step): Promise<EpisodeThere | GlassRefused> {
+    for (;;) {
+      const done = await this.#turns.take('', () => this.#tried(...step));
+      if (done !== 'overtaken') return done;
+    }
+  }
+
+  async #tried(...[what, by, change, said]: Step): Promise<EpisodeThere | GlassRefused | 'overtaken'> {
+    const { episodes: store, told, now } = this.#options;
+    const { episodes, moment } = await store.episodes();
+    const result = change(episodes);
+    if (typeof result === 'string') return { refused: result, why: GLASS_WORDS[result] };
+    const { episode, glass } = result;
+    const gone = episodes.map(({ number }) => number).filter((number) => !glass.some((each) => each.number === number));
+    const known = await told.of(episode.patient);
+    // Who nobody said anything of is nobody whose glass could be broken: not even that they permit it is known.
+    if (known?.kind !== 'patient') return { refused: 'unknown_person', why: 'nothing is known here of what this patient permits' };
+    const subject = { kind: 'patient', person: episode.patient } as const;
+    const note: GlassStep = { what, chain: known.chain, subject, pseudonym: known.names[0] ?? episode.patient, time: now(), episode: episode.number, by, ends: episode.ends, ...said(episode) };
+    return (await store.put(moment, episode, note, gone)) ? { ...episode, status: statusOf(episode, now()) } : 'overtaken';
   }
 }

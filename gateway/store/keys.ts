@@ -51,11 +51,26 @@
  *     n  chain(16)                            number of the last release of a gateway
  *     k  chain(16) id(8)                      content key, sealed for this hospital
  *     r  chain(16) id(8) entry(8)             payload under a content key
- *     t  chain(16) id(8)                      what somebody permits, under a content key
- *     q  pseudonym(16)                        under which content key that is, of whoever has this pseudonym
- *     d  chain(16) number(8)                  note: what people here did with somebody's data
- *     i  person(16) chain(16) number(8)       which notes are about whom
- *     g  number(8)                            who broke the glass here
+ *     q  arrived(8) chain(16) number(8) part(4)  what a release brought that is not in the index of records yet
+ *     t  name(n)                              who does a piece of work that one process does at a time
+ *     i S                                     index of records: how far it has come
+ *     i N number(8)                           record: where its entry stands and its payload lies
+ *     i E chain(16) entry(8)                  number of the record of an entry
+ *     i C chain(16) id(8) entry(8)            number of a record under a content key
+ *     i T person(16) time(8) number(8)        record of a person or room, by time
+ *     i P person(16)                          person or room: pseudonyms, content keys
+ *     i A pseudonym(16)                       whose pseudonym it is
+ *     i K chain(16) id(8)                     whose content key it is
+ *     i B chain(16) id(8) entry(8)            why a payload (or, entry 0, a content key) is not opened
+ *     i I pseudonym(16)                       what the hospital itself calls whoever has this pseudonym
+ *     i O output(n)                           how far something that leaves the hospital has come
+ *     g C chain(16) id(8)                     what somebody permits, under a content key
+ *     g P pseudonym(16)                       under which content key that is, of whoever has this pseudonym
+ *     g V chain(16)                           how often what people of a chain permit was changed
+ *     g S                                     number of the last note
+ *     g N chain(16) number(8)                 note: what people here did with somebody's data
+ *     g A person(16) chain(16) number(8)      which notes are about whom
+ *     g E number(8)                           who broke the glass here
  */
 
 import { LANES, type Lane } from '../reading.ts';
@@ -67,6 +82,14 @@ function number(n: number): Buffer {
   bytes.writeBigUInt64BE(BigInt(n));
   return bytes;
 }
+
+function shortNumber(n: number): Buffer {
+  const bytes = Buffer.allocUnsafe(4);
+  bytes.writeUInt32BE(n);
+  return bytes;
+}
+
+const bytesOf = (hexadecimal: string): Buffer => Buffer.from(hexadecimal, 'hex');
 
 const laneByte = (lane: Lane): Buffer => Buffer.of(LANES.indexOf(lane));
 
@@ -113,11 +136,27 @@ export const toldMarkKey = (fingerprint: Uint8Array, id: Uint8Array = new Uint8A
 export const releasedNumberKey = (chain: Uint8Array): Buffer => key('n', chain);
 export const releasedKeyKey = (chain: Uint8Array, id: Uint8Array = new Uint8Array()): Buffer => key('k', chain, id);
 export const releasedPayloadKey = (chain: Uint8Array, id: Uint8Array, entry?: number): Buffer => key('r', chain, id, entry === undefined ? new Uint8Array() : number(entry));
-export const toldKey = (chain: Uint8Array, id: Uint8Array): Buffer => key('t', chain, id);
-export const toldNameKey = (name: Uint8Array): Buffer => key('q', name);
-export const noteKey = (chain: Uint8Array, n?: number): Buffer => key('d', chain, ...numbered(n));
-export const noteAboutKey = (person: Uint8Array, chain: Uint8Array = new Uint8Array(), n?: number): Buffer => key('i', person, chain, ...numbered(n));
-export const episodeKey = (n: number): Buffer => key('g', number(n));
+export const arrivalKey = (arrived: number, chain: Uint8Array, release: number, part: number): Buffer => key('q', number(arrived), chain, number(release), shortNumber(part));
+export const leaseKey = (name: string): Buffer => key('t', text(name));
+export const projectionKey = (): Buffer => key('iS');
+export const recordKey = (record: number): Buffer => key('iN', number(record));
+export const recordOfEntryKey = (chain: Uint8Array, entry: number): Buffer => key('iE', chain, number(entry));
+export const recordUnderKey = (chain: Uint8Array, id: Uint8Array, entry?: number): Buffer => key('iC', chain, id, entry === undefined ? new Uint8Array() : number(entry));
+/** Without the record: where those of that time begin. */
+export const recordOfPersonKey = (person: string, time: number, record?: number): Buffer => key('iT', bytesOf(person), number(time), record === undefined ? new Uint8Array() : number(record));
+export const personKey = (person: string): Buffer => key('iP', bytesOf(person));
+export const pseudonymKey = (pseudonym: string): Buffer => key('iA', bytesOf(pseudonym));
+export const personOfKeyKey = (chain: Uint8Array, id: Uint8Array): Buffer => key('iK', chain, id);
+export const badPayloadKey = (chain: Uint8Array, id: Uint8Array, entry?: number): Buffer => key('iB', chain, id, entry === undefined ? new Uint8Array() : number(entry));
+export const identityKey = (pseudonym: string): Buffer => key('iI', bytesOf(pseudonym));
+export const outputKey = (output: string): Buffer => key('iO', text(output));
+export const toldKey = (chain: Uint8Array, id: Uint8Array): Buffer => key('gC', chain, id);
+export const toldNameKey = (name: Uint8Array): Buffer => key('gP', name);
+export const toldVersionKey = (chain: Uint8Array): Buffer => key('gV', chain);
+export const lastNoteKey = (): Buffer => key('gS');
+export const noteKey = (chain: Uint8Array, n?: number): Buffer => key('gN', chain, ...numbered(n));
+export const noteAboutKey = (person: Uint8Array, chain: Uint8Array = new Uint8Array(), n?: number): Buffer => key('gA', person, chain, ...numbered(n));
+export const episodeKey = (n?: number): Buffer => key('gE', ...numbered(n));
 export const tidiedKey = (): Buffer => key('Y');
 export const probeKey = (): Buffer => key('Z');
 

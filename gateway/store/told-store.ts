@@ -5,7 +5,7 @@ import { decode, encode } from '../ledger/cbor.ts';
 import type { ToldRow, ToldStore } from '../records/told-store.ts';
 import { Turns } from '../turns.ts';
 import type { Change, KeyValueStore } from './key-value.ts';
-import { startingWith, toldKey, toldNameKey } from './keys.ts';
+import { startingWith, toldKey, toldNameKey, toldVersionKey } from './keys.ts';
 
 const CHAIN_LENGTH = 16;
 
@@ -23,12 +23,24 @@ export class StoredTold implements ToldStore {
     this.#store = store;
   }
 
-  /** One after the other: what was said before is read, and then replaced. */
+  /** What was said before is read, and then replaced: unless somebody else did so meanwhile, in this process or another. */
   async put(row: ToldRow): Promise<void> {
-    await this.#turns.take('', () => this.#put(row));
+    await this.#change(row.chain, () => this.#replacing(row));
   }
 
-  async #put({ chain, number, key, sealed, names }: ToldRow): Promise<void> {
+  /** `changes` gives what to write; undefined: nothing. */
+  async #change(chain: Uint8Array, changes: () => Promise<readonly Change[] | undefined>): Promise<void> {
+    const key = toldVersionKey(chain);
+    await this.#turns.take('', async () => {
+      for (;;) {
+        const from = await this.#store.get(key);
+        const found = await changes();
+        if (found === undefined || (await this.#store.swap({ key, from, to: after(from) }, found))) return;
+      }
+    });
+  }
+
+  async #replacing({ chain, number, key, sealed, names }: ToldRow): Promise<readonly Change[] | undefined> {
     const place: Place = { chain, id: key.id };
     const before: ToldRow[] = [];
     for (const name of names) {
@@ -37,13 +49,13 @@ export class StoredTold implements ToldStore {
     }
     const same = await this.#row(place);
     if (same !== undefined && !before.some((each) => isAt(each, same))) before.push(same);
-    if (before.some((each) => equalBytes(each.chain, chain) && each.number > number)) return;
+    if (before.some((each) => equalBytes(each.chain, chain) && each.number > number)) return undefined;
     const all = [...new Set([...names, ...before.flatMap((each) => each.names)])];
-    await this.#store.write([
+    return [
       ...before.filter((each) => !isAt(each, { chain, key })).map((each): Change => ({ key: toldKey(each.chain, each.key.id) })),
       { key: toldKey(chain, key.id), value: encode([number, key.encapsulated, key.ciphertext, sealed, all.map(fromHex)]) },
       ...all.map((name): Change => ({ key: toldNameKey(fromHex(name)), value: Buffer.concat([chain, key.id]) })),
-    ], { sync: true });
+    ];
   }
 
   async of(name: string): Promise<ToldRow | undefined> {
@@ -65,14 +77,21 @@ export class StoredTold implements ToldStore {
   }
 
   async forget(chain: Uint8Array, keys: readonly Uint8Array[]): Promise<void> {
-    await this.#turns.take('', async () => {
-      const rows = await this.#rowsUnder(chain, keys);
-      if (rows.length === 0) return;
-      const names = rows.flatMap((row) => row.names);
-      await this.#store.write([...rows.map(({ key }) => ({ key: toldKey(chain, key.id) })), ...names.map((name) => ({ key: toldNameKey(fromHex(name)) }))], { sync: true });
-      for (const { key } of rows) await this.#store.compact(startingWith(toldKey(chain, key.id)));
+    let rows: readonly ToldRow[] = [];
+    await this.#change(chain, async () => {
+      rows = await this.#rowsUnder(chain, keys);
+      if (rows.length === 0) return undefined;
+      return [...rows.map(({ key }): Change => ({ key: toldKey(chain, key.id) })), ...rows.flatMap(({ names }) => names.map((name): Change => ({ key: toldNameKey(fromHex(name)) })))];
     });
+    for (const { key } of rows) await this.#store.compact(startingWith(toldKey(chain, key.id)));
   }
+}
+
+/** The next of 8 bytes that count. */
+function after(count: Uint8Array | undefined): Buffer {
+  const next = Buffer.alloc(8);
+  next.writeBigUInt64BE(count === undefined ? 1n : Buffer.from(count).readBigUInt64BE() + 1n);
+  return next;
 }
 
 const isAt = (row: ToldRow, { chain, key }: Pick<ToldRow, 'chain' | 'key'>): boolean => equalBytes(row.chain, chain) && equalBytes(row.key.id, key.id);

@@ -15,7 +15,7 @@ const step = (number: number, patient = ANNA): GlassStep => ({ what: 'broken', c
 const who = (notes: readonly Note[]): readonly string[] => notes.map((note) => (note.what === 'shown' ? note.recipient.id : `${note.by.id} ${note.what} ${note.episode}`));
 
 describe.each(STORES)('notes of a hospital, $name', ({ open }) => {
-  it('are numbered for each chain, one after the other, also after it was opened again', async () => {
+  it('are numbered, those of a chain in their order, also after it was opened again', async () => {
     await using engine = await open();
     const notes = new StoredNotes(engine.store);
     expect([await notes.newest(CHAIN), await notes.after(CHAIN, 0, 9)]).toEqual([0, []]);
@@ -23,11 +23,19 @@ describe.each(STORES)('notes of a hospital, $name', ({ open }) => {
     await Promise.all([notes.append([shown(CHAIN, OTTO, 'a3')]), notes.append([shown(CHAIN, ANNA, 'a4')])]);
     const again = new StoredNotes(await engine.reopen());
     await again.append([shown(CHAIN, ANNA, 'a5')]);
-    expect([await again.newest(CHAIN), await again.newest(OTHER_CHAIN)]).toEqual([5, 1]);
-    expect((await again.after(CHAIN, 1, 3)).map(({ number }) => number)).toEqual([2, 3, 4]);
+    expect([await again.newest(CHAIN), await again.newest(OTHER_CHAIN)]).toEqual([6, 2]);
+    expect((await again.after(CHAIN, 1, 3)).map(({ number }) => number)).toEqual([3, 4, 5]);
     expect(who(await again.after(CHAIN, 0, 9))).toEqual(['a1', 'a2', 'a3', 'a4', 'a5']);
-    expect(await again.after(OTHER_CHAIN, 0, 9)).toEqual([{ ...shown(OTHER_CHAIN, OTTO, 'o1'), number: 1 }]);
+    expect(await again.after(OTHER_CHAIN, 0, 9)).toEqual([{ ...shown(OTHER_CHAIN, OTTO, 'o1'), number: 2 }]);
     expect(who(await Array.fromAsync(again.of(ANNA)))).toEqual(['a1', 'a2', 'a4', 'a5']);
+  });
+
+  it('are numbered by several processes together: none is lost, none comes before one that is there', async () => {
+    await using engine = await open();
+    const [one, two] = [new StoredNotes(engine.store), new StoredNotes(engine.store)];
+    await Promise.all(Array.from({ length: 8 }, (_, index) => (index % 2 === 0 ? one : two).append([shown(CHAIN, ANNA, String(index)), shown(CHAIN, ANNA, String(index))])));
+    expect((await one.after(CHAIN, 0, 99)).map(({ number }) => number)).toEqual(Array.from({ length: 16 }, (_, index) => index + 1));
+    expect(new Set(who(await two.after(CHAIN, 0, 99))).size).toBe(8);
   });
 
   it('are all or none, and a number that failed is given to the next', async () => {
@@ -44,23 +52,25 @@ describe.each(STORES)('notes of a hospital, $name', ({ open }) => {
     await using engine = await open();
     const faulty = new FaultyStore(engine.store);
     const notes = new StoredNotes(faulty);
-    await notes.put(episode(1), step(1), []);
+    expect(await notes.put(0, episode(1), step(1), [])).toBe(true);
     faulty.writeFaults.push('nothing written');
-    await expect(notes.put(episode(2), step(2), [1])).rejects.toMatchObject({ code: 'VG_STORE_WRITE' });
-    expect([await notes.episodes(), who(await notes.after(CHAIN, 0, 9))]).toEqual([[episode(1)], ['lee broken 1']]);
-    await notes.put(episode(10), step(10), [1]);
+    await expect(notes.put(1, episode(2), step(2), [1])).rejects.toMatchObject({ code: 'VG_STORE_WRITE' });
+    expect([await notes.episodes(), who(await notes.after(CHAIN, 0, 9))]).toEqual([{ episodes: [episode(1)], moment: 1 }, ['lee broken 1']]);
+    expect(await notes.put(1, episode(10), step(10), [1])).toBe(true);
+    // Somebody was quicker.
+    expect(await notes.put(1, episode(11), step(11), [10])).toBe(false);
     const again = new StoredNotes(await engine.reopen());
-    expect([await again.episodes(), who(await again.after(CHAIN, 0, 9))]).toEqual([[episode(10)], ['lee broken 1', 'lee broken 10']]);
+    expect([await again.episodes(), who(await again.after(CHAIN, 0, 9))]).toEqual([{ episodes: [episode(10)], moment: 2 }, ['lee broken 1', 'lee broken 10']]);
   });
 
   it('say nothing any more of why, when somebody is erased, and their episodes are gone', async () => {
     await using engine = await open();
     const notes = new StoredNotes(engine.store);
-    await notes.put(episode(1), step(1), []);
-    await notes.put(episode(2, OTTO), step(2, OTTO), []);
+    await notes.put(0, episode(1), step(1), []);
+    await notes.put(1, episode(2, OTTO), step(2, OTTO), []);
     await notes.append([{ ...shown(CHAIN, ANNA, 'lee'), episode: 1, reason: 'found unconscious' }]);
     await notes.forget([ANNA, 'c'.repeat(32)]);
-    expect((await notes.episodes()).map(({ number }) => number)).toEqual([2]);
+    expect((await notes.episodes()).episodes.map(({ number }) => number)).toEqual([2]);
     expect((await notes.after(CHAIN, 0, 9)).map(({ number, reason }) => [number, reason])).toEqual([[1, ''], [2, 'found unconscious'], [3, '']]);
   });
 });

@@ -36,6 +36,13 @@ describe.each(STORES)('what people permit, at a hospital, $name', ({ open }) => 
     expect([await store.namesUnder(CHAIN, [K1, K2]), await store.namesUnder(CHAIN, [K3])]).toEqual([[], [P3, P2, P1]]);
   });
 
+  it('is the newest, whichever of several processes is told of it first', async () => {
+    await using engine = await open();
+    const stores = [new StoredTold(engine.store), new StoredTold(engine.store)];
+    await Promise.all([3, 9, 1, 7, 5].map((number, index) => stores[index % 2]?.put(row(number, K1, [P1]))));
+    expect((await stores[0]?.of(P1))?.number).toBe(9);
+  });
+
   it('goes with its key, and nothing else goes', async () => {
     await using engine = await open();
     const store = new StoredTold(engine.store);

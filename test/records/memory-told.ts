@@ -19,7 +19,7 @@ export class Gate extends ConsentGate {
     super({
       hospital: HOSPITAL,
       told: { of: (name) => Promise.resolve(known.find(({ names }) => names.includes(name))) },
-      episodes: { episodes: () => Promise.resolve(episodes) },
+      episodes: { episodes: () => Promise.resolve({ episodes, moment: 0 }) },
       disclosures: {
         note: (all) => {
           noted.push(all);
