@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { UpstreamConfig } from './config/schema.ts';
 import { enrolledIn } from './enrolment-file.ts';
 import { messageOf, type StoreError } from './errors.ts';
+import { openHospitalConsent, type HospitalConsent } from './hospital-consent.ts';
 import { startHospitalControl } from './hospital-control.ts';
 import type { Hl7Stores } from './hospital-hl7.ts';
 import { overseeHospital } from './hospital-oversight.ts';
@@ -18,8 +19,12 @@ import type { UpstreamMetrics } from './operations/metrics.ts';
 import { readStatusQuery, type StatusParams } from './oversight/status-query.ts';
 import type { TokenStore } from './people/tokens.ts';
 import { UnixMillis } from './quantity.ts';
+import type { EpisodeStore } from './records/episode-store.ts';
+import type { NoteLog } from './records/note.ts';
+import type { ToldStore } from './records/told-store.ts';
 import { nodeCertificateIn, type NodeCertificate } from './tls/node-certificate.ts';
 import { areDetailsAsked } from './upstream/asked-details.ts';
+import { addBreakGlassRoutes } from './upstream/break-glass-routes.ts';
 import { promisedFor } from './upstream/promises.ts';
 import type { ReleaseStore } from './upstream/release-store.ts';
 import { startUpstream, type Upstream } from './upstream/server.ts';
@@ -27,7 +32,7 @@ import { VerifyPool } from './upstream/verify-pool.ts';
 import type { HpkePair } from './vault/hpke.ts';
 
 /** Everything a hospital keeps. */
-export type HospitalStores = Readonly<{ blocks: BlockStore; releases: ReleaseStore; tokens: TokenStore; /** Which engine, for people. */ kind: string; close: () => Promise<void> }> & RecordStores & Hl7Stores;
+export type HospitalStores = Readonly<{ blocks: BlockStore; releases: ReleaseStore; told: ToldStore; notes: NoteLog & EpisodeStore; tokens: TokenStore; /** Which engine, for people. */ kind: string; close: () => Promise<void> }> & RecordStores & Hl7Stores;
 
 export type HospitalOptions = Readonly<{
   config: UpstreamConfig;
@@ -45,8 +50,11 @@ export type HospitalOptions = Readonly<{
   onLost: (fault: Error) => void;
 }>;
 
+/** A node that runs, with what its outputs ask. */
+export type HospitalNode = Upstream & Readonly<{ consent: HospitalConsent }>;
+
 /** Starts a hospital node. Throws {@link ConfigError} when its address cannot be taken, {@link StoreError} when a store cannot be read. */
-export async function startHospitalNode({ config, stores, key, payloadPair, certificate, log, metrics, onLost }: HospitalOptions): Promise<Upstream> {
+export async function startHospitalNode({ config, stores, key, payloadPair, certificate, log, metrics, onLost }: HospitalOptions): Promise<HospitalNode> {
   const { tls: tlsSetting, gateways: gatewaysSetting, ...settings } = config;
   await using starting = new AsyncDisposableStack();
   const enrolled = typeof gatewaysSetting === 'object' && 'file' in gatewaysSetting ? enrolledIn(gatewaysSetting.file, log) : undefined;
@@ -63,13 +71,14 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
   const records = openHospitalRecords({ stores: { ...stores, releases: oversight.releases }, opener: { pair: payloadPair, recipient: key.publicKey }, data: config.data, log, onStoreFault });
   const verifier = starting.adopt(new VerifyPool({ key, onFailure: onLost }), (pool) => pool.close());
   metrics.watchQueue(() => verifier.waiting);
+  const consent = starting.adopt(openHospitalConsent({ ...stores, key, pair: payloadPair, now: () => UnixMillis(Date.now()), onFault: (error) => log.error({ error: messageOf(error) }, 'what was shown again could not be counted') }), ({ stop }) => stop());
   const upstream = starting.adopt(await startUpstream({
     ...settings,
     ...(tls && { tls }),
     key,
     verifier,
     blocks: oversight.blocks,
-    released: { store: records.releases, payloadKey: payloadPair.publicBytes, detailsAsked: (chain) => areDetailsAsked(config.data, chain, UnixMillis(Date.now())) },
+    released: { store: records.releases, payloadKey: payloadPair.publicBytes, detailsAsked: (chain) => areDetailsAsked(config.data, chain, UnixMillis(Date.now())), consents: consent.door },
     promised: (chain) => promisedFor(config.data, chain),
     log,
     gateways: enrolled?.admission ?? gateways,
@@ -77,7 +86,10 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
     onVerified: (duration) => metrics.verificationSeconds.observe(duration / 1000),
     onRefused: oversight.refused,
     onStoreFault,
-    register: oversight.addRoutes,
+    register: async (app) => {
+      await oversight.addRoutes(app);
+      await addBreakGlassRoutes(app, { glass: consent.glass, admit: (...asks) => staff.admit(...asks) });
+    },
   }), ({ close }) => close());
   starting.defer(keepReading(people, (error) => log.warn({ error: messageOf(error) }, 'the tokens of the staff could not be read again')));
   const control = { ...tokenApiOf(people), ...patientApiOf(stores, () => records.projector.status()), status: (asked: StatusParams) => Promise.resolve(oversight.node.status(readStatusQuery(asked))) };
@@ -85,5 +97,5 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
   records.projector.start();
   starting.defer(() => records.projector.stop());
   const running = starting.move();
-  return { address: upstream.address, close: () => running.disposeAsync() };
+  return { address: upstream.address, consent, close: () => running.disposeAsync() };
 }
