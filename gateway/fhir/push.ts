@@ -1,0 +1,247 @@
+/** Gives what this hospital has to another system's FHIR server: everything once, in order, and nothing that consent does not permit. */
+
+import type { OperationOutcome } from '@medplum/fhirtypes';
+import { Doorbell } from '../doorbell.ts';
+import { messageOf } from '../errors.ts';
+import { Millis, Seconds, type UnixMillis } from '../quantity.ts';
+import type { OutputGate, OutputRecipient } from '../records/output-gate.ts';
+import type { HospitalRecord } from '../records/record.ts';
+import type { OutputCursors, RecordLog } from '../records/record-log.ts';
+import type { AuditTrail } from './audit-trail.ts';
+import { inTransactions, MOST_ENTRIES, type RecordResources, transactionOf } from './bundle.ts';
+import { compose, type Sources } from './compose.ts';
+import { type FhirServer, PASSING, type TransactionAnswer } from './fhir-server.ts';
+import type { Clinical } from './resources.ts';
+import type { SetAside, SetAsides } from './set-aside.ts';
+
+export type PushLog = Readonly<{ info: (fields: object, message: string) => void; warn: (fields: object, message: string) => void; error: (fields: object, message: string) => void }>;
+
+export type PushOptions = Sources & Readonly<{
+  /** Of the other system: in the cursor's name, in logs, and as the recipient. */
+  name: string;
+  /** ActReason code, or HRESCH/study. */
+  purpose: string;
+  /** Types of resources that go there; what they refer to goes along. Default: all. */
+  what?: readonly (Clinical['resourceType'] | 'Provenance')[];
+  server: Pick<FhirServer, 'transact'>;
+  records: RecordLog;
+  cursors: OutputCursors;
+  gate: OutputGate;
+  trail: AuditTrail;
+  asides: SetAsides;
+  log: PushLog;
+  now: () => UnixMillis;
+  /** Resolves after the delay, or at once when the signal is aborted. MUST NOT reject. */
+  sleep: (delay: Millis, signal: AbortSignal) => Promise<void>;
+  /** From 0 up to, not including, 1. */
+  random: () => number;
+  /** Longest wait between two tries. Default 5 min. */
+  longestWait?: Millis;
+}>;
+
+/** How it goes, for a status page. */
+export type PushStatus = Readonly<{ name: string; through: number; newest: number; failures: number; /** What went wrong last, while it does. */ trouble?: string }>;
+
+/** Records looked at together. */
+const AT_ONCE = 100;
+/** Conflicts in a row after which one record is tried by itself: it may be in conflict for good. */
+const MOST_CONFLICTS = 5;
+/** How long what consent permitted is sent without asking again. */
+const FRESH = Seconds(60);
+
+export class FhirPush {
+  readonly #options: PushOptions;
+  readonly #recipient: OutputRecipient;
+  readonly #bell = new Doorbell();
+  readonly #stopping = new AbortController();
+  #running: Promise<void> | undefined;
+  #failures = 0;
+  #trouble: string | undefined;
+  #through = 0;
+  /** How often a transaction that begins with that record met a conflict. */
+  #conflicts = { record: 0, count: 0 };
+
+  constructor(options: PushOptions) {
+    this.#options = options;
+    this.#recipient = { id: options.name, purpose: options.purpose, by: 'fhir push' };
+  }
+
+  start(): void {
+    const leave = this.#options.records.onMore(() => this.#bell.ring());
+    this.#running = this.#run().finally(leave);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#bell.ring();
+    await this.#running;
+  }
+
+  async status(): Promise<PushStatus> {
+    return { name: this.#options.name, through: this.#through, newest: await this.#options.records.newest(), failures: this.#failures, ...(this.#trouble !== undefined && { trouble: this.#trouble }) };
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        if (!(await this.step())) await this.#bell.wait(Seconds(60));
+      } catch (thrown) {
+        // A store that fails: nothing was left out, the cursor stands where it stood.
+        await this.#waitAfter(messageOf(thrown));
+      }
+    }
+  }
+
+  /** Gives the next records, and resolves with whether there were any. The cursor moves on when they are there, or set aside. */
+  async step(): Promise<boolean> {
+    const { records, cursors, name } = this.#options;
+    const output = `fhir ${name}`;
+    this.#through = await cursors.load(output);
+    const found = await records.after(this.#through, AT_ONCE);
+    const last = found.at(-1);
+    if (last === undefined) return false;
+    for (const run of inTransactions(await this.#composed(found), MOST_ENTRIES)) {
+      if (!(await this.#deliver(run))) return true;
+      await this.#pass(output, run.at(-1)?.record.number ?? 0);
+    }
+    await this.#pass(output, last.number);
+    return true;
+  }
+
+  async #pass(output: string, number: number): Promise<void> {
+    if (number <= this.#through) return;
+    await this.#options.cursors.save(output, number);
+    this.#through = number;
+  }
+
+  /** What consent leaves, as resources. */
+  async #composed(found: readonly HospitalRecord[]): Promise<readonly RecordResources[]> {
+    const { gate, trail, what, now } = this.#options;
+    const shown = await gate.show(this.#recipient, found);
+    const composed: RecordResources[] = [];
+    for (const record of shown) {
+      const said = await compose(record, this.#options, ({ resourceType }) => what === undefined || what.includes(resourceType));
+      if (said === undefined) await this.#setAside([this.#asideOf(record, undefined, 0, 'the payload is of no known form')]);
+      else if (said.made.length > 0) composed.push(what === undefined || what.includes('Provenance') ? said : withoutProvenance(said));
+    }
+    const counted = Map.groupBy(composed, ({ record: { subject } }) => `${subject.kind} ${subject.person}`);
+    await trail.note([...counted.values()].flatMap((each) => {
+      const subject = each[0]?.record.subject;
+      return subject === undefined ? [] : [{ time: now(), by: this.#recipient, subject, asked: 'transaction', count: each.reduce((sum, { made }) => sum + made.length, 0) }];
+    }));
+    return composed;
+  }
+
+  /**
+   * Until it is there or set aside. False when it should be asked for anew: what is composed is shown to somebody, and what consent says of it
+   * may be another thing a minute later.
+   */
+  async #deliver(run: readonly RecordResources[]): Promise<boolean> {
+    const { server } = this.#options;
+    const bundle = transactionOf(run);
+    const [first] = run;
+    for (let waited = 0; waited < FRESH && !this.#stopped; ) {
+      const answer = await server.transact(bundle, this.#stopping.signal);
+      const conflicts = this.#conflicts.record === first?.record.number ? this.#conflicts.count : 0;
+      const verdict = verdictOn(answer, conflicts);
+      if (verdict === 'taken') {
+        this.#failures = 0;
+        this.#trouble = undefined;
+        return true;
+      }
+      if (verdict === 'divide') return await this.#divide(run, answer);
+      if (isConflict(answer)) this.#conflicts = { record: first?.record.number ?? 0, count: conflicts + 1 };
+      waited += await this.#waitAfter(troubleIn(answer), answer.is === 'later' ? answer.retryAfter : undefined, answer.is === 'unwelcome');
+    }
+    return false;
+  }
+
+  /** One of them is what the server does not take: the halves are sent by themselves, and then the resources of one record. */
+  async #divide(run: readonly RecordResources[], answer: TransactionAnswer): Promise<boolean> {
+    if (run.length > 1) {
+      const middle = run.length >> 1;
+      return (await this.#deliver(run.slice(0, middle))) && (await this.#deliver(run.slice(middle)));
+    }
+    const [only] = run;
+    if (only === undefined) return true;
+    const leaves = [...only.made, ...(only.provenance === undefined ? [] : [only.provenance])];
+    if (leaves.length <= 1) {
+      const [leaf] = leaves;
+      await this.#setAside([this.#asideOf(only.record, leaf === undefined ? undefined : `${leaf.resourceType}/${leaf.id ?? ''}`, 'status' in answer ? answer.status : 200, outcomeIn(answer))]);
+      return true;
+    }
+    for (const part of singlyOf(only)) if (!(await this.#deliver([part]))) return false;
+    return true;
+  }
+
+  #asideOf({ chain, entry, number }: HospitalRecord, resource: string | undefined, status: number, outcome: string): SetAside {
+    return { output: this.#options.name, time: this.#options.now(), chain, entry, record: number, ...(resource !== undefined && { resource }), status, outcome };
+  }
+
+  async #setAside(asides: readonly SetAside[]): Promise<void> {
+    const { asides: kept, log, name } = this.#options;
+    await kept.put(asides);
+    for (const { record, resource, status, outcome } of asides) {
+      log.error({ output: name, record, resource: resource?.split('/')[0], status, issues: issueCodes(outcome) }, 'a FHIR server refuses a resource for good; it is set aside');
+    }
+  }
+
+  async #waitAfter(trouble: string, asked?: Millis, byPerson = false): Promise<Millis> {
+    const { log, name, sleep, random, longestWait = Seconds(300) } = this.#options;
+    const ceiling = byPerson ? longestWait : Math.min(longestWait, Seconds(1) * 2 ** Math.min(this.#failures, 16));
+    this.#failures += 1;
+    if (this.#trouble !== trouble) log.warn({ output: name, trouble }, byPerson ? 'a FHIR server does not let us in, or is not at this address; sending waits' : 'a FHIR server takes nothing at the moment; sending goes on later');
+    this.#trouble = trouble;
+    const wait = Millis(Math.max(asked ?? 0, Math.round(100 + (byPerson ? 0.5 + random() / 2 : random()) * ceiling)));
+    await sleep(wait, this.#stopping.signal);
+    return wait;
+  }
+
+  get #stopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+}
+
+const withoutProvenance = ({ provenance: _, ...rest }: RecordResources): RecordResources => rest;
+
+const isTaken = ({ status }: Readonly<{ status: number }>): boolean => status >= 200 && status < 300;
+const isPassing = ({ status }: Readonly<{ status: number }>): boolean => status >= 500 || PASSING.includes(status);
+
+/** Some servers answer 200 and tell of every entry how it fared, as for a batch: what is there already is there, so that the same may be sent again. */
+function verdictOn(answer: TransactionAnswer, conflicts: number): 'taken' | 'divide' | 'wait' {
+  const patience = isConflict(answer) && conflicts >= MOST_CONFLICTS ? 'divide' : 'wait';
+  if (answer.is === 'refused') return 'divide';
+  if (answer.is !== 'done') return patience;
+  if (answer.entries.every(isTaken)) return 'taken';
+  return answer.entries.some((entry) => !isTaken(entry) && !isPassing(entry)) ? 'divide' : patience;
+}
+
+function isConflict(answer: TransactionAnswer): boolean {
+  if (answer.is === 'done') return answer.entries.some(({ status }) => status === 409 || status === 412);
+  return answer.is === 'later' && (answer.status === 409 || answer.status === 412);
+}
+
+function troubleIn(answer: TransactionAnswer): string {
+  return answer.is === 'later' || answer.is === 'unwelcome' ? answer.message : 'entries of a transaction were not taken';
+}
+
+function outcomeIn(answer: TransactionAnswer): string {
+  if (answer.is === 'refused') return answer.outcome;
+  if (answer.is === 'done') return answer.entries.filter((entry) => !isTaken(entry)).map(({ status, outcome }) => `${status} ${outcome}`).join('\n').slice(0, 4000);
+  return answer.message;
+}
+
+/** Each by itself, with whom and what it is about; the others of the same record it names by their identifiers. */
+function singlyOf({ record, about, made, provenance }: RecordResources): readonly RecordResources[] {
+  const beside = made;
+  return [...made.map((resource) => ({ record, about, made: [resource], beside })), ...(provenance === undefined ? [] : [{ record, about, made: [], provenance, beside }])];
+}
+
+/** Codes of issues are words of FHIR; their texts may repeat what was sent. */
+function issueCodes(outcome: string): readonly string[] {
+  try {
+    return ((JSON.parse(outcome) as Partial<OperationOutcome>).issue ?? []).map(({ code }) => `${code}`).filter((code) => /^[a-z-]{1,40}$/.test(code)).slice(0, 10);
+  } catch {
+    return [];
+  }
+}
