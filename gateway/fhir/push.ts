@@ -1,6 +1,5 @@
 /** Gives what this hospital has to another system's FHIR server: everything once, in order, and nothing that consent does not permit. */
 
-import type { OperationOutcome } from '@medplum/fhirtypes';
 import { Doorbell } from '../doorbell.ts';
 import { messageOf } from '../errors.ts';
 import { Millis, Seconds, type UnixMillis } from '../quantity.ts';
@@ -12,7 +11,7 @@ import { inTransactions, MOST_ENTRIES, type RecordResources, transactionOf } fro
 import { compose, type Sources } from './compose.ts';
 import { type FhirServer, PASSING, type TransactionAnswer } from './fhir-server.ts';
 import type { Clinical } from './resources.ts';
-import type { SetAside, SetAsides } from './set-aside.ts';
+import { tellable, type SetAside, type SetAsides } from './set-aside.ts';
 
 export type PushLog = Readonly<{ info: (fields: object, message: string) => void; warn: (fields: object, message: string) => void; error: (fields: object, message: string) => void }>;
 
@@ -175,14 +174,14 @@ export class FhirPush {
   }
 
   #asideOf({ chain, entry, number }: HospitalRecord, resource: string | undefined, status: number, outcome: string): SetAside {
-    return { output: this.#options.name, time: this.#options.now(), chain, entry, record: number, ...(resource !== undefined && { resource }), status, outcome };
+    return { output: this.#options.name, time: this.#options.now(), chain, entry, record: number, ...(resource !== undefined && { resource }), status, outcome: tellable(outcome) };
   }
 
   async #setAside(asides: readonly SetAside[]): Promise<void> {
     const { asides: kept, log, name } = this.#options;
     await kept.put(asides);
     for (const { record, resource, status, outcome } of asides) {
-      log.error({ output: name, record, resource: resource?.split('/')[0], status, issues: issueCodes(outcome) }, 'a FHIR server refuses a resource for good; it is set aside');
+      log.error({ output: name, record, resource: resource?.split('/')[0], status, outcome }, 'a FHIR server refuses a resource for good; it is set aside');
     }
   }
 
@@ -235,13 +234,4 @@ function outcomeIn(answer: TransactionAnswer): string {
 function singlyOf({ record, about, made, provenance }: RecordResources): readonly RecordResources[] {
   const beside = made;
   return [...made.map((resource) => ({ record, about, made: [resource], beside })), ...(provenance === undefined ? [] : [{ record, about, made: [], provenance, beside }])];
-}
-
-/** Codes of issues are words of FHIR; their texts may repeat what was sent. */
-function issueCodes(outcome: string): readonly string[] {
-  try {
-    return ((JSON.parse(outcome) as Partial<OperationOutcome>).issue ?? []).map(({ code }) => `${code}`).filter((code) => /^[a-z-]{1,40}$/.test(code)).slice(0, 10);
-  } catch {
-    return [];
-  }
 }

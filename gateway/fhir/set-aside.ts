@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { UnixMillis } from '../quantity.ts';
 
 /** Something another system refuses for good: it is not sent again by itself, and it is not lost. JSON. */
@@ -12,7 +13,7 @@ export type SetAside = Readonly<{
   resource?: string;
   /** HTTP status; 0 where it was not sent. */
   status: number;
-  /** What the server said, its OperationOutcome: personal data may be in it. At most 4000 characters. */
+  /** What the server said, as {@link tellable} has it. */
   outcome: string;
 }>;
 
@@ -24,4 +25,30 @@ export interface SetAsides {
   list(output: string): Promise<readonly SetAside[]>;
   /** When they were taken over there after all, or are not wanted. */
   remove(asides: readonly SetAside[]): Promise<void>;
+}
+
+const word = z.string().max(300);
+const Outcome = z.object({
+  issue: z.array(z.object({ severity: word.optional(), code: word.optional(), diagnostics: z.string().optional(), details: z.object({ text: z.string().optional() }).optional(), expression: z.array(word).optional() })).max(1000),
+});
+const MOST_ISSUES = 10;
+
+/**
+ * An OperationOutcome for people and logs: where, and what rule was broken. Servers repeat what was sent to them, in quotes and as numbers: that is
+ * left out, for what lies here is not erased with a patient.
+ */
+export function tellable(outcome: string): string {
+  const read = Outcome.safeParse(jsonIn(outcome));
+  if (!read.success) return outcome === '' ? 'nothing was said' : 'no OperationOutcome';
+  return read.data.issue.slice(0, MOST_ISSUES).map(({ severity = 'error', code = 'unknown', diagnostics, details, expression = [] }) => `${severity} ${code}${expression.length > 0 ? ` at ${expression.join(', ')}` : ''}: ${bare(details?.text ?? diagnostics ?? '')}`).join('; ');
+}
+
+const bare = (text: string): string => text.slice(0, 300).replaceAll(/"[^"]*"|'[^']*'|`[^`]*`|\u201c[^\u201d]*\u201d/g, '\u2026').replaceAll(/\d+/g, '#').replaceAll(/\p{Cc}/gu, ' ');
+
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -50,6 +50,9 @@
  *     n  chain(16)                            number of the last release of a gateway
  *     k  chain(16) id(8)                      content key, sealed for this hospital
  *     r  chain(16) id(8) entry(8)             payload under a content key
+ *     u  number(8)                            something that was shown to somebody
+ *     v  kind(1) person(16) number(8)         the same by whom or what it is of
+ *     s  output(n) 00 record(8) resource(n)   what another system refuses
  */
 
 import { LANES, type Lane } from '../reading.ts';
@@ -106,6 +109,10 @@ export const erasedReleaseKey = (fingerprint: Uint8Array, id: Uint8Array = new U
 export const releasedNumberKey = (chain: Uint8Array): Buffer => key('n', chain);
 export const releasedKeyKey = (chain: Uint8Array, id: Uint8Array = new Uint8Array()): Buffer => key('k', chain, id);
 export const releasedPayloadKey = (chain: Uint8Array, id: Uint8Array, entry?: number): Buffer => key('r', chain, id, entry === undefined ? new Uint8Array() : number(entry));
+export const auditKey = (n: number): Buffer => key('u', number(n));
+export const auditedSubjectKey = (kind: 'patient' | 'room', person: Uint8Array, n?: number): Buffer => key('v', Buffer.of(kind === 'patient' ? 0 : 1), person, n === undefined ? new Uint8Array() : number(n));
+export const setAsideKey = (output: string, place?: Readonly<{ record: number; resource: string }>): Buffer =>
+  key('s', text(output), Buffer.of(0), ...(place === undefined ? [] : [number(place.record), text(place.resource)]));
 export const tidiedKey = (): Buffer => key('Y');
 export const probeKey = (): Buffer => key('Z');
 
