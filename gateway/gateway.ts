@@ -71,7 +71,7 @@ import type { AddressMemory } from './uplink/known-addresses.ts';
 import type { UsageMemory } from './uplink/link.ts';
 import type { Links } from './uplink/links.ts';
 import { startUplink, type Uplink } from './uplink/uplink.ts';
-import { isLoopback } from './web/api-access.ts';
+import { isLoopback } from './web/shown-secret.ts';
 import { startControl } from './web/control.ts';
 import { Handles } from './vault/handles.ts';
 import type { Keyring } from './vault/keyring.ts';

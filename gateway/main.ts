@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { JOURNAL_FOLDER, STORE_FOLDER } from './commands/chain-source.ts';
 import type { Row } from './backup.ts';
 import { helpOf, parseArguments, type Command, type Environment, type Restoring } from './commands/command.ts';
+import { UnixMillis } from './quantity.ts';
 import { UnreadableError, UsageError, VitalgateError, messageOf } from './errors.ts';
 import type { GatewayStores } from './gateway.ts';
 import type { HospitalStores } from './hospital.ts';
@@ -27,6 +28,9 @@ import { StoredDerivation } from './store/derive-store.ts';
 import { openJournal } from './store/journal-store.ts';
 import type { KeyValueStore } from './store/key-value.ts';
 import { openRocksStore } from './store/rocks-store.ts';
+import { StoredIdentities } from './store/identity-store.ts';
+import { StoredLeases } from './store/lease-store.ts';
+import { StoredOutputs, StoredRecords } from './store/record-store.ts';
 import { StoredErasures } from './store/erasure-store.ts';
 import { SealedStore } from './store/sealed-store.ts';
 import { snapshotOf } from './store/snapshot.ts';
@@ -150,7 +154,13 @@ async function countJournal(folder: string): Promise<number> {
 
 async function openBlocks(folder: string, options: Readonly<{ readOnly: boolean }>): Promise<HospitalStores> {
   const store = await openRocksStore(join(folder, STORE_FOLDER), options);
-  return { blocks: new StoredBlocks(store, { removePending: false }), releases: new StoredReleases(store), close: () => store.close() };
+  const now = (): UnixMillis => UnixMillis(Date.now());
+  const records = new StoredRecords(store);
+  return {
+    blocks: new StoredBlocks(store, { removePending: false }), releases: new StoredReleases(store, now), tokens: new StoredTokens(store),
+    records, outputs: new StoredOutputs(store), identities: new StoredIdentities(store, records), leases: new StoredLeases(store, now),
+    close: () => store.close(),
+  };
 }
 
 function environment(): Environment {

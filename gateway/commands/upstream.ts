@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { StoreError } from '../errors.ts';
+import { UsageError, type StoreError } from '../errors.ts';
 import { startHospitalNode } from '../hospital.ts';
 import { toHex } from '../ledger/bytes.ts';
 import { generateSecret, signingKeyFrom, type SigningKey } from '../ledger/es256k.ts';
@@ -9,45 +9,61 @@ import { createLog } from '../operations/log.ts';
 import { UpstreamMetrics } from '../operations/metrics.ts';
 import { payloadPairIn } from './hospital-keys.ts';
 import { textIn } from './text-files.ts';
-import { START_AGAIN, untilStoppedOrLost, type Command } from './command.ts';
+import { START_AGAIN, untilStoppedOrLost, type Arguments, type Command, type Environment } from './command.ts';
+import { hospitalTokens } from './hospital.ts';
 import { CONFIG_OPTIONS, upstreamConfig } from './settings.ts';
+import { TOKEN_ACTIONS, TOKEN_OPTIONS } from './token-words.ts';
 
 export const upstreamCommand: Command = {
   name: 'upstream',
   summary: 'Runs a hospital node: verifies, keeps and countersigns the blocks of gateways.',
-  usage: ['upstream [--config FILE] [--data FOLDER] [--gateways KEY,KEY… | --gateways open]', 'upstream --print-key [--data FOLDER]'],
-  details: 'The first run makes the hospital\'s key. Gateways name it in their configuration (hospitals: key).',
+  usage: [
+    'upstream [--config FILE] [--data FOLDER] [--gateways KEY,KEY… | --gateways open]', 'upstream --print-key [--data FOLDER]',
+    'upstream token <name> [--expires 90d] [--json]', 'upstream tokens [--json]', 'upstream revoke <name | id>',
+  ],
+  details: 'The first run makes the hospital\'s key. Gateways name it in their configuration (hospitals: key).\n' +
+    'A token lets somebody of upstream.people in the configuration ask the node: with "Authorization: Bearer …", or by signing in on its page.\n' +
+    'It is shown once; only its hash is kept. Making and revoking works with the running node, or on its data folder while none runs.',
   options: {
     ...CONFIG_OPTIONS,
+    ...TOKEN_OPTIONS,
     gateways: { type: 'string', value: 'KEYS', help: 'Public keys of the gateways that are taken, or "open" for every new chain (demonstrations only)' },
     'print-key': { type: 'boolean', help: 'Print the public key (made if need be) and end' },
   },
-  run: async (args, { openBlocks, out, signal }) => {
-    const printOnly = args.values['print-key'] === true;
-    const config = upstreamConfig(printOnly ? { ...args, values: { gateways: 'open', ...args.values } } : args);
-    openDataFolder(config.data);
-    const key = hospitalKeyIn(config.data);
-    if (printOnly) {
-      out(toHex(key.publicKey));
-      return 0;
-    }
-    const log = createLog(config.log.level, config.name);
-    const stores = await openBlocks(config.data, { readOnly: false });
-    const storeLost = Promise.withResolvers<StoreError>();
-    const upstream = await startHospitalNode({
-      config, stores, key, log,
-      payloadPair: payloadPairIn(config.data),
-      certificate: ({ certificateFile, keyFile }) => ({ certificate: textIn(certificateFile), key: textIn(keyFile) }),
-      metrics: new UpstreamMetrics(),
-      onStoreLost: storeLost.resolve,
-    });
-    out(`vitalgate upstream ${config.name}: ${upstream.address}, key ${toHex(key.publicKey)}, data ${config.data}`);
-    const lost = await untilStoppedOrLost(signal, storeLost.promise, log);
-    await upstream.close();
-    await stores.close();
-    return lost ? START_AGAIN : 0;
+  run: async (args, environment) => {
+    const [word] = args.positionals;
+    if (word === undefined) return await serve(args, environment);
+    const action = TOKEN_ACTIONS.find((each) => each === word);
+    if (action === undefined) throw new UsageError(`upstream ${word}: expected nothing, or one of ${TOKEN_ACTIONS.join(', ')}`);
+    return await hospitalTokens(action, args, environment);
   },
 };
+
+async function serve(args: Arguments, { openBlocks, out, signal }: Environment): Promise<number> {
+  const printOnly = args.values['print-key'] === true;
+  const config = upstreamConfig(printOnly ? { ...args, values: { gateways: 'open', ...args.values } } : args);
+  openDataFolder(config.data);
+  const key = hospitalKeyIn(config.data);
+  if (printOnly) {
+    out(toHex(key.publicKey));
+    return 0;
+  }
+  const log = createLog(config.log.level, config.name);
+  const stores = await openBlocks(config.data, { readOnly: false });
+  const storeLost = Promise.withResolvers<StoreError>();
+  const upstream = await startHospitalNode({
+    config, stores, key, log,
+    payloadPair: payloadPairIn(config.data),
+    certificate: ({ certificateFile, keyFile }) => ({ certificate: textIn(certificateFile), key: textIn(keyFile) }),
+    metrics: new UpstreamMetrics(),
+    onStoreLost: storeLost.resolve,
+  });
+  out(`vitalgate upstream ${config.name}: ${upstream.address}, key ${toHex(key.publicKey)}, data ${config.data}`);
+  const lost = await untilStoppedOrLost(signal, storeLost.promise, log);
+  await upstream.close();
+  await stores.close();
+  return lost ? START_AGAIN : 0;
+}
 
 function hospitalKeyIn(folder: string): SigningKey {
   return signingKeyFrom(secretIn(keyFilesIn(folder), 'hospital.key', () => generateSecret((size) => randomBytes(size))).secret);

@@ -117,6 +117,11 @@ export function checkCourse(course: unknown, to: Report): void {
 const PRIORITIES = ['high', 'medium', 'low'];
 
 /** A level that reaches nobody would look like an escalation; a role that is called like a person would reach both. */
+export function checkStaff(people: unknown, to: Report): void {
+  const names = (Array.isArray(people) ? people : []).map((person) => fieldsOf(person)['name']);
+  reportRepeats(to, names, (index) => [index, 'name'], 'name');
+}
+
 export function checkAlarms(alarms: unknown, to: Report): void {
   const sections = fieldsOf(alarms);
   const people = Array.isArray(sections['people']) ? sections['people'].map(fieldsOf) : [];

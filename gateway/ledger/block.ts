@@ -9,7 +9,8 @@ import { UnixMillis } from '../quantity.ts';
 import { HASH_BYTES, sha256 } from './bytes.ts';
 import { asArray, asBytes, asCount, CborFields, describeValue } from './cbor-fields.ts';
 import { CborError, type CborKey, type CborValue, decode, encode, type Tagged } from './cbor.ts';
-import { openSign1Value, SIGN1_TAG, type Sign1 } from './cose.ts';
+import { resumeScan, startScan } from './cbor-scan.ts';
+import { openSign1, openSign1Value, SIGN1_TAG, type Sign1 } from './cose.ts';
 import { CHAIN_ID_BYTES } from './genesis.ts';
 import { readLane } from './lane.ts';
 import { WORK_NONCE_BYTES } from './work.ts';
@@ -19,6 +20,8 @@ const HEADER_VERSION = 1;
 export const MAX_BLOCK_BYTES = 4 * 1024 * 1024;
 /** Most entries in one block. */
 export const MAX_BLOCK_ENTRIES = 65_536;
+/** First byte of a block. */
+const ARRAY_OF_TWO = 0x82;
 /** `prev` of the block of height 0. */
 export const NO_PREV: Uint8Array = new Uint8Array(HASH_BYTES);
 
@@ -156,6 +159,16 @@ export function openBlock(bytes: Uint8Array): OpenBlock {
   }
   const { envelope, entries } = rejecting(() => readBlock(bytes));
   return { header: openBlockHeader(envelope.payload), hash: blockHash(envelope.payload), envelope, entries };
+}
+
+/** The header of a block alone, without a look at its entries. Throws {@link BlockRejected} for what does not begin as a block does. */
+export function headerIn(bytes: Uint8Array): Header {
+  const envelope = rejecting(() => {
+    const scan = startScan(1);
+    if (bytes[0] !== ARRAY_OF_TWO || !resumeScan(scan, bytes)) throw new CborError('malformed', 'block: expected an array of 2');
+    return openSign1(bytes.subarray(1, scan.position));
+  });
+  return openBlockHeader(envelope.payload);
 }
 
 function readBlock(bytes: Uint8Array): { envelope: Sign1; entries: Uint8Array[] } {

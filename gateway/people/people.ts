@@ -4,7 +4,7 @@ import { Minutes, UnixMillis, type Millis } from '../quantity.ts';
 import type { Access, Person } from './access.ts';
 import { digestOf, idOf, newSecret, type KeptToken, type TokenKind, type TokenStore } from './tokens.ts';
 
-/** Tokens and sessions there can be at a time, and sessions of one token. Choices of this project. */
+/** Tokens and sessions there can be at a time, unless something else is said, and sessions of one token. Choices of this project. */
 const MOST_TOKENS = 1000;
 const MOST_SESSIONS = 20;
 /** A page on the wall of a ward must not fall silent in the night; who leaves ends the session, or their token is revoked. */
@@ -33,7 +33,13 @@ export type PeopleOptions = Readonly<{
   people: readonly Person[];
   random: (size: number) => Uint8Array;
   now: () => UnixMillis;
+  /** Tokens and sessions there can be at a time. Default 1000. */
+  most?: number;
+  /** For messages: where in the configuration people are, and the command that lists tokens. Default: those of a gateway. */
+  words?: Readonly<{ section: string; command: string }>;
 }>;
+
+const GATEWAY_WORDS = { section: 'alarms.people', command: 'vitalgate person tokens' };
 
 /**
  * Knows who may do what, and by what they prove it. A token is worth something while it is kept, has not expired and the configuration
@@ -91,9 +97,9 @@ export class People {
   makeToken(person: string, expiresAfter?: Millis): Promise<MadeToken> {
     return this.#inTurn(async () => {
       const access = this.#access.get(person);
-      if (access === undefined) throw new UsageError(`${JSON.stringify(person)} is nobody in alarms.people of the configuration${knownPeople(this.#access)}`);
+      if (access === undefined) throw new UsageError(`${JSON.stringify(person)} is nobody in ${this.#words.section} of the configuration${knownPeople(this.#access)}`);
       await this.#removeExpired();
-      if (this.#tokens.size >= MOST_TOKENS) throw new UsageError(`there are ${this.#tokens.size} tokens and sessions already: revoke those nobody needs`);
+      if (this.#tokens.size >= (this.#options.most ?? MOST_TOKENS)) throw new UsageError(`there are ${this.#tokens.size} tokens and sessions already: revoke those nobody needs`);
       const now = this.#now();
       const expires = expiresAfter === undefined ? null : UnixMillis(now + expiresAfter);
       const { secret, token } = await this.#make({ kind: 'token', person, made: now, expires });
@@ -134,11 +140,30 @@ export class People {
   revoke(nameOrId: string): Promise<readonly ListedToken[]> {
     return this.#inTurn(async () => {
       const tokens = [...this.#tokens.values()].filter((each) => each.kind === 'token' && (each.person === nameOrId || idOf(each) === nameOrId));
-      if (tokens.length === 0) throw new UsageError(`${JSON.stringify(nameOrId)} is neither a person with a token nor the id of one; "vitalgate person tokens" lists them`);
+      if (tokens.length === 0) throw new UsageError(`${JSON.stringify(nameOrId)} is neither a person with a token nor the id of one; "${this.#words.command}" lists them`);
       const revoked = tokens.map((token) => this.#listed(token));
       await this.#remove([...tokens, ...tokens.flatMap((token) => this.#sessionsOf(idOf(token)))]);
       return revoked;
     });
+  }
+
+  /**
+   * Looks again at what is kept: several processes may share one store. What another one made is worth something here from now on, what
+   * another one ended is worth nothing.
+   */
+  reread(): Promise<void> {
+    return this.#inTurn(async () => {
+      const kept = await this.#options.store.list();
+      const names = new Set(kept.map(({ digest }) => hex(digest)));
+      const gone = [...this.#tokens.keys()].filter((name) => !names.has(name));
+      for (const name of gone) this.#tokens.delete(name);
+      for (const token of kept) this.#keep(token);
+      if (gone.length > 0) this.#tell();
+    });
+  }
+
+  get #words(): NonNullable<PeopleOptions['words']> {
+    return this.#options.words ?? GATEWAY_WORDS;
   }
 
   #listed(token: KeptToken): ListedToken {

@@ -36,8 +36,13 @@ export type HospitalRecord = Readonly<{
   /** It fits the commitment that hospitals have countersigned; otherwise it is an excerpt, for which the gateway alone vouches. */
   whole: boolean;
   /**
-   * A summary: `{from, to, seconds?, measurements: {name: {unit, count, doubtful, lowest?, highest?, mean?, last?}}}` (derive/summary.ts).
-   * A waveform: `{measurement, samples, …}`. An event or an acknowledgement: a step of an alarm (derive/step-entry.ts).
+   * A summary: `{from, to, seconds?, late?, measurements: {name: {unit, count, doubtful, lowest?, highest?, mean?, last?}}}` (derive/summary.ts):
+   * the last four only where `count` is above 0. `seconds` is 60, or 900 for one over what minutes have said before; absent in one of a message
+   * that was understood late. `late` is 1 where a device told of it afterwards. These two stand in the entry, which is public, and not in what was sealed.
+   * A waveform, a summary too: `{measurement, unit, rateHz, from, samples: [number], doubt?}` (derive/care.ts).
+   * A step of an alarm (derive/step-entry.ts), an event, or with `by` an acknowledgement: `{alarm, why, from, to, rule?, kind?, priority?, message?,
+   * evidence?, count?, raisedAt?, told?, notice?, untold?, by?, refusal?, asked?, contract?}`; an excerpt has at most alarm, why, from, to, kind and priority.
+   * `raisedAt` is the gateway's steady time: the record's own `time` is when it was.
    */
   payload: { readonly [name: string]: Plain };
 }>;

@@ -50,9 +50,23 @@
  *     n  chain(16)                            number of the last release of a gateway
  *     k  chain(16) id(8)                      content key, sealed for this hospital
  *     r  chain(16) id(8) entry(8)             payload under a content key
- *     u  number(8)                            something that was shown to somebody
- *     v  kind(1) person(16) number(8)         the same by whom or what it is of
- *     s  output(n) 00 record(8) resource(n)   what another system refuses
+ *     q  arrived(8) chain(16) number(8) part(4)  what a release brought that is not in the index of records yet
+ *     t  name(n)                              who does a piece of work that one process does at a time
+ *     i S                                     index of records: how far it has come
+ *     i N number(8)                           record: where its entry stands and its payload lies
+ *     i E chain(16) entry(8)                  number of the record of an entry
+ *     i C chain(16) id(8) entry(8)            number of a record under a content key
+ *     i T person(16) time(8) number(8)        record of a person or room, by time
+ *     i P person(16)                          person or room: pseudonyms, content keys
+ *     i A pseudonym(16)                       whose pseudonym it is
+ *     i K chain(16) id(8)                     whose content key it is
+ *     i B chain(16) id(8) entry(8)            why a payload (or, entry 0, a content key) is not opened
+ *     i I pseudonym(16)                       what the hospital itself calls whoever has this pseudonym
+ *     i O output(n)                           how far something that leaves the hospital has come
+ *     j L                                     number of what was shown to somebody last
+ *     j N number(8)                           something that was shown to somebody
+ *     j T kind(1) person(16) number(8)        the same by whom or what it is of
+ *     j X output(n) 00 record(8) resource(n)  what another system refuses
  */
 
 import { LANES, type Lane } from '../reading.ts';
@@ -64,6 +78,14 @@ function number(n: number): Buffer {
   bytes.writeBigUInt64BE(BigInt(n));
   return bytes;
 }
+
+function shortNumber(n: number): Buffer {
+  const bytes = Buffer.allocUnsafe(4);
+  bytes.writeUInt32BE(n);
+  return bytes;
+}
+
+const bytesOf = (hexadecimal: string): Buffer => Buffer.from(hexadecimal, 'hex');
 
 const laneByte = (lane: Lane): Buffer => Buffer.of(LANES.indexOf(lane));
 
@@ -109,10 +131,25 @@ export const erasedReleaseKey = (fingerprint: Uint8Array, id: Uint8Array = new U
 export const releasedNumberKey = (chain: Uint8Array): Buffer => key('n', chain);
 export const releasedKeyKey = (chain: Uint8Array, id: Uint8Array = new Uint8Array()): Buffer => key('k', chain, id);
 export const releasedPayloadKey = (chain: Uint8Array, id: Uint8Array, entry?: number): Buffer => key('r', chain, id, entry === undefined ? new Uint8Array() : number(entry));
-export const auditKey = (n: number): Buffer => key('u', number(n));
-export const auditedSubjectKey = (kind: 'patient' | 'room', person: Uint8Array, n?: number): Buffer => key('v', Buffer.of(kind === 'patient' ? 0 : 1), person, n === undefined ? new Uint8Array() : number(n));
+export const arrivalKey = (arrived: number, chain: Uint8Array, release: number, part: number): Buffer => key('q', number(arrived), chain, number(release), shortNumber(part));
+export const leaseKey = (name: string): Buffer => key('t', text(name));
+export const projectionKey = (): Buffer => key('iS');
+export const recordKey = (record: number): Buffer => key('iN', number(record));
+export const recordOfEntryKey = (chain: Uint8Array, entry: number): Buffer => key('iE', chain, number(entry));
+export const recordUnderKey = (chain: Uint8Array, id: Uint8Array, entry?: number): Buffer => key('iC', chain, id, entry === undefined ? new Uint8Array() : number(entry));
+/** Without the record: where those of that time begin. */
+export const recordOfPersonKey = (person: string, time: number, record?: number): Buffer => key('iT', bytesOf(person), number(time), record === undefined ? new Uint8Array() : number(record));
+export const personKey = (person: string): Buffer => key('iP', bytesOf(person));
+export const pseudonymKey = (pseudonym: string): Buffer => key('iA', bytesOf(pseudonym));
+export const personOfKeyKey = (chain: Uint8Array, id: Uint8Array): Buffer => key('iK', chain, id);
+export const badPayloadKey = (chain: Uint8Array, id: Uint8Array, entry?: number): Buffer => key('iB', chain, id, entry === undefined ? new Uint8Array() : number(entry));
+export const identityKey = (pseudonym: string): Buffer => key('iI', bytesOf(pseudonym));
+export const outputKey = (output: string): Buffer => key('iO', text(output));
+export const lastAuditKey = (): Buffer => key('jL');
+export const auditKey = (n?: number): Buffer => key('jN', n === undefined ? new Uint8Array() : number(n));
+export const auditedSubjectKey = (kind: 'patient' | 'room', person: string, n?: number): Buffer => key('jT', Buffer.of(kind === 'patient' ? 0 : 1), bytesOf(person), n === undefined ? new Uint8Array() : number(n));
 export const setAsideKey = (output: string, place?: Readonly<{ record: number; resource: string }>): Buffer =>
-  key('s', text(output), Buffer.of(0), ...(place === undefined ? [] : [number(place.record), text(place.resource)]));
+  key('jX', text(output), Buffer.of(0), ...(place === undefined ? [] : [number(place.record), text(place.resource)]));
 export const tidiedKey = (): Buffer => key('Y');
 export const probeKey = (): Buffer => key('Z');
 

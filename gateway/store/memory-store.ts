@@ -1,6 +1,6 @@
 import { StoreError } from '../errors.ts';
 import { seal, unseal } from './checksum.ts';
-import type { Change, KeyValueStore, RangeBounds } from './key-value.ts';
+import { type Change, isValue, type KeyValueStore, type RangeBounds, type Swap } from './key-value.ts';
 
 /**
  * The twin of rocks-store.ts for tests and for trying out a configuration. Nothing here survives the process, so no
@@ -32,6 +32,18 @@ class MemoryStore implements KeyValueStore {
 
   async write(changes: readonly Change[]): Promise<void> {
     this.#assertOpen();
+    this.#apply(changes);
+  }
+
+  async swap({ key, from, to }: Swap, changes: readonly Change[]): Promise<boolean> {
+    this.#assertOpen();
+    const record = this.#records.get(this.#name(key));
+    if (!isValue(record === undefined ? undefined : unseal(key, record), from)) return false;
+    this.#apply([...changes, { key, value: to }]);
+    return true;
+  }
+
+  #apply(changes: readonly Change[]): void {
     for (const change of changes) {
       const name = this.#name(change.key);
       if (change.value === undefined) {

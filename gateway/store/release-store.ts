@@ -1,20 +1,28 @@
-import { messageOf, StoreError } from '../errors.ts';
-import { asArray, asBytes } from '../ledger/cbor-fields.ts';
-import { decode, encode } from '../ledger/cbor.ts';
+import { toHex } from '../ledger/bytes.ts';
 import type { Release, ReleasedKey, ReleasedPayload } from '../ledger/release.ts';
+import { UnixMillis } from '../quantity.ts';
+import type { Arrival } from '../records/record-store.ts';
 import type { ReleaseStore } from '../upstream/release-store.ts';
 import type { Change, KeyValueStore } from './key-value.ts';
-import { numberAt, releasedKeyKey, releasedNumberKey, releasedPayloadKey, startingWith } from './keys.ts';
+import { numberAt, recordKey, recordUnderKey, releasedKeyKey, releasedNumberKey, releasedPayloadKey, startingWith } from './keys.ts';
+import { arrivalPut, decodeRecord, decodeSealedKey, encodeSealedKey, numberBytes, recordRemovals } from './record-rows.ts';
 
 const CHAIN_LENGTH = 16;
 const KEY_LENGTH = 8;
 
-/** Releases over any engine. What is erased is merged out of the files before {@link put} resolves. */
+/**
+ * Releases over any engine. That one arrived is written down with it, and what leads to the records of erased payloads goes with them. What is
+ * erased is merged out of the files before {@link put} resolves.
+ */
 export class StoredReleases implements ReleaseStore {
   readonly #store: KeyValueStore;
 
-  constructor(store: KeyValueStore) {
+  readonly #now: () => UnixMillis;
+
+  /** `now`: this hospital's wall clock. */
+  constructor(store: KeyValueStore, now: () => UnixMillis = () => UnixMillis(Date.now())) {
     this.#store = store;
+    this.#now = now;
   }
 
   async lastNumber(chain: Uint8Array): Promise<number> {
@@ -22,17 +30,16 @@ export class StoredReleases implements ReleaseStore {
     return bytes === undefined ? 0 : numberAt(bytes, 0);
   }
 
-  async put({ chain, number, keys, payloads, erased }: Release): Promise<void> {
+  async put(release: Release): Promise<void> {
+    const { chain, number, keys, payloads, erased } = release;
     const gone: Change[] = [];
-    for (const id of erased) {
-      gone.push({ key: releasedKeyKey(chain, id) });
-      for await (const [key] of this.#store.range(startingWith(releasedPayloadKey(chain, id)))) gone.push({ key });
-    }
+    for (const id of erased) gone.push(...await this.#removalsUnder(chain, id));
     await this.#store.write([
       ...gone,
-      ...keys.map(({ id, encapsulated, ciphertext }) => ({ key: releasedKeyKey(chain, id), value: encode([encapsulated, ciphertext]) })),
+      ...keys.map((key) => ({ key: releasedKeyKey(chain, key.id), value: encodeSealedKey(key) })),
       ...payloads.map(({ key, entry, sealed }) => ({ key: releasedPayloadKey(chain, key, entry), value: sealed })),
       { key: releasedNumberKey(chain), value: numberBytes(number) },
+      arrivalPut(arrivalOf(release, this.#now())),
     ], { sync: true });
     for (const id of erased) {
       await this.#store.compact(startingWith(releasedKeyKey(chain, id)));
@@ -40,9 +47,20 @@ export class StoredReleases implements ReleaseStore {
     }
   }
 
+  async #removalsUnder(chain: Uint8Array, id: Uint8Array): Promise<readonly Change[]> {
+    const gone: Change[] = [{ key: releasedKeyKey(chain, id) }];
+    for await (const [key] of this.#store.range(startingWith(releasedPayloadKey(chain, id)))) gone.push({ key });
+    for await (const [, value] of this.#store.range(startingWith(recordUnderKey(chain, id)))) {
+      const key = recordKey(numberAt(value, 0));
+      const record = await this.#store.get(key);
+      if (record !== undefined) gone.push(...recordRemovals(decodeRecord(key, record)));
+    }
+    return gone;
+  }
+
   async *keys(chain: Uint8Array): AsyncIterable<ReleasedKey> {
     for await (const [key, value] of this.#store.range(startingWith(releasedKeyKey(chain)))) {
-      yield { id: Uint8Array.from(key.subarray(1 + CHAIN_LENGTH)), ...readKey(value) };
+      yield { id: Uint8Array.from(key.subarray(1 + CHAIN_LENGTH)), ...decodeSealedKey(value) };
     }
   }
 
@@ -53,17 +71,13 @@ export class StoredReleases implements ReleaseStore {
   }
 }
 
-function readKey(value: Uint8Array): Omit<ReleasedKey, 'id'> {
-  try {
-    const [encapsulated, ciphertext] = asArray(decode(value), 'released key', 2);
-    return { encapsulated: asBytes(encapsulated, 'encapsulated secret'), ciphertext: asBytes(ciphertext, 'sealed key') };
-  } catch (cause) {
-    throw new StoreError('VG_STORE_CORRUPT', `a released key cannot be read: ${messageOf(cause)}`, { cause });
+function arrivalOf({ chain, number, keys, payloads, erased }: Release, arrived: UnixMillis): Arrival {
+  const entries = new Map<string, { key: Uint8Array; entries: number[] }>();
+  for (const { key, entry } of payloads) {
+    const name = toHex(key);
+    const under = entries.get(name) ?? { key, entries: [] };
+    entries.set(name, under);
+    under.entries.push(entry);
   }
-}
-
-function numberBytes(number: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64BE(BigInt(number));
-  return bytes;
+  return { arrived, chain, number, part: 0, keys: keys.map(({ id }) => id), payloads: [...entries.values()], erased };
 }

@@ -3,8 +3,9 @@ import { promisify } from 'node:util';
 import rocksdb, { type Operation, type RocksDB } from 'rocksdb';
 import { StoreError, messageOf } from '../errors.ts';
 import { KiB, MiB } from '../quantity.ts';
+import { Turns } from '../turns.ts';
 import { seal, unseal } from './checksum.ts';
-import type { Change, KeyValueStore, RangeBounds } from './key-value.ts';
+import { type Change, isValue, type KeyValueStore, type RangeBounds, type Swap } from './key-value.ts';
 
 const CACHE_SIZE = MiB(2);
 /** One memory table; RocksDB keeps up to two, so this is what bounds both memory and the log replayed at start. */
@@ -52,6 +53,8 @@ class RocksStore implements KeyValueStore {
   readonly #db: RocksDB;
   readonly #folder: string;
   readonly #underWay = new Set<Promise<void>>();
+  /** The folder is this process's alone, so nobody else can come between comparing and writing. */
+  readonly #swaps = new Turns();
   #torn: StoreError | undefined;
   #closed = false;
 
@@ -95,6 +98,14 @@ class RocksStore implements KeyValueStore {
     // One that came before this one in the log may have failed without having been heard of yet.
     await Promise.allSettled(this.#underWay);
     this.#assertWhole();
+  }
+
+  swap({ key, from, to }: Swap, changes: readonly Change[]): Promise<boolean> {
+    return this.#swaps.take(asBuffer(key).toString('hex'), async () => {
+      if (!isValue(await this.get(key), from)) return false;
+      await this.write([...changes, { key, value: to }], { sync: true });
+      return true;
+    });
   }
 
   #assertWhole(): void {

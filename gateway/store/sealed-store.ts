@@ -14,7 +14,7 @@ import { StoreError } from '../errors.ts';
 import { NONCE_BYTES, openBytes, sealBytes } from '../vault/aead.ts';
 import { deriveSecret } from '../vault/kdf.ts';
 import { INDEX_OWNER, KEY_ID_BYTES, type Keyring, type VaultKey } from '../vault/keyring.ts';
-import type { Change, KeyValueStore, RangeBounds } from './key-value.ts';
+import { type Change, isValue, type KeyValueStore, type Put, type RangeBounds, type Swap } from './key-value.ts';
 import { allOf, SEALED_LETTERS, NAMED_LETTERS } from './keys.ts';
 
 const STATE_OWNER = 'state';
@@ -49,9 +49,24 @@ export class SealedStore implements KeyValueStore {
   }
 
   async write(changes: readonly Change[], options: Readonly<{ sync: boolean }>): Promise<void> {
+    const sealed = this.#allSealed(changes);
+    await this.#store.write(sealed, options);
+  }
+
+  /** Sealed again the same value is other bytes: what lies there is opened and compared, and swapped as it lies there. */
+  async swap({ key, from, to }: Swap, changes: readonly Change[]): Promise<boolean> {
+    const place = this.placeOf(key);
+    const there = await this.#store.get(place);
+    const found = there === undefined || !isSealed(key) ? there : this.#open(place, there)[1];
+    if (!isValue(found, from)) return false;
+    const [{ value }, ...sealed] = this.#allSealed([{ key, value: to }, ...changes]) as readonly [Put, ...Change[]];
+    return await this.#store.swap({ key: place, from: there, to: value }, sealed);
+  }
+
+  #allSealed(changes: readonly Change[]): readonly Change[] {
     const sealed = changes.map((change) => (isSealed(change.key) ? this.#seal(change) : change));
     this.#keyring.save();
-    await this.#store.write(sealed, options);
+    return sealed;
   }
 
   /** Of named records only whole letters: names lie in no order, and come in theirs all the same. Of all others whatever an engine can. */

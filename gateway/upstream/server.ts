@@ -108,7 +108,7 @@ function buildServer({ maxBlock = Bytes(MAX_BLOCK_BYTES), requestTimeout = Secon
     const { status, body } = answerTo(thrown, log);
     void reply.code(status).type('application/json').send(body);
   };
-  const app = fastify({ bodyLimit: maxBlock, requestTimeout, frameworkErrors: answerError, ...(tls && { serverFactory: (handler: RequestListener) => secureServer(tls, requestTimeout, handler) }) });
+  const app = fastify({ trustProxy: 'loopback', bodyLimit: maxBlock, requestTimeout, frameworkErrors: answerError, ...(tls && { serverFactory: (handler: RequestListener) => secureServer(tls, requestTimeout, handler) }) });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(['application/cbor', 'application/cbor-seq'], { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.setErrorHandler(answerError);

@@ -1,6 +1,5 @@
 /** Who may ask the API what: RFC 6750 bearer tokens, and a session cookie for browsers. */
 
-import { BlockList, isIP } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { accessFor, mayDo, type Right } from '../people/access.ts';
 import type { FailedAttempts } from '../people/failed-attempts.ts';
@@ -8,6 +7,7 @@ import type { Identity, People } from '../people/people.ts';
 import type { Millis } from '../quantity.ts';
 import { object, ref, session, text } from './api-schemas.ts';
 import { RequestError } from './request-error.ts';
+import { bearerOf, foreignIn, isPrivate } from './shown-secret.ts';
 
 /** `public`: anybody; `login`: whoever shows a token in the body; `known`: anybody with a token; else those with the right. */
 type Needed = 'public' | 'login' | 'known' | Right;
@@ -56,16 +56,8 @@ export function askedBy(request: FastifyRequest): Identity {
   return request.identity;
 }
 
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
-
-/** Whether nobody but this machine is meant. */
-export const isLoopback = (host: string): boolean => host === 'localhost' || (isIP(host) !== 0 && loopback.check(host, isIP(host) === 6 ? 'ipv6' : 'ipv4'));
-
-/** A proxy on this machine that speaks TLS says so in X-Forwarded-Proto, and for whom in X-Forwarded-For; anybody else's are not believed. */
-function refuseClear({ protocol, ip }: FastifyRequest, plainHttp: boolean): void {
-  if (plainHttp || protocol === 'https' || isLoopback(ip)) return;
+function refuseClear(request: FastifyRequest, plainHttp: boolean): void {
+  if (plainHttp || isPrivate(request)) return;
   throw new RequestError(403, 'not_private',
     'this address is served without TLS, so that others in the network could read what is asked and answered. Put a proxy that speaks TLS before it, or set web.plainHttp. ' +
     'A token that was sent has been readable on the way: revoke it');
@@ -87,10 +79,6 @@ function identify(request: FastifyRequest, reply: FastifyReply, options: AccessO
   return identity;
 }
 
-function bearerOf({ headers: { authorization } }: FastifyRequest): string | undefined {
-  return authorization === undefined ? undefined : (/^bearer +(\S+) *$/i.exec(authorization)?.[1] ?? '');
-}
-
 function refuseSecret(request: FastifyRequest, reply: FastifyReply, { failures, uptime }: AccessOptions): never {
   const wait = failures.note(request.ip, uptime());
   if (wait > 0) {
@@ -106,18 +94,9 @@ function refuseRight(reply: FastifyReply, { person, access }: Identity, right: R
   throw new RequestError(403, 'not_allowed', `${person} has access as ${access}; this needs ${accessFor(right)} (alarms.people in the configuration)`);
 }
 
-/**
- * A browser sends the cookie whoever made the page. Other sites are kept out three times over: the cookie is SameSite=Strict, what
- * browsers say of the origin is looked at, and what changes something has a content type or a header that no form can send, so that a
- * foreign page would have to ask first (CORS), which is never granted.
- */
-function refuseForeign({ method, headers }: FastifyRequest): void {
-  const site = headers['sec-fetch-site'];
-  if (site === 'cross-site' || site === 'same-site') throw new RequestError(403, 'foreign_page', 'a session is only for pages of this gateway');
-  if (method === 'GET' || method === 'HEAD') return;
-  const isJson = headers['content-type']?.split(';')[0]?.trim().toLowerCase() === 'application/json';
-  if (isJson || headers['x-requested-with'] !== undefined) return;
-  throw new RequestError(403, 'foreign_page', 'with a session, expected "Content-Type: application/json" or a header "X-Requested-With", which no form of another page can send');
+function refuseForeign(request: FastifyRequest): void {
+  const foreign = foreignIn(request, 'gateway');
+  if (foreign !== undefined) throw new RequestError(403, 'foreign_page', foreign);
 }
 
 type Login = Readonly<{ token: string }>;

@@ -3,18 +3,16 @@
  * folder may use it; nobody else can reach it.
  */
 
-import { chmodSync, rmSync } from 'node:fs';
 import { Readable } from 'node:stream';
-import fastify, { type FastifyInstance } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { AddedDevice, Administration, ContractOrder, DeviceOrder, LinksReport, Period, Reloaded, Status } from '../administration.ts';
 import type { Discovery, ListedDevice } from '../device-views.ts';
-import { ConfigError, PeerError, QUARANTINE_REASONS, UsageError, VitalgateError, messageOf } from '../errors.ts';
+import { PeerError, QUARANTINE_REASONS, UsageError } from '../errors.ts';
 import type { Disclosure } from '../disclosures.ts';
 import type { Erased, ErasureOrder } from '../erasure.ts';
 import type { GrowthOrder, MadeProof, ProofOrder } from '../prove.ts';
 import type { QuarantineFilter, QuarantinePage, QuarantinedFrame, RetryPage } from '../quarantine.ts';
-import type { ListedToken, MadeToken } from '../people/people.ts';
-import { Millis, type UnixMillis } from '../quantity.ts';
+import type { UnixMillis } from '../quantity.ts';
 import { LANES, Sequence, isDeviceId, isSubjectId, type DeviceId, type Subject } from '../reading.ts';
 import type { AuthorityView, Proposal, ProposalOrder } from '../succession-desk.ts';
 import type { Trace } from '../trace.ts';
@@ -22,16 +20,15 @@ import type { ConsentApi } from '../consent-administration.ts';
 import type { ContractInForce } from './care-desk.ts';
 import { call, follow } from './control-call.ts';
 import { addConsentRoutes, consentClient } from './control-consent.ts';
+import { startControlSocket, type Control } from './control-socket.ts';
+import { addTokenRoutes, periodIn, textIn, tokenClient, type TokenApi } from './control-tokens.ts';
 
 /** What a command may do, whether the gateway runs or the command opened the data folder itself. */
-export type AdministrationApi = Readonly<{
+export type AdministrationApi = TokenApi & Readonly<{
   consent: ConsentApi;
   addDevice: (order: DeviceOrder) => Promise<AddedDevice>;
   bindDevice: (device: DeviceId, subject: Subject, period?: Period) => Promise<void>;
   revokeDevice: (device: DeviceId) => Promise<void>;
-  makeToken: (person: string, expiresAfter?: Millis) => Promise<MadeToken>;
-  tokens: () => Promise<readonly ListedToken[]>;
-  revokeTokens: (nameOrId: string) => Promise<readonly ListedToken[]>;
   devices: () => Promise<readonly ListedDevice[]>;
   discover: () => Promise<Discovery>;
   quarantine: (from: Sequence, filter?: QuarantineFilter) => Promise<QuarantinePage>;
@@ -59,32 +56,22 @@ export type AdministrationApi = Readonly<{
   status: () => Promise<Status>;
 }>;
 
-export type Control = Readonly<{ close: () => Promise<void> }>;
-
 /** Listens on `path`, replacing a socket that a killed gateway left behind: the store's lock says that none runs. */
 export async function startControl(path: string, administration: Administration): Promise<Control> {
-  const app = fastify();
-  app.setErrorHandler((error: unknown, _request, reply) => {
-    const status = error instanceof UsageError || error instanceof ConfigError ? 400 : 500;
-    return reply.code(status).send({ error: error instanceof VitalgateError ? error.code : 'VG_INTERNAL', message: messageOf(error) });
+  return await startControlSocket(path, (app) => {
+    addRoutes(app, administration);
+    addQuarantineRoutes(app, administration);
+    addTokenRoutes(app, administration);
+    addContractRoutes(app, administration);
+    addAuthorityRoutes(app, administration);
+    addConsentRoutes(app, administration);
   });
-  addRoutes(app, administration);
-  addQuarantineRoutes(app, administration);
-  addTokenRoutes(app, administration);
-  addContractRoutes(app, administration);
-  addAuthorityRoutes(app, administration);
-  addConsentRoutes(app, administration);
-  rmSync(path, { force: true });
-  await app.listen({ path });
-  chmodSync(path, 0o600);
-  return { close: () => app.close() };
 }
 
 type DeviceBody = Readonly<{ device: string; subject?: Partial<Subject>; credential?: Readonly<Record<string, unknown>> }>;
 type DeviceParams = Readonly<{ device: string }>;
 
 function addRoutes(app: FastifyInstance, administration: Administration): void {
-  app.get('/alive', () => ({}));
   app.get('/status', () => administration.status());
   app.get('/links', () => administration.links());
   app.get('/backup', async (_request, reply) => reply.type('application/octet-stream').send(Readable.from(await administration.backup(), { objectMode: false })));
@@ -159,25 +146,6 @@ function textsIn(value: unknown, name: string): readonly string[] {
   return value;
 }
 
-type TokenBody = Readonly<{ person?: unknown; expiresAfter?: unknown }>;
-
-function addTokenRoutes(app: FastifyInstance, administration: Administration): void {
-  app.get('/tokens', () => administration.tokens());
-  app.post<{ Body: TokenBody }>('/tokens', ({ body: { person, expiresAfter } }) => administration.makeToken(textIn(person, 'person'), periodIn(expiresAfter)));
-  app.post<{ Body: Readonly<{ of?: unknown }> }>('/tokens/revoke', ({ body }) => administration.revokeTokens(textIn(body.of, 'of')));
-}
-
-function textIn(value: unknown, name: string): string {
-  if (typeof value !== 'string') throw new UsageError(`"${name}" must be text`);
-  return value;
-}
-
-function periodIn(value: unknown): Millis | undefined {
-  if (value === undefined) return undefined;
-  if (!Number.isSafeInteger(value) || (value as number) < 1) throw new UsageError('"expiresAfter" must be whole milliseconds from 1');
-  return Millis(value as number);
-}
-
 type PageQuery = Readonly<{ from?: string; device?: string; reason?: string }>;
 
 function addQuarantineRoutes(app: FastifyInstance, administration: Administration): void {
@@ -250,9 +218,7 @@ export function controlClient(path: string): AdministrationApi {
     revokeDevice: async (device) => {
       await call(path, 'DELETE', `/devices/${device}`);
     },
-    makeToken: async (person, expiresAfter) => (await call(path, 'POST', '/tokens', { person, ...(expiresAfter === undefined ? {} : { expiresAfter }) })) as MadeToken,
-    tokens: async () => (await call(path, 'GET', '/tokens')) as readonly ListedToken[],
-    revokeTokens: async (nameOrId) => (await call(path, 'POST', '/tokens/revoke', { of: nameOrId })) as readonly ListedToken[],
+    ...tokenClient(path),
     devices: async () => (await call(path, 'GET', '/devices')) as readonly ListedDevice[],
     discover: async () => (await call(path, 'GET', '/discover')) as Discovery,
     quarantine: async (from, filter) => (await call(path, 'GET', `/quarantine?${queryOf(from, filter)}`)) as QuarantinePage,

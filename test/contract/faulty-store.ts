@@ -1,5 +1,5 @@
 import { StoreError } from '../../gateway/errors.ts';
-import type { Change, KeyValueStore, RangeBounds } from '../../gateway/store/key-value.ts';
+import type { Change, KeyValueStore, RangeBounds, Swap } from '../../gateway/store/key-value.ts';
 
 /** How the next write fails: before anything was written, or after all of it was (the disk answered too late). */
 export type WriteFault = 'nothing written' | 'written all the same';
@@ -22,9 +22,18 @@ export class FaultyStore implements KeyValueStore {
   }
 
   async write(changes: readonly Change[], options: Readonly<{ sync: boolean }>): Promise<void> {
+    await this.#faulty(() => this.#store.write(changes, options));
+  }
+
+  async swap(swap: Swap, changes: readonly Change[]): Promise<boolean> {
+    return (await this.#faulty(() => this.#store.swap(swap, changes))) ?? false;
+  }
+
+  async #faulty<T>(write: () => Promise<T>): Promise<T | undefined> {
     const fault = this.writeFaults.shift();
-    if (fault !== 'nothing written') await this.#store.write(changes, options);
+    const written = fault === 'nothing written' ? undefined : await write();
     if (fault !== undefined) throw new StoreError('VG_STORE_WRITE', 'the disk says no');
+    return written;
   }
 
   async *range(bounds: RangeBounds): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]> {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { accessFor, ACCESSES, mayDo, type Person } from '../../gateway/people/access.ts';
 import { People, type Identity } from '../../gateway/people/people.ts';
+import type { KeptToken } from '../../gateway/people/tokens.ts';
 import { Minutes, UnixMillis } from '../../gateway/quantity.ts';
 import { openMemoryStore } from '../../gateway/store/memory-store.ts';
 import { StoredTokens } from '../../gateway/store/token-store.ts';
@@ -166,5 +167,39 @@ describe('a token', () => {
       expect(others.every((each) => people.identify(each) !== undefined)).toBe(true);
       expect(people.tokens()).toMatchObject([{ sessions: 20 }]);
     });
+  });
+});
+
+describe('a store that several processes share', () => {
+  const random = counting();
+  const now = Date.parse('2026-11-23T09:00:00Z');
+
+  it('tells each what the others made and ended, once it looks again', async () => {
+    const engine = openMemoryStore();
+    const open = (): Promise<People> => People.open({ store: new StoredTokens(engine), people: [ANN, CHO], random, now: () => UnixMillis(now) });
+    const [one, other] = [await open(), await open()];
+    const [ann, cho] = [await one.makeToken('ann'), await one.makeToken('cho')];
+    expect(other.identify(ann.secret)).toBeUndefined();
+    await other.reread();
+    expect(other.identify(ann.secret)?.person).toBe('ann');
+    const session = await other.beginSession(other.identify(ann.secret) as Identity);
+    await one.reread();
+    await one.revoke('ann');
+    let told = 0;
+    other.onChange(() => told++);
+    await other.reread();
+    await other.reread();
+    expect([other.identify(ann.secret), other.identify(session.secret), other.identify(cho.secret)?.person, told]).toEqual([undefined, undefined, 'cho', 1]);
+  });
+
+  it('leaves in force what is known while it fails', async () => {
+    const kept = new StoredTokens(openMemoryStore());
+    let list = () => kept.list();
+    const store = { put: (token: KeptToken) => kept.put(token), remove: (digests: readonly Uint8Array[]) => kept.remove(digests), list: () => list() };
+    const people = await People.open({ store, people: [ANN], random, now: () => UnixMillis(now) });
+    const { secret } = await people.makeToken('ann');
+    list = () => Promise.reject(new Error('gone'));
+    await expect(people.reread()).rejects.toThrow('gone');
+    expect(people.identify(secret)?.person).toBe('ann');
   });
 });

@@ -8,7 +8,8 @@ import type { Administration, DeviceOrder } from '../../gateway/administration.t
 import { PeerError, StoreError, UsageError } from '../../gateway/errors.ts';
 import { Millis, UnixMillis } from '../../gateway/quantity.ts';
 import { Sequence, type DeviceId } from '../../gateway/reading.ts';
-import { controlAnswers, controlClient, startControl, type Control } from '../../gateway/web/control.ts';
+import { controlAnswers, controlClient, startControl } from '../../gateway/web/control.ts';
+import type { Control } from '../../gateway/web/control-socket.ts';
 
 type Call = readonly [string, ...unknown[]];
 const CLIP = 'clip' as DeviceId;

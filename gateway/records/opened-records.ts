@@ -1,0 +1,128 @@
+import { toHex } from '../ledger/bytes.ts';
+import type { ContentKeys } from './opening.ts';
+import { isFault, openPayload } from './opening.ts';
+import type { HospitalRecord, KnownSubject } from './record.ts';
+import type { RecordFilter, RecordLog } from './record-log.ts';
+import type { PersonRow, RecordRow, RecordStore } from './record-store.ts';
+
+export type OpenedRecordsOptions = Readonly<{
+  store: RecordStore;
+  keys: ContentKeys;
+  /** The projector's. */
+  onMore: RecordLog['onMore'];
+}>;
+
+/** Records, each opened when it is asked for: nothing of what they say is kept in clear. */
+export class OpenedRecords implements RecordLog {
+  readonly #store: RecordStore;
+  readonly #keys: ContentKeys;
+  readonly #onMore: RecordLog['onMore'];
+
+  constructor({ store, keys, onMore }: OpenedRecordsOptions) {
+    this.#store = store;
+    this.#keys = keys;
+    this.#onMore = onMore;
+  }
+
+  async after(number: number, limit: number): Promise<readonly HospitalRecord[]> {
+    const records: HospitalRecord[] = [];
+    const people: KnownPeople = new Map();
+    if (limit < 1) return records;
+    for await (const row of this.#store.rowsAfter(number)) {
+      const record = await this.#open(row, people);
+      if (record !== undefined) records.push(record);
+      if (records.length === limit) break;
+    }
+    return records;
+  }
+
+  async *of({ person }: KnownSubject, filter: RecordFilter = {}): AsyncIterable<HospitalRecord> {
+    const known = await this.#personOf(person);
+    if (known === undefined) return;
+    const people: KnownPeople = new Map();
+    const rows = [known.person, ...known.also].map((each) => this.#store.rowsOf(each, filter));
+    for await (const row of merged(rows, filter.newestFirst === true ? later : earlier)) {
+      const record = await this.#open(row, people);
+      if (record !== undefined) yield record;
+    }
+  }
+
+  async record(chain: string, entry: number): Promise<HospitalRecord | undefined> {
+    const number = await this.#store.numberOf(Buffer.from(chain, 'hex'), entry);
+    const row = number === undefined ? undefined : await this.#store.row(number);
+    return row === undefined ? undefined : await this.#open(row, new Map());
+  }
+
+  async subjects(): Promise<readonly KnownSubject[]> {
+    const subjects: KnownSubject[] = [];
+    for await (const { person, kind, into, also } of this.#store.people()) {
+      if (into === undefined && (await this.#hasRows([person, ...also]))) subjects.push({ kind, person });
+    }
+    return subjects;
+  }
+
+  async #hasRows(people: readonly string[]): Promise<boolean> {
+    for (const person of people) if (await this.#store.hasRowsOf(person)) return true;
+    return false;
+  }
+
+  async newest(): Promise<number> {
+    return (await this.#store.state()).newest;
+  }
+
+  onMore(listener: () => void): () => void {
+    return this.#onMore(listener);
+  }
+
+  /** Whoever a person turned out to be. */
+  async #personOf(person: string): Promise<PersonRow | undefined> {
+    const row = await this.#store.person(person);
+    return row?.into === undefined ? row : await this.#personOf(row.into);
+  }
+
+  /** Undefined for what is erased. */
+  async #open(row: RecordRow, people: KnownPeople): Promise<HospitalRecord | undefined> {
+    const { chain, key, entry, commit, person, seconds, late, isWhole: _, ...place } = row;
+    const [sealed, content] = await Promise.all([this.#store.sealedPayload(row), this.#keys.get(chain, key)]);
+    if (sealed === undefined || content === undefined) return undefined;
+    const opened = openPayload(content.secret, sealed, { chain, entry, commit });
+    // One that came in its place and does not fit; the projector says so.
+    if (isFault(opened)) return undefined;
+    const known = people.get(person) ?? (await this.#personOf(person));
+    if (known === undefined) return undefined;
+    people.set(person, known);
+    return {
+      ...place, chain: toHex(chain), entry, blockHash: toHex(row.blockHash),
+      subject: { kind: known.kind, person: known.person }, whole: opened.isWhole,
+      payload: { ...opened.payload, ...(seconds !== undefined && { seconds }), ...(late !== undefined && { late }) },
+    };
+  }
+}
+
+/** Of one answer. */
+type KnownPeople = Map<string, PersonRow>;
+
+type Order = (a: RecordRow, b: RecordRow) => number;
+const earlier: Order = (a, b) => a.time - b.time || a.number - b.number;
+const later: Order = (a, b) => earlier(b, a);
+
+/** Several that are in order, as one. Holds no more than the next of each. */
+async function* merged(sources: readonly AsyncIterable<RecordRow>[], order: Order): AsyncIterable<RecordRow> {
+  const iterators = sources.map((source) => source[Symbol.asyncIterator]());
+  try {
+    const heads = await Promise.all(iterators.map(async (iterator) => await next(iterator)));
+    for (;;) {
+      const first = heads.reduce<number | undefined>((best, head, index) => (head !== undefined && (best === undefined || order(head, heads[best] as RecordRow) < 0) ? index : best), undefined);
+      if (first === undefined) return;
+      yield heads[first] as RecordRow;
+      heads[first] = await next(iterators[first] as AsyncIterator<RecordRow>);
+    }
+  } finally {
+    await Promise.all(iterators.map((iterator) => iterator.return?.()));
+  }
+}
+
+async function next(iterator: AsyncIterator<RecordRow>): Promise<RecordRow | undefined> {
+  const { done, value } = await iterator.next();
+  return done === true ? undefined : (value as RecordRow);
+}
