@@ -10,9 +10,10 @@ export type Sources = Readonly<{ identities: IdentityMap; proofs: BlockProofs }>
 
 /** A record with all that it refers to and where it comes from; undefined for a payload of no known form. `made`: what to say of it. Default: everything. */
 export async function compose(record: HospitalRecord, { identities, proofs }: Sources, wanted: (made: Clinical) => boolean = () => true): Promise<(RecordResources & Readonly<{ made: readonly Clinical[]; provenance: Provenance }>) | undefined> {
-  const made = resourcesOf(record)?.filter(wanted);
-  if (made === undefined) return undefined;
+  const beside = resourcesOf(record);
+  if (beside === undefined) return undefined;
+  const made = beside.filter(wanted);
   const [identity, proof] = await Promise.all([identities.identifierOf(record.subject), proofs.of(record)]);
   const about: readonly Resource[] = [subjectResource(record.subject, identity), gatewayOf(record.chain, proof?.key)];
-  return { record, about, made, provenance: provenanceOf(record, made, proof) };
+  return { record, about, made, beside, provenance: provenanceOf(record, made, proof) };
 }

@@ -4,6 +4,7 @@ import { Doorbell } from '../doorbell.ts';
 import { messageOf } from '../errors.ts';
 import { Millis, Seconds, type UnixMillis } from '../quantity.ts';
 import type { OutputGate, OutputRecipient } from '../records/output-gate.ts';
+import type { Leases } from '../records/lease.ts';
 import type { HospitalRecord } from '../records/record.ts';
 import type { OutputCursors, RecordLog } from '../records/record-log.ts';
 import type { AuditTrail } from './audit-trail.ts';
@@ -25,6 +26,9 @@ export type PushOptions = Sources & Readonly<{
   server: Pick<FhirServer, 'transact'>;
   records: RecordLog;
   cursors: OutputCursors;
+  /** One process sends at a time: servers have made two of what two writers created at the same moment. `holder`: this one's name. */
+  leases: Leases;
+  holder: string;
   gate: OutputGate;
   trail: AuditTrail;
   asides: SetAsides;
@@ -47,6 +51,8 @@ const AT_ONCE = 100;
 const MOST_CONFLICTS = 5;
 /** How long what consent permitted is sent without asking again. */
 const FRESH = Seconds(60);
+/** Longer than a transaction may take: who holds it renews it before each. */
+const LEASE = Seconds(180);
 
 export class FhirPush {
   readonly #options: PushOptions;
@@ -74,6 +80,7 @@ export class FhirPush {
     this.#stopping.abort();
     this.#bell.ring();
     await this.#running;
+    await this.#options.leases.release(`fhir ${this.#options.name}`, this.#options.holder);
   }
 
   async status(): Promise<PushStatus> {
@@ -83,12 +90,17 @@ export class FhirPush {
   async #run(): Promise<void> {
     while (!this.#stopped) {
       try {
-        if (!(await this.step())) await this.#bell.wait(Seconds(60));
+        if (!(await this.#mayGo()) || !(await this.step())) await this.#bell.wait(Seconds(60));
       } catch (thrown) {
         // A store that fails: nothing was left out, the cursor stands where it stood.
         await this.#waitAfter(messageOf(thrown));
       }
     }
+  }
+
+  async #mayGo(): Promise<boolean> {
+    const { leases, name, holder } = this.#options;
+    return await leases.hold(`fhir ${name}`, holder, LEASE);
   }
 
   /** Gives the next records, and resolves with whether there were any. The cursor moves on when they are there, or set aside. */
@@ -139,7 +151,7 @@ export class FhirPush {
     const { server } = this.#options;
     const bundle = transactionOf(run);
     const [first] = run;
-    for (let waited = 0; waited < FRESH && !this.#stopped; ) {
+    for (let waited = 0; waited < FRESH && !this.#stopped && (await this.#mayGo()); ) {
       const answer = await server.transact(bundle, this.#stopping.signal);
       const conflicts = this.#conflicts.record === first?.record.number ? this.#conflicts.count : 0;
       const verdict = verdictOn(answer, conflicts);
@@ -187,6 +199,7 @@ export class FhirPush {
 
   async #waitAfter(trouble: string, asked?: Millis, byPerson = false): Promise<Millis> {
     const { log, name, sleep, random, longestWait = Seconds(300) } = this.#options;
+    if (this.#stopped) return Millis(0);
     const ceiling = byPerson ? longestWait : Math.min(longestWait, Seconds(1) * 2 ** Math.min(this.#failures, 16));
     this.#failures += 1;
     if (this.#trouble !== trouble) log.warn({ output: name, trouble }, byPerson ? 'a FHIR server does not let us in, or is not at this address; sending waits' : 'a FHIR server takes nothing at the moment; sending goes on later');
@@ -231,7 +244,6 @@ function outcomeIn(answer: TransactionAnswer): string {
 }
 
 /** Each by itself, with whom and what it is about; the others of the same record it names by their identifiers. */
-function singlyOf({ record, about, made, provenance }: RecordResources): readonly RecordResources[] {
-  const beside = made;
+function singlyOf({ record, about, made, provenance, beside = made }: RecordResources): readonly RecordResources[] {
   return [...made.map((resource) => ({ record, about, made: [resource], beside })), ...(provenance === undefined ? [] : [{ record, about, made: [], provenance, beside }])];
 }
