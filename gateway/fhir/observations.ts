@@ -19,7 +19,7 @@ const UNKNOWN = concept(ABSENT, 'unknown');
 const PRESSURES = ['systolic_pressure', 'diastolic_pressure', 'mean_pressure'] as const;
 
 /**
- * One Observation for each measurement of a summary; systolic and diastolic pressure together are one panel. A single value is the value;
+ * One Observation for each measurement of a summary; the pressures of a person together are one panel. A single value is the value;
  * of several the mean is (which `method` says), with number, lowest, highest and last beside it.
  */
 export function observationsOfSummary(record: HospitalRecord, { from, to, measurements }: SummaryPayload): Observation[] {
@@ -73,12 +73,17 @@ function shownMean({ lowest = 0, highest = 0, last = 0, mean = 0 }: SummaryStati
   return Math.min(highest, Math.max(lowest, rounded));
 }
 
-/** FHIR has one code for the two pressures of one inflation of a cuff, and wants both there. */
+/**
+ * All pressures of a person stand in one panel, as FHIR wants those of one inflation of a cuff, where systolic and diastolic are always named: which one
+ * is not there says why. So an excerpt has the panel under the same id.
+ */
 function panelOf(record: HospitalRecord, known: ReadonlyMap<string, SummaryStatistics>): Observation | undefined {
-  if (record.subject.kind !== 'patient' || !known.has('systolic_pressure') || !known.has('diastolic_pressure')) return undefined;
+  if (record.subject.kind !== 'patient' || !PRESSURES.some((name) => known.has(name))) return undefined;
+  const absent = concept(ABSENT, record.whole ? 'unknown' : 'masked');
   const component = PRESSURES.flatMap((name): ObservationComponent[] => {
     const statistics = known.get(name);
-    return statistics === undefined ? [] : pressureComponents(name, statistics);
+    if (statistics !== undefined) return pressureComponents(name, statistics);
+    return name === 'mean_pressure' ? [] : [{ code: codeOf(name), dataAbsentReason: absent }];
   });
   return { ...base(record, 'systolic_pressure', 'blood_pressure'), code: { coding: [loincCoding('85354-9'), mdcCoding(150020)], text: 'blood pressure' }, component };
 }

@@ -70,8 +70,14 @@ export class ForeignServer implements AsyncDisposable {
     this.authorisations.push(request.headers.authorization);
     this.bundles.push(bundle);
     const mischief = this.mischief(bundle, this.bundles.length);
-    if (mischief === 'hang up') return void response.destroy();
-    if (typeof mischief === 'object') return void this.#send(response, mischief.status, mischief.body ?? outcome('processing', 'as the test says'), mischief.headers);
+    if (mischief === 'hang up') {
+      response.destroy();
+      return;
+    }
+    if (typeof mischief === 'object') {
+      this.#send(response, mischief.status, mischief.body ?? outcome('processing', 'as the test says'), mischief.headers);
+      return;
+    }
     try {
       if (request.headers['content-type']?.startsWith('application/fhir+json') !== true) throw new Refusal(415, 'expected application/fhir+json');
       const answer = this.#transact(bundle);
@@ -110,7 +116,7 @@ export class ForeignServer implements AsyncDisposable {
   }
 
   #search(type: string, query: string): readonly string[] {
-    const [[name = '', text = ''] = []] = [...new URLSearchParams(query)];
+    const [[name, text] = ['', '']] = [...new URLSearchParams(query)];
     const [system, value] = text.split('|');
     const named = (resource: Resource): readonly (Identifier | { system?: string; code?: string })[] => {
       if (name === '_tag') return resource.meta?.tag ?? [];

@@ -190,7 +190,7 @@ describe('what goes to a FHIR server', () => {
   it('gets a token for its client credentials, and another one when that is refused', async () => {
     const asked: string[] = [];
     const authorities = createServer((request, response) => {
-      asked.push(`${request.headers.authorization ?? ''}`);
+      asked.push(request.headers.authorization ?? '');
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ access_token: `token-${asked.length}`, token_type: 'Bearer', expires_in: 3600 }));
     }).listen(0, '127.0.0.1');
     await once(authorities, 'listening');
