@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { UpstreamConfig } from './config/schema.ts';
+import { enrolledIn } from './enrolment-file.ts';
 import { messageOf, type StoreError } from './errors.ts';
 import { openHospitalRecords, type RecordStores } from './hospital-records.ts';
 import { hospitalSocketIn, keepReading, openHospitalPeople, staffOf, tokenApiOf } from './hospital-staff.ts';
@@ -17,6 +18,7 @@ import { areDetailsAsked } from './upstream/asked-details.ts';
 import { promisedFor } from './upstream/promises.ts';
 import type { ReleaseStore } from './upstream/release-store.ts';
 import { startUpstream, type Upstream } from './upstream/server.ts';
+import { VerifyPool } from './upstream/verify-pool.ts';
 import type { HpkePair } from './vault/hpke.ts';
 import { startHospitalControl } from './web/hospital-control.ts';
 import { addMetrics } from './web/server.ts';
@@ -37,30 +39,35 @@ export type HospitalOptions = Readonly<{
   certificate: (files: Exclude<UpstreamConfig['tls'], 'own' | 'none'>) => NodeCertificate;
   log: Logger;
   metrics: UpstreamMetrics;
-  /** The store must be opened anew. */
-  onStoreLost: (fault: StoreError) => void;
+  /** What serves must begin anew: the store has to be opened again, or a thread was lost. */
+  onLost: (fault: Error) => void;
 }>;
 
 /** Starts a hospital node. Throws {@link ConfigError} when its address cannot be taken, {@link StoreError} when a store cannot be read. */
-export async function startHospitalNode({ config, stores, key, payloadPair, certificate, log, metrics, onStoreLost }: HospitalOptions): Promise<Upstream> {
-  const { tls: tlsSetting, ...settings } = config;
+export async function startHospitalNode({ config, stores, key, payloadPair, certificate, log, metrics, onLost }: HospitalOptions): Promise<Upstream> {
+  const { tls: tlsSetting, gateways: gatewaysSetting, ...settings } = config;
+  await using starting = new AsyncDisposableStack();
+  const enrolled = typeof gatewaysSetting === 'object' && 'file' in gatewaysSetting ? enrolledIn(gatewaysSetting.file, log) : undefined;
+  starting.defer(() => enrolled?.stop());
+  const gateways = Array.isArray(gatewaysSetting) ? (gatewaysSetting as readonly string[]).map((hex) => Buffer.from(hex, 'hex')) : 'open';
   const tls = tlsSetting === 'none' ? undefined : tlsSetting === 'own' ? await nodeCertificateIn(keyFilesIn(config.data), key, (size) => randomBytes(size)) : certificate(tlsSetting);
   const people = await openHospitalPeople(stores.tokens, config.people);
   const staff = staffOf(people);
   const onStoreFault = (fault: StoreError): void => {
-    if (fault.code === 'VG_STORE_CLOSED') onStoreLost(fault);
+    if (fault.code === 'VG_STORE_CLOSED') onLost(fault);
   };
   const records = openHospitalRecords({ stores, opener: { pair: payloadPair, recipient: key.publicKey }, log, onStoreFault });
-  await using starting = new AsyncDisposableStack();
+  const verifier = starting.adopt(new VerifyPool({ key, onFailure: onLost }), (pool) => pool.close());
   const upstream = starting.adopt(await startUpstream({
     ...settings,
     ...(tls && { tls }),
     key,
+    verifier,
     blocks: stores.blocks,
     released: { store: records.releases, payloadKey: payloadPair.publicBytes, detailsAsked: (chain) => areDetailsAsked(config.data, chain, UnixMillis(Date.now())) },
     promised: (chain) => promisedFor(config.data, chain),
     log,
-    gateways: config.gateways === 'open' ? 'open' : config.gateways.map((hex) => Buffer.from(hex, 'hex')),
+    gateways: enrolled?.admission ?? gateways,
     onJudged: (outcome) => metrics.blocks.inc({ outcome }),
     onStoreFault,
     register: async (app) => {

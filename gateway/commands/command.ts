@@ -1,7 +1,7 @@
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import type { Row } from '../backup.ts';
 import type { GatewayStores } from '../gateway.ts';
-import { UsageError, messageOf, type StoreError } from '../errors.ts';
+import { UsageError, VitalgateError, messageOf } from '../errors.ts';
 import type { HospitalStores } from '../hospital.ts';
 import type { Logger } from '../operations/log.ts';
 import { parseDuration, UnixMillis, type Millis } from '../quantity.ts';
@@ -125,10 +125,10 @@ export const START_AGAIN = 75;
  * Resolves when a program that serves has to end: false when the user or the system asks for it, true when its store must
  * be opened anew.
  */
-export async function untilStoppedOrLost(signal: AbortSignal, storeLost: Promise<StoreError>, log: Logger): Promise<boolean> {
-  const lost = await Promise.race([untilAborted(signal), storeLost]);
+export async function untilStoppedOrLost(signal: AbortSignal, whatServes: Promise<Error>, log: Logger): Promise<boolean> {
+  const lost = await Promise.race([untilAborted(signal), whatServes]);
   if (lost === undefined) log.info({}, 'stopping');
-  else log.fatal({ code: lost.code, error: lost.message }, 'ALARM: ending, so that the supervisor starts this program again and opens the store anew');
+  else log.fatal({ ...(lost instanceof VitalgateError && { code: lost.code }), error: lost.message }, 'ALARM: ending, so that the supervisor starts this program again and opens the store anew');
   return lost !== undefined;
 }
 

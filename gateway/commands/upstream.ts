@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { UsageError, type StoreError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import { startHospitalNode } from '../hospital.ts';
 import { toHex } from '../ledger/bytes.ts';
 import { generateSecret, signingKeyFrom, type SigningKey } from '../ledger/es256k.ts';
@@ -50,19 +50,19 @@ async function serve(args: Arguments, { openBlocks, out, signal }: Environment):
   }
   const log = createLog(config.log.level, config.name);
   const stores = await openBlocks(config.data, { readOnly: false });
-  const storeLost = Promise.withResolvers<StoreError>();
+  const lost = Promise.withResolvers<Error>();
   const upstream = await startHospitalNode({
     config, stores, key, log,
     payloadPair: payloadPairIn(config.data),
     certificate: ({ certificateFile, keyFile }) => ({ certificate: textIn(certificateFile), key: textIn(keyFile) }),
     metrics: new UpstreamMetrics(),
-    onStoreLost: storeLost.resolve,
+    onLost: lost.resolve,
   });
   out(`vitalgate upstream ${config.name}: ${upstream.address}, key ${toHex(key.publicKey)}, data ${config.data}`);
-  const lost = await untilStoppedOrLost(signal, storeLost.promise, log);
+  const isLost = await untilStoppedOrLost(signal, lost.promise, log);
   await upstream.close();
   await stores.close();
-  return lost ? START_AGAIN : 0;
+  return isLost ? START_AGAIN : 0;
 }
 
 function hospitalKeyIn(folder: string): SigningKey {

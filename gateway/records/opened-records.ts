@@ -118,11 +118,11 @@ async function* merged(sources: readonly AsyncIterable<RecordRow>[], order: Orde
       heads[first] = await next(iterators[first] as AsyncIterator<RecordRow>);
     }
   } finally {
-    await Promise.all(iterators.map((iterator) => iterator.return?.()));
+    await Promise.all(iterators.map(async (iterator) => await iterator.return?.()));
   }
 }
 
 async function next(iterator: AsyncIterator<RecordRow>): Promise<RecordRow | undefined> {
-  const { done, value } = await iterator.next();
-  return done === true ? undefined : (value as RecordRow);
+  const result = await iterator.next();
+  return result.done === true ? undefined : result.value;
 }

@@ -91,6 +91,9 @@ const laneByte = (lane: Lane): Buffer => Buffer.of(LANES.indexOf(lane));
 
 const key = (letter: string, ...parts: readonly Uint8Array[]): Buffer => Buffer.concat([text(letter), ...parts]);
 
+/** Names a lane where there is no letter in front: chain(16) lane(1). */
+export const laneName = (chain: Uint8Array, lane: Lane): Buffer => key('', chain, laneByte(lane));
+
 export const journalKey = (sequence: number): Buffer => key('J', number(sequence));
 export const derivationKey = (): Buffer => key('D');
 export const bindingsKey = (device: string): Buffer => key('D', text(device));
@@ -118,6 +121,8 @@ export const receiptKey = (chain: Uint8Array, lane: Lane, height: number, finger
 export const prunedKey = (chain: Uint8Array, lane: Lane): Buffer => key('p', chain, laneByte(lane));
 export const forkKey = (chain: Uint8Array, lane: Lane, height: number, hash: Uint8Array): Buffer =>
   key('F', chain, laneByte(lane), number(height), hash);
+/** The range of all forks of a lane. */
+export const forksOf = (chain: Uint8Array, lane: Lane): { gte: Buffer; lt: Buffer } => startingWith(key('F', chain, laneByte(lane)));
 export const cursorKey = (fingerprint: Uint8Array, lane: Lane): Buffer => key('C', fingerprint, laneByte(lane));
 export const credentialKey = (device: string): Buffer => key('U', text(device));
 export const tokenKey = (digest: Uint8Array): Buffer => key('A', digest);

@@ -29,8 +29,8 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   // Closing cuts off who is slow to read: the gateway stops in time, and an auditor asks again.
   const app = fastify({ forceCloseConnections: true, ...API_SERVER_OPTIONS });
   app.setErrorHandler((thrown: unknown, _request, reply) => {
-    const { status, body } = answerTo(thrown, options.log);
-    return reply.code(status).send(body);
+    const { status, headers = {}, body } = answerTo(thrown, options.log);
+    return reply.code(status).headers(headers).send(body);
   });
   app.get('/healthz', () => ({ status: 'ok' }));
   app.get('/readyz', (_request, reply) => {

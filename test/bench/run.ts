@@ -18,10 +18,11 @@ import { proofs } from './proofs.ts';
 import { seal } from './seal.ts';
 import { serial } from './serial.ts';
 import { startup } from './startup.ts';
+import { upstream } from './upstream.ts';
 import { verify } from './verify.ts';
 import { week } from './week.ts';
 
-const BENCHES: readonly Bench[] = [ingest, decode, context, seal, verify, proofs, startup, memory, serial, links, outage, backlog, week];
+const BENCHES: readonly Bench[] = [ingest, decode, context, seal, verify, proofs, startup, memory, serial, links, outage, backlog, upstream, week];
 
 const HELP = [
   'Usage: npm run bench [-- <bench>… options]      (without a name: all of them)',
