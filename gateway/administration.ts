@@ -44,7 +44,14 @@ import type { ReleaseStatus } from './uplink/release-relay.ts';
 import type { Uplink } from './uplink/uplink.ts';
 import type { Keyring } from './vault/keyring.ts';
 import { openPayload } from './vault/payload.ts';
+import { pseudonymsUnder } from './vault/pseudonym.ts';
 import type { ContractInForce } from './web/care-desk.ts';
+
+/** `hospital`: its public key, hexadecimal. */
+export type PseudonymOrder = Readonly<{ subject: Subject; hospital: string }>;
+
+/** By what a hospital knows somebody in the newest epoch of which it may have something, and before that. Hexadecimal. */
+export type KnownBy = Readonly<{ epoch: number; pseudonym: string; before: string }>;
 
 /** A device to be registered. Without a subject its binding stays as it is; without a password, or a certificate request (PEM), one is made. */
 export type DeviceOrder = Readonly<{
@@ -308,6 +315,17 @@ export class Administration {
     const found = await disclosuresOf(this.#options, subject);
     await this.#showing(nameOf(subject), 'disclosures');
     return found;
+  }
+
+  /** By which pseudonym a hospital knows somebody. Throws {@link UsageError} where nothing of them was said yet, so that none does. */
+  async pseudonym({ subject, hospital }: PseudonymOrder): Promise<KnownBy> {
+    const { keyring } = this.#options;
+    if (!/^0[23][0-9a-f]{64}$/.test(hospital)) throw new UsageError(`"${hospital}" is no public key of a hospital: 66 hexadecimal digits`);
+    const key = keyring.all().filter(({ owner }) => owner === nameOf(subject)).at(-1);
+    if (key === undefined) throw new UsageError(`nothing was said of ${nameOf(subject)} yet, or it is erased: no hospital knows it`);
+    await this.#showing(nameOf(subject), 'pseudonym');
+    const { pseudonym, before } = pseudonymsUnder(keyring, key, Buffer.from(hospital, 'hex'));
+    return { epoch: key.epoch, pseudonym: toHex(pseudonym), before: toHex(before) };
   }
 
   /** See prove.ts. */

@@ -16,7 +16,7 @@ import type { Keyring } from './vault/keyring.ts';
 import { openPayload } from './vault/payload.ts';
 
 /** What somebody was shown. */
-export const DISCLOSED = ['values', 'alarms', 'alarm history', 'raw message', 'disclosures', 'consents', 'episodes', 'payloads', 'nothing: denied'] as const;
+export const DISCLOSED = ['values', 'alarms', 'alarm history', 'raw message', 'disclosures', 'consents', 'episodes', 'payloads', 'pseudonym', 'nothing: denied'] as const;
 export type Disclosed = (typeof DISCLOSED)[number];
 
 /** The four things that an accounting of disclosures has (45 CFR 164.528), and how often it was within the time. */

@@ -1,6 +1,6 @@
 /** What a hospital was given, opened: put together once for everything that reads it. */
 
-import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import type { StoreError } from './errors.ts';
 import type { BlockStore } from './ledger/block-store.ts';
 import type { Logger } from './operations/log.ts';
@@ -20,6 +20,8 @@ export type RecordStores = Readonly<{ records: RecordStore; outputs: OutputCurso
 export type HospitalRecordsOptions = Readonly<{
   stores: RecordStores & Readonly<{ blocks: BlockStore; releases: ReleaseStore }>;
   opener: Opener;
+  /** The data folder: at most one process of a machine works on it. */
+  data: string;
   log: Logger;
   onStoreFault: (fault: StoreError) => void;
 }>;
@@ -32,10 +34,10 @@ export type HospitalRecords = Readonly<{
 }>;
 
 /** Nothing is opened before the projector is started. */
-export function openHospitalRecords({ stores, opener, log, onStoreFault }: HospitalRecordsOptions): HospitalRecords {
+export function openHospitalRecords({ stores, opener, data, log, onStoreFault }: HospitalRecordsOptions): HospitalRecords {
   const { records: store, blocks, leases, releases } = stores;
   const keys = new ContentKeys(opener, (chain, key) => store.sealedKey(chain, key));
-  const projector = new Projector({ store, blocks, keys, leases, holder: randomUUID(), now: () => UnixMillis(Date.now()), log, onStoreFault });
+  const projector = new Projector({ store, blocks, keys, leases, holder: `${hostname()}:${data}`, now: () => UnixMillis(Date.now()), log, onStoreFault });
   const records = new OpenedRecords({ store, keys, onMore: (listener) => projector.onMore(listener) });
   return { log: records, projector, releases: heard(releases, () => projector.ring()) };
 }

@@ -5,6 +5,7 @@ import type { UpstreamConfig } from './config/schema.ts';
 import { enrolledIn } from './enrolment-file.ts';
 import { messageOf, type StoreError } from './errors.ts';
 import { openHospitalRecords, type RecordStores } from './hospital-records.ts';
+import { patientApiOf } from './hospital-patients.ts';
 import { hospitalSocketIn, keepReading, openHospitalPeople, staffOf, tokenApiOf } from './hospital-staff.ts';
 import { keyFilesIn } from './key-files.ts';
 import type { BlockStore } from './ledger/block-store.ts';
@@ -56,7 +57,7 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
   const onStoreFault = (fault: StoreError): void => {
     if (fault.code === 'VG_STORE_CLOSED') onLost(fault);
   };
-  const records = openHospitalRecords({ stores, opener: { pair: payloadPair, recipient: key.publicKey }, log, onStoreFault });
+  const records = openHospitalRecords({ stores, opener: { pair: payloadPair, recipient: key.publicKey }, data: config.data, log, onStoreFault });
   const verifier = starting.adopt(new VerifyPool({ key, onFailure: onLost }), (pool) => pool.close());
   const upstream = starting.adopt(await startUpstream({
     ...settings,
@@ -76,7 +77,7 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
     },
   }), ({ close }) => close());
   starting.defer(keepReading(people, (error) => log.warn({ error: messageOf(error) }, 'the tokens of the staff could not be read again')));
-  starting.adopt(await startHospitalControl(hospitalSocketIn(config.data), tokenApiOf(people)), ({ close }) => close());
+  starting.adopt(await startHospitalControl(hospitalSocketIn(config.data), { ...tokenApiOf(people), ...patientApiOf(stores) }), ({ close }) => close());
   records.projector.start();
   starting.defer(() => records.projector.stop());
   const running = starting.move();

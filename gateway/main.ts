@@ -55,6 +55,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   disclosures: async () => (await import('./commands/disclosures.ts')).disclosuresCommand,
   key: async () => (await import('./commands/key.ts')).keyCommand,
   authority: async () => (await import('./commands/authority.ts')).authorityCommand,
+  patient: async () => (await import('./commands/patient.ts')).patientCommand,
+  pseudonym: async () => (await import('./commands/pseudonym.ts')).pseudonymCommand,
   released: async () => (await import('./commands/released.ts')).releasedCommand,
   backup: async () => (await import('./commands/backup.ts')).backupCommand,
   restore: async () => (await import('./commands/restore.ts')).restoreCommand,

@@ -107,11 +107,10 @@ export class Projection {
     await this.#people.erase(chain, key);
   }
 
-  /** What lies under a key that was not known before, beside what came with it, is an arrival of its own: `part` of this one. */
+  /** What lay under a key before it could be opened is an arrival of its own: `part` of this one. */
   async #takeKey(arrival: Arrival, key: Uint8Array, part: number): Promise<void> {
-    const { store, keys } = this.#sources;
-    const { chain, payloads } = arrival;
-    const isKnown = (await this.#people.with(chain, key)) !== undefined;
+    const { keys } = this.#sources;
+    const { chain } = arrival;
     const opened = await keys.open(chain, key);
     if (opened === undefined) return;
     const place = { chain, key, entry: 0 };
@@ -120,21 +119,18 @@ export class Projection {
       await this.#note(place, `content key ${toHex(key)} ${person.fault}`);
       return;
     }
-    await this.#mend(place);
-    if (isKnown) return;
-    const came = new Set(payloads.filter((each) => equalBytes(each.key, key)).flatMap(({ entries }) => entries));
-    for await (const entry of store.entriesUnder(chain, key, 0)) {
-      if (came.has(entry)) continue;
-      this.#queued.push({ ...arrival, part, keys: [], erased: [], payloads: [], under: { key, from: entry } });
-      return;
-    }
+    const wasBad = await this.#mend(place);
+    if (wasBad || arrival.number === 0) this.#queued.push({ ...arrival, part, keys: [], erased: [], payloads: [], under: { key, from: 0 } });
   }
 
-  /** Returns the entries whose block is not here yet. A payload whose content key is not here is found when that comes. */
+  /** Returns the entries whose block is not here yet. What lies under a content key that is not here is found when that comes. */
   async #takePayloads({ chain, arrived }: Arrival, key: Uint8Array, entries: readonly number[]): Promise<readonly number[]> {
     const person = await this.#people.with(chain, key);
     const content = person === undefined ? undefined : await this.#sources.keys.get(chain, key);
-    if (person === undefined || content === undefined) return [];
+    if (person === undefined || content === undefined) {
+      await this.#noteOrphans(chain, key, entries);
+      return [];
+    }
     const early: number[] = [];
     for (let at = 0; at < entries.length; at += AT_A_TIME) {
       const places = entries.slice(at, at + AT_A_TIME).map((entry) => ({ chain, key, entry }));
@@ -143,6 +139,15 @@ export class Projection {
       await turnOfOthers();
     }
     return early;
+  }
+
+  async #noteOrphans(chain: Uint8Array, key: Uint8Array, entries: readonly number[]): Promise<void> {
+    for (const entry of entries) {
+      // Erased with its key.
+      if ((await this.#sources.store.sealedPayload({ chain, key, entry })) === undefined) continue;
+      await this.#note({ chain, key, entry: 0 }, `content key ${toHex(key)} is not here`);
+      return;
+    }
   }
 
   async #read(place: PayloadPlace, key: Payload['key']): Promise<Payload | undefined> {
@@ -189,13 +194,15 @@ export class Projection {
   async #note(place: PayloadPlace, why: string): Promise<void> {
     const name = placeName(place);
     this.#mended.delete(name);
-    if (!(await this.#sources.store.isBad(place))) this.#bad.set(name, { ...place, why });
+    if (!this.#bad.has(name) && !(await this.#sources.store.isBad(place))) this.#bad.set(name, { ...place, why });
   }
 
-  async #mend(place: PayloadPlace): Promise<void> {
+  /** Whether it was bad. */
+  async #mend(place: PayloadPlace): Promise<boolean> {
     const name = placeName(place);
-    this.#bad.delete(name);
-    if (this.#before.bad > 0 && (await this.#sources.store.isBad(place))) this.#mended.set(name, place);
+    const [wasNoted, wasBad] = [this.#bad.delete(name), this.#before.bad > 0 && (await this.#sources.store.isBad(place))];
+    if (wasBad) this.#mended.set(name, place);
+    return wasNoted || wasBad;
   }
 }
 

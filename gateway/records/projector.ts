@@ -34,7 +34,7 @@ export type ProjectorOptions = Readonly<{
   blocks: Pick<BlockStore, 'head' | 'block' | 'chains'>;
   keys: ContentKeys;
   leases: Leases;
-  /** Another name for every process. */
+  /** Of this process, and of the one that takes its place when it dies: that need not wait for the end of a lease. */
   holder: string;
   now: () => UnixMillis;
   log: ProjectorLog;

@@ -8,7 +8,7 @@ export type Plain = null | boolean | number | string | readonly Plain[] | { read
 
 /**
  * Somebody, or a room, as this hospital knows them: the first pseudonym it ever heard of them, 32 hexadecimal digits. Pseudonyms change with every
- * epoch; this one stays, because each content key tells the pseudonym of the epoch before.
+ * epoch; this one stays, because each content key tells the pseudonym before, too.
  */
 export type KnownSubject = Readonly<{ kind: Subject['kind']; person: string }>;
 

@@ -2,7 +2,9 @@
  * Payloads for a recipient. Every recipient has a content key of its own for each key of a subject here, and gets it sealed for its own
  * HPKE key (RFC 9180), together with what it may call the subject:
  *
- *     { 1: 1, 2: secret bstr 32, 3: pseudonym bstr 16, 4: "patient" or "room", 5: epoch uint, 6: pseudonym of the epoch before bstr 16 }
+ *     { 1: 1, 2: secret bstr 32, 3: pseudonym bstr 16, 4: "patient" or "room", 5: epoch uint, 6: pseudonym before bstr 16 }
+ *
+ * The pseudonym before is that of the last epoch in which there was a key of the subject, or else of the epoch before.
  *
  * A payload lies under it as nonce (12) ‖ AES-256-GCM ‖ tag (16), bound to chain and entry, of
  *
@@ -19,7 +21,7 @@ import { NONCE_BYTES, openBytes, sealBytes } from './aead.ts';
 import { hpkeOpen, type HpkePair, hpkeSeal } from './hpke.ts';
 import { deriveSecret, SECRET_BYTES } from './kdf.ts';
 import type { Keyring, VaultKey } from './keyring.ts';
-import { PSEUDONYM_BYTES, pseudonymOf } from './pseudonym.ts';
+import { PSEUDONYM_BYTES, pseudonymsUnder } from './pseudonym.ts';
 
 const INFO = Buffer.from('vitalgate/release-key/1', 'utf8');
 
@@ -40,9 +42,9 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 export async function sealContentKey(keyring: Keyring, key: VaultKey, recipient: Recipient, chain: Uint8Array): Promise<ReleasedKey> {
   const id = releaseKeyId(key, recipient.key);
   const [kind] = key.owner.split('/');
-  const pseudonym = (epoch: number): Buffer => pseudonymOf(keyring, recipient.key, epoch, key.owner);
+  const { pseudonym, before } = pseudonymsUnder(keyring, key, recipient.key);
   const plain = encode(new Map<CborKey, CborValue>([
-    [1, 1], [2, contentSecret(key, recipient.key)], [3, pseudonym(key.epoch)], [4, kind ?? ''], [5, key.epoch], [6, pseudonym(key.epoch - 1)],
+    [1, 1], [2, contentSecret(key, recipient.key)], [3, pseudonym], [4, kind ?? ''], [5, key.epoch], [6, before],
   ]));
   return { id, ...(await hpkeSeal(recipient.hpke, plain, { info: INFO, bound: keyPlace(chain, recipient.key, id) })) };
 }

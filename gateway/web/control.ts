@@ -5,7 +5,7 @@
 
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
-import type { AddedDevice, Administration, ContractOrder, DeviceOrder, LinksReport, Period, Reloaded, Status } from '../administration.ts';
+import type { AddedDevice, Administration, ContractOrder, DeviceOrder, KnownBy, LinksReport, Period, PseudonymOrder, Reloaded, Status } from '../administration.ts';
 import type { Discovery, ListedDevice } from '../device-views.ts';
 import { PeerError, QUARANTINE_REASONS, UsageError } from '../errors.ts';
 import type { Disclosure } from '../disclosures.ts';
@@ -46,6 +46,7 @@ export type AdministrationApi = TokenApi & Readonly<{
   erase: (order: Omit<ErasureOrder, 'by'>) => Promise<Erased>;
   prove: (order: ProofOrder) => Promise<MadeProof>;
   disclosures: (subject: Subject) => Promise<readonly Disclosure[]>;
+  pseudonym: (order: PseudonymOrder) => Promise<KnownBy>;
   proveGrowth: (order: GrowthOrder) => Promise<Readonly<{ text: string; to: number }>>;
   policy: () => Promise<string>;
   receipt: (entry: number) => Promise<Readonly<{ entry: string; receipt: string }>>;
@@ -78,6 +79,7 @@ function addRoutes(app: FastifyInstance, administration: Administration): void {
   app.post('/reload', () => administration.reload());
   app.get<{ Params: { entry: string } }>('/receipts/:entry', ({ params }) => administration.receipt(sequenceIn(params.entry)));
   app.post<{ Body: Readonly<{ subject?: Partial<Subject> }> }>('/disclosures', ({ body }) => administration.disclosures(subjectIn(body.subject)));
+  app.post<{ Body: Readonly<{ subject?: Partial<Subject>; hospital?: unknown }> }>('/pseudonym', ({ body: { subject, hospital } }) => administration.pseudonym({ subject: subjectIn(subject), hospital: textIn(hospital, 'hospital') }));
   app.get<{ Params: { lane: string; from: string } }>('/growth/:lane/:from', ({ params }) => {
     const lane = LANES.find((each) => each === params.lane);
     if (lane === undefined) throw new UsageError(`"${params.lane}" is no lane: ${LANES.join(' or ')}`);
@@ -240,6 +242,7 @@ export function controlClient(path: string): AdministrationApi {
     prove: async ({ what, number }) => (await call(path, 'GET', `/proofs/${what}/${number}`)) as MadeProof,
     receipt: async (entry) => (await call(path, 'GET', `/receipts/${entry}`)) as Readonly<{ entry: string; receipt: string }>,
     disclosures: async (subject) => (await call(path, 'POST', '/disclosures', { subject })) as readonly Disclosure[],
+    pseudonym: async (order) => (await call(path, 'POST', '/pseudonym', order)) as KnownBy,
     proveGrowth: async ({ lane, from }) => (await call(path, 'GET', `/growth/${lane}/${from}`)) as Readonly<{ text: string; to: number }>,
     policy: async () => ((await call(path, 'GET', '/policy')) as { policy: string }).policy,
     backup: () => follow(path, '/backup'),

@@ -3,13 +3,17 @@
 import { ConfigError } from '../errors.ts';
 import { controlAnswers } from './control.ts';
 import { startControlSocket, type Control } from './control-socket.ts';
+import { addPatientRoutes, type PatientApi } from './control-patients.ts';
 import { addTokenRoutes, type TokenApi } from './control-tokens.ts';
 
 /** What commands may ask of a hospital node. */
-export type HospitalApi = TokenApi;
+export type HospitalApi = TokenApi & PatientApi;
 
 /** Throws {@link ConfigError} when a node answers there already: a folder belongs to one process. */
 export async function startHospitalControl(path: string, api: HospitalApi): Promise<Control> {
   if (await controlAnswers(path)) throw new ConfigError(`a hospital node runs on this data folder already: it answers on ${path}`);
-  return await startControlSocket(path, (app) => addTokenRoutes(app, api));
+  return await startControlSocket(path, (app) => {
+    addTokenRoutes(app, api);
+    addPatientRoutes(app, api);
+  });
 }

@@ -134,9 +134,26 @@ describe.each(STORES)('records of what was released, $name', ({ open }) => {
     expect(await hospital.projector.status()).toMatchObject({ opened: 1200, bad: 0, behind: 0 });
   });
 
+  it('are found under a content key that comes after them', async () => {
+    await using engine = await open();
+    await using hospital = new OpeningHospital(engine.store);
+    const gateway = new GivingGateway();
+    const entries = Array.from({ length: 3 }, () => gateway.write('patient/anna'));
+    await gateway.seal(hospital.blocks);
+    await hospital.releases.put(gateway.release({ payloads: entries.map((entry) => gateway.sealedPayload(entry)) }));
+    await hospital.settled();
+    expect(await hospital.projector.status()).toMatchObject({ opened: 0, bad: 1 });
+    expect(hospital.log.lines.map(({ fields }) => fields['why'])).toEqual([`content key ${toHex(gateway.keyOf(1))} is not here`]);
+    await hospital.releases.put(gateway.release({ keys: [await gateway.sealedKey('patient/anna')] }));
+    await hospital.settled();
+    expect(entriesOf(await all(hospital))).toEqual(entries);
+    expect(await hospital.projector.status()).toMatchObject({ opened: 3, bad: 0, behind: 0 });
+  });
+
   it('wait for their block, and come when it is there', async () => {
     await using engine = await open();
     await using hospital = new OpeningHospital(engine.store);
+    await hospital.settled();
     const gateway = new GivingGateway();
     const early = gateway.write('patient/anna');
     const alarm = gateway.write('patient/anna', { lane: 'alarm', kind: 'event' });
@@ -156,6 +173,7 @@ describe.each(STORES)('records of what was released, $name', ({ open }) => {
   it('are not made of what does not open or does not fit, which is counted and told once', async () => {
     await using engine = await open();
     await using hospital = new OpeningHospital(engine.store);
+    await hospital.settled();
     const gateway = new GivingGateway();
     const [forged, good, nowhere] = [gateway.write('patient/anna'), gateway.write('patient/anna'), gateway.write('patient/anna', { lane: 'alarm' })];
     await gateway.seal(hospital.blocks);
