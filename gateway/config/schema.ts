@@ -8,6 +8,7 @@ import type { Mapping, Profile } from '../decode/profile.ts';
 import { Bytes, KiB, Millis, MiB, Minutes, Seconds } from '../quantity.ts';
 import { ZONE_OF_GATEWAY, alarmSection } from './alarm-section.ts';
 import { address, addressOrNone, brokerAddress, count, deviceId, duration, hostOrAddress, line, name, number, publicKey, purpose, serialPath, size, timeZone, topicFilter, usbNumber, webAddress, word } from './fields.ts';
+import { fhirSection } from './fhir-section.ts';
 import { linksSection } from './links-section.ts';
 import { staffSection } from './staff-section.ts';
 import { checkBridges, checkHospitals, checkMqtt, checkNames, checkPacks, checkPatients, checkProfiles, checkPublicKeys, checkRelay, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
@@ -404,6 +405,7 @@ const upstreamSection = z
       .prefault({})
       .describe('How much the node takes on at a time.'),
     people: staffSection,
+    fhir: fhirSection,
     log: logSection,
   })
   .describe('A hospital node ("vitalgate upstream").');

@@ -10,6 +10,7 @@ const OTHERS: Readonly<Record<string, string>> = {
   'alarm-limit': 'what a value was compared with when an alarm was raised',
   condition: 'condition of the rule that an alarm comes from',
   last: 'last value of the period',
+  'summary-length': 'length of the summary: a minute, or a quarter of an hour over what minutes have said',
   period: 'first and last moment at which the values of a summary were measured',
 };
 

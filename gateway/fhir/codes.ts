@@ -68,7 +68,7 @@ export function quantityOf(measurement: string, value: number, unit: string): Qu
   return isKnownUnit(measurement, unit) ? { value, unit, system: UCUM, code: unit } : { value, unit };
 }
 
-const OTHER_UNITS: ReadonlySet<string> = new Set(['min', '/h']);
+const OTHER_UNITS: ReadonlySet<string> = new Set(['min', '/h', 's']);
 const ALL_UNITS: ReadonlySet<string> = new Set([...[...MEASUREMENTS.values()].map(({ unit }) => unit), ...OTHER_UNITS]);
 
 function isKnownUnit(measurement: string, unit: string): boolean {

@@ -22,11 +22,17 @@ const PRESSURES = ['systolic_pressure', 'diastolic_pressure', 'mean_pressure'] a
  * One Observation for each measurement of a summary; the pressures of a person together are one panel. A single value is the value;
  * of several the mean is (which `method` says), with number, lowest, highest and last beside it.
  */
-export function observationsOfSummary(record: HospitalRecord, { from, to, measurements }: SummaryPayload): Observation[] {
+export function observationsOfSummary(record: HospitalRecord, { from, to, seconds, measurements }: SummaryPayload): Observation[] {
   const known = new Map(Object.entries(measurements).sort(([a], [b]) => (a < b ? -1 : 1)));
   const panel = panelOf(record, known);
   const single = [...known].filter(([name]) => panel === undefined || !isPressure(name)).map(([name, statistics]) => ({ ...base(record, name), ...valueOf(name, statistics) }));
-  return [...(panel === undefined ? [] : [panel]), ...single].map((observation) => during(observation, from, to));
+  return [...(panel === undefined ? [] : [panel]), ...single].map((observation) => during(withLength(observation, seconds), from, to));
+}
+
+/** Quarters of an hour say over what minutes have said: whoever adds up has to tell them apart. */
+function withLength(observation: Observation, seconds: number | undefined): Observation {
+  if (seconds === undefined) return observation;
+  return { ...observation, component: [...(observation.component ?? []), { code: { coding: [ownCoding('summary-length')], text: 'summary of' }, valueQuantity: quantityOf('summary_length', seconds, 's') }] };
 }
 
 /**

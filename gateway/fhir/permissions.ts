@@ -1,4 +1,4 @@
-import type { Coding, Consent } from '@medplum/fhirtypes';
+import type { Coding, Consent, Period } from '@medplum/fhirtypes';
 import type { UnixMillis } from '../quantity.ts';
 import type { KnownSubject } from '../records/record.ts';
 import { ownCoding } from './codes.ts';
@@ -9,14 +9,18 @@ import { ACT_REASON, LOINC, PERMISSION } from './systems.ts';
 export type KnownPermission = Readonly<{
   /** Letters and digits; another one for every change. */
   version: string;
-  /** What, as consent calls it: measurements, classes of data. */
+  /** Permitted, or denied. */
+  permits: boolean;
+  /** What, as consent calls it: measurements, classes of data. None: all. */
   items: readonly string[];
-  /** ActReason codes, HRESCH/study. */
+  /** ActReason codes, HRESCH/study. None: all. */
   purposes: readonly string[];
   from?: UnixMillis;
   until?: UnixMillis;
-  /** Since when it is known here. */
-  known?: UnixMillis;
+  /** Only what was measured then. */
+  measured?: Readonly<{ from: UnixMillis; until?: UnixMillis }>;
+  /** When it was said. */
+  said?: UnixMillis;
   /** No longer in force. */
   ended?: true;
 }>;
@@ -32,8 +36,8 @@ const CONSENT_DOCUMENT = '59284-0';
 export const consentIdOf = (subject: KnownSubject, version: string): string => `${subject.person}-${version.replaceAll(/[^A-Za-z0-9.-]/g, '-')}`.slice(0, 64);
 
 /** Opting in: nothing but what stands here is permitted. */
-export function consentOf(subject: KnownSubject, { version, items, purposes, from, until, known, ended }: KnownPermission): Consent {
-  const period = { ...(from !== undefined && { start: new Date(from).toISOString() }), ...(until !== undefined && { end: new Date(until).toISOString() }) };
+export function consentOf(subject: KnownSubject, { version, permits, items, purposes, from, until, measured, said, ended }: KnownPermission): Consent {
+  const period = periodOf({ from, until });
   return {
     resourceType: 'Consent', id: consentIdOf(subject, version),
     identifier: [{ system: PERMISSION, value: `${subject.person}.${version}` }],
@@ -41,15 +45,21 @@ export function consentOf(subject: KnownSubject, { version, items, purposes, fro
     scope: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/consentscope', code: 'patient-privacy' }] },
     category: [{ coding: [{ system: LOINC, code: CONSENT_DOCUMENT }] }],
     patient: subjectReference(subject) as NonNullable<Consent['patient']>,
-    ...(known !== undefined && { dateTime: new Date(known).toISOString() }),
+    ...(said !== undefined && { dateTime: new Date(said).toISOString() }),
     policyRule: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-ActCode', code: 'OPTIN' }] },
     provision: {
-      type: 'permit',
-      ...(Object.keys(period).length > 0 && { period }),
+      type: permits ? 'permit' : 'deny',
+      ...(period !== undefined && { period }),
       ...(purposes.length > 0 && { purpose: purposes.map(purposeCoding) }),
       ...(items.length > 0 && { code: items.map((item) => ({ coding: [ownCoding(item)] })) }),
+      ...(measured !== undefined && { dataPeriod: periodOf(measured) as Period }),
     },
   };
+}
+
+function periodOf({ from, until }: Readonly<{ from?: UnixMillis | undefined; until?: UnixMillis | undefined }>): Period | undefined {
+  if (from === undefined && until === undefined) return undefined;
+  return { ...(from !== undefined && { start: new Date(from).toISOString() }), ...(until !== undefined && { end: new Date(until).toISOString() }) };
 }
 
 /** One study is a purpose of our own beside the one it is a part of. */

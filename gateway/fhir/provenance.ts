@@ -11,7 +11,7 @@ export type BlockProof = Readonly<{
   signed: Uint8Array;
   /** The gateway's clock. */
   sealed: UnixMillis;
-  /** Fingerprint of the gateway's key. */
+  /** Fingerprint of the key that speaks for the chain now; an older block may be signed with the one before. */
   key: string;
   /** Countersignature of this hospital over the same block, COSE_Sign1 (ledger/receipt.ts), and the fingerprint of its key. */
   receipt?: Readonly<{ signed: Uint8Array; key: string }>;
@@ -51,10 +51,10 @@ export function provenanceOf(record: HospitalRecord, made: readonly Resource[], 
   };
 }
 
-function signaturesOf({ signed, sealed, key, receipt }: BlockProof, chain: string): Signature[] {
+function signaturesOf({ signed, sealed, receipt }: BlockProof, chain: string): Signature[] {
   const common = { when: new Date(sealed).toISOString(), targetFormat: 'application/cbor', sigFormat: 'application/cose' };
   return [
-    { ...common, type: [{ system: SIGNATURE_TYPE, code: AUTHOR }], who: { ...deviceReference(chain), display: `key ${key}` }, data: Buffer.from(signed).toString('base64') },
+    { ...common, type: [{ system: SIGNATURE_TYPE, code: AUTHOR }], who: deviceReference(chain), data: Buffer.from(signed).toString('base64') },
     ...(receipt === undefined ? [] : [{ ...common, type: [{ system: SIGNATURE_TYPE, code: VERIFICATION }], who: { display: `hospital, key ${receipt.key}` }, data: Buffer.from(receipt.signed).toString('base64') }]),
   ];
 }

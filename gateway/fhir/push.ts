@@ -23,6 +23,8 @@ export type PushOptions = Sources & Readonly<{
   purpose: string;
   /** Types of resources that go there; what they refer to goes along. Default: all. */
   what?: readonly (Clinical['resourceType'] | 'Provenance')[];
+  /** Minutes, quarters of an hour, which say over what minutes have said, or both. Default: both. */
+  summaries?: 'minute' | 'quarter' | 'all';
   server: Pick<FhirServer, 'transact'>;
   records: RecordLog;
   cursors: OutputCursors;
@@ -128,7 +130,7 @@ export class FhirPush {
   /** What consent leaves, as resources. */
   async #composed(found: readonly HospitalRecord[]): Promise<readonly RecordResources[]> {
     const { gate, trail, what, now } = this.#options;
-    const shown = await gate.show(this.#recipient, found);
+    const shown = await gate.show(this.#recipient, found.filter((record) => isWanted(record, this.#options)));
     const composed: RecordResources[] = [];
     for (const record of shown) {
       const said = await compose(record, this.#options, ({ resourceType }) => what === undefined || what.includes(resourceType));
@@ -212,6 +214,17 @@ export class FhirPush {
   get #stopped(): boolean {
     return this.#stopping.signal.aborted;
   }
+}
+
+/** In seconds, by records/record.ts. */
+const QUARTER = 900;
+
+/** Nobody is shown what is not sent. */
+function isWanted({ kind, payload }: HospitalRecord, { what, summaries = 'all' }: PushOptions): boolean {
+  if (kind !== 'summary') return true;
+  if (what !== undefined && !what.includes('Observation')) return false;
+  // A waveform, and what was understood late, is no summary of a time.
+  return summaries === 'all' || payload['seconds'] === undefined || (payload['seconds'] === QUARTER) === (summaries === 'quarter');
 }
 
 const withoutProvenance = ({ provenance: _, ...rest }: RecordResources): RecordResources => rest;

@@ -75,7 +75,7 @@ const LOINC_TABLE: Readonly<Record<string, Readonly<{ unit: string; mdc: readonl
 
 const PANEL = '85354-9';
 /** UCUM of everything that has no LOINC code here. */
-const OTHER_UNITS: ReadonlySet<string> = new Set(['ms', 'L/min', '1', '%', 'Cel', '/min', 'hPa', '[ppm]', 'lx', 'ug/m3', '[ppb]', 'W', 'min', '/h', 'mm[Hg]', '{steps}', 'kg', 'mg/dL']);
+const OTHER_UNITS: ReadonlySet<string> = new Set(['ms', 'L/min', '1', '%', 'Cel', '/min', 'hPa', '[ppm]', 'lx', 'ug/m3', '[ppb]', 'W', 'min', 's', '/h', 'mm[Hg]', '{steps}', 'kg', 'mg/dL']);
 /** Text that looks like a unit and is none, or another one. */
 const WRONG_UNITS: ReadonlySet<string> = new Set(['C', 'mmHg', 'bpm', 'ppm', 'ppb', 'F']);
 

@@ -83,7 +83,7 @@ export class TestNode implements AsyncDisposable {
 
   async refusal(path: string, asked?: Asked): Promise<readonly [status: number, code: string | undefined]> {
     const { statusCode, ...answer } = await this.ask(path, asked);
-    const { resourceType, issue = [] } = JSON.parse(answer.body) as OperationOutcome;
+    const { resourceType, issue } = JSON.parse(answer.body) as OperationOutcome;
     if (resourceType !== 'OperationOutcome') throw new Error(answer.body);
     return [statusCode, issue[0]?.code];
   }

@@ -76,7 +76,7 @@ describe('the FHIR API of a hospital', () => {
   });
 
   it('shows what patients permit', async () => {
-    node.permissions = [{ version: 'abc1', items: ['spo2'], purposes: ['TREAT', 'HRESCH/heart-2030'], from: UnixMillis(START), until: UnixMillis(START + 1000), known: UnixMillis(START) }, { version: 'old', items: [], purposes: [], ended: true }];
+    node.permissions = [{ version: 'abc1', permits: true, items: ['spo2'], purposes: ['TREAT', 'HRESCH/heart-2030'], from: UnixMillis(START), until: UnixMillis(START + 1000), measured: { from: UnixMillis(START) }, said: UnixMillis(START) }, { version: 'old', permits: false, items: [], purposes: [], ended: true }];
     const consents = (await node.found(`/fhir/Consent?patient=${PERSON}`)) as Consent[];
     expect(consents.map(({ status }) => status)).toEqual(['active', 'inactive']);
     expect(consents.flatMap(faultsIn)).toEqual([]);

@@ -58,8 +58,9 @@ describe('the stream of what arrives', () => {
   });
 
   it('begins with what arrives next for whoever saw nothing, and where the number is of another hospital', async () => {
-    for (const headers of [{}, { 'last-event-id': '999' }]) {
-      const listener = await listen('/fhir/$stream', headers as Record<string, string>);
+    const heads: readonly Record<string, string>[] = [{}, { 'last-event-id': '999' }];
+    for (const headers of heads) {
+      const listener = await listen('/fhir/$stream', headers);
       const number = node.around.records.all.length + 1;
       node.around.records.add(minute(number, { spo2: [97, '%'] }));
       expect((await listener.hears(1)).map(({ id }) => id)).toEqual([number]);
@@ -79,9 +80,9 @@ describe('the stream of what arrives', () => {
 
   it('ends when they are nobody any more', async () => {
     const listener = await listen();
-    const closed = new Promise((resolve) => listener.response.once('close', resolve));
+    const closed = new Promise<void>((resolve) => listener.response.once('close', () => resolve()));
     node.staff.dismiss('nora');
-    await closed;
+    await expect(closed).resolves.toBeUndefined();
   });
 
   it('refuses a type or a number that is none', async () => {

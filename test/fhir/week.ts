@@ -20,13 +20,14 @@ export async function recordsOfWeek({ people, days, seed = 7 }: Readonly<{ peopl
     week, packs: readyPacks(), deriver: weekDeriver(), onFrame: () => undefined, onProgress: () => undefined,
     onCheckpoint: ({ entries }) => {
       for (const { lane, sequence, bytes, sealed } of entries) {
-        const { kind, time } = decodeEntry(bytes);
+        const { kind, time, fields } = decodeEntry(bytes);
         const open = sealed === undefined ? undefined : openKnown({ bytes, sealed });
         if (open?.subject === undefined || !(RECORD_KINDS as readonly string[]).includes(kind)) continue;
         const number = records.length + 1;
         records.push({
           number, arrived: UnixMillis(time + 2000), chain: WEEK_CHAIN, lane, height: number, blockHash: hash(`block ${number}`), entry: sequence, kind: kind as RecordKind, time,
-          subject: { kind: subjectNamed(open.subject).kind, person: hash(open.subject).slice(0, 32) }, whole: true, payload: plain(decode(open.payload, { floats: true })) as HospitalRecord['payload'],
+          subject: { kind: subjectNamed(open.subject).kind, person: hash(open.subject).slice(0, 32) }, whole: true,
+          payload: { ...(plain(decode(open.payload, { floats: true })) as HospitalRecord['payload']), ...(fields.has('seconds') && { seconds: Number(fields.get('seconds')) }) },
         });
       }
     },
