@@ -15,7 +15,8 @@ import type { BlockStore, LaneId } from './ledger/block-store.ts';
 import { openBlock } from './ledger/block.ts';
 import { toHex } from './ledger/bytes.ts';
 import { encodeSign1 } from './ledger/cose.ts';
-import { fingerprint, type SigningKey } from './ledger/es256k.ts';
+import { fingerprint, type SigningKey, verifyWithNodeCrypto } from './ledger/es256k.ts';
+import { ReceiptRejected, verifyReceipt, type ExpectedReceipt } from './ledger/receipt.ts';
 import type { Logger } from './operations/log.ts';
 import { Millis, UnixMillis } from './quantity.ts';
 import { LANES } from './reading.ts';
@@ -126,9 +127,20 @@ function proofsIn(blocks: BlockStore, { publicKey }: SigningKey): BlockProofs {
       const id: LaneId = { chain: chainOf(chain), lane };
       const [bytes, key, receipts] = await Promise.all([blocks.block(id, height), keyOf(blocks, chain), blocks.receipts(id, height)]);
       if (bytes === undefined || key === undefined) return undefined;
-      const { header, envelope } = openBlock(bytes);
-      const [receipt] = receipts;
+      const { header, hash, envelope } = openBlock(bytes);
+      const receipt = receipts.find((each) => isOurs(each, { key: publicKey, chain: id.chain, lane, height, hash }));
       return { signed: encodeSign1(envelope), sealed: header.time, key, ...(receipt !== undefined && { receipt: { signed: receipt, key: fingerprint(publicKey) } }) };
     },
   };
+}
+
+/** Receipts of other hospitals may lie here, too. */
+function isOurs(receipt: Uint8Array, expected: ExpectedReceipt): boolean {
+  try {
+    verifyReceipt(receipt, expected, verifyWithNodeCrypto);
+    return true;
+  } catch (error) {
+    if (error instanceof ReceiptRejected) return false;
+    throw error;
+  }
 }

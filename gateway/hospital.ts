@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { UpstreamConfig } from './config/schema.ts';
 import { enrolledIn } from './enrolment-file.ts';
 import { messageOf, type StoreError } from './errors.ts';
+import type { FhirStores } from './hospital-fhir.ts';
 import { openHospitalRecords, type RecordStores } from './hospital-records.ts';
 import { patientApiOf } from './hospital-patients.ts';
 import { hospitalSocketIn, keepReading, openHospitalPeople, staffOf, tokenApiOf } from './hospital-staff.ts';
@@ -26,7 +27,7 @@ import { addMetrics } from './web/server.ts';
 import { addStaffSessions } from './web/staff.ts';
 
 /** Everything a hospital keeps. */
-export type HospitalStores = Readonly<{ blocks: BlockStore; releases: ReleaseStore; tokens: TokenStore; close: () => Promise<void> }> & RecordStores;
+export type HospitalStores = Readonly<{ blocks: BlockStore; releases: ReleaseStore; tokens: TokenStore; close: () => Promise<void> }> & RecordStores & FhirStores;
 
 export type HospitalOptions = Readonly<{
   config: UpstreamConfig;

@@ -13,6 +13,7 @@ import { UnixMillis } from './quantity.ts';
 import { UnreadableError, UsageError, VitalgateError, messageOf } from './errors.ts';
 import type { GatewayStores } from './gateway.ts';
 import type { HospitalStores } from './hospital.ts';
+import { StoredAuditTrail } from './store/audit-store.ts';
 import { StoredBlocks, StoredPendingEntries } from './store/block-store.ts';
 import { StoredCredentials } from './store/credential-store.ts';
 import { StoredCursors } from './store/cursor-store.ts';
@@ -32,6 +33,7 @@ import { StoredIdentities } from './store/identity-store.ts';
 import { StoredLeases } from './store/lease-store.ts';
 import { StoredOutputs, StoredRecords } from './store/record-store.ts';
 import { StoredErasures } from './store/erasure-store.ts';
+import { StoredSetAsides } from './store/set-aside-store.ts';
 import { SealedStore } from './store/sealed-store.ts';
 import { snapshotOf } from './store/snapshot.ts';
 import { StoredTokens } from './store/token-store.ts';
@@ -154,15 +156,23 @@ async function countJournal(folder: string): Promise<number> {
   }
 }
 
-async function openBlocks(folder: string, options: Readonly<{ readOnly: boolean }>): Promise<HospitalStores> {
-  const store = await openRocksStore(join(folder, STORE_FOLDER), options);
+const openBlocks: Environment['openBlocks'] = async (folder, options) => {
+  const { store, blocks, close } = await openHospitalEngine(folder, options);
   const now = (): UnixMillis => UnixMillis(Date.now());
   const records = new StoredRecords(store);
   return {
-    blocks: new StoredBlocks(store, { removePending: false }), releases: new StoredReleases(store, now), tokens: new StoredTokens(store),
+    blocks, releases: new StoredReleases(store, now), tokens: new StoredTokens(store),
     records, outputs: new StoredOutputs(store), identities: new StoredIdentities(store, records), leases: new StoredLeases(store, now),
-    close: () => store.close(),
+    audit: new StoredAuditTrail(store), refusedResources: new StoredSetAsides(store), close,
   };
+};
+
+/** `store`: for everything but blocks. */
+async function openHospitalEngine(folder: string, { readOnly, store = 'rocksdb', durability = 'replicated' }: Parameters<Environment['openBlocks']>[1]): Promise<Pick<HospitalStores, 'blocks' | 'close'> & Readonly<{ store: KeyValueStore }>> {
+  // Loaded when it is asked for: a gateway does not carry the client of a database.
+  if (store !== 'rocksdb') return await (await import('./store/postgres.ts')).openPostgres(store, { durability });
+  const engine = await openRocksStore(join(folder, STORE_FOLDER), { readOnly });
+  return { blocks: new StoredBlocks(engine, { removePending: false }), store: engine, close: () => engine.close() };
 }
 
 function environment(): Environment {

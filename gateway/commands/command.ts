@@ -1,5 +1,6 @@
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import type { Row } from '../backup.ts';
+import type { UpstreamConfig } from '../config/schema.ts';
 import type { GatewayStores } from '../gateway.ts';
 import { UsageError, VitalgateError, messageOf } from '../errors.ts';
 import type { HospitalStores } from '../hospital.ts';
@@ -12,7 +13,8 @@ export type Restoring = Readonly<{ put: (store: string, rows: readonly Row[]) =>
 /** What commands are given instead of reaching for it: the stores main.ts chose, the terminal, and the wish to end. */
 export type Environment = Readonly<{
   openGatewayStores: (folder: string, bootId: Uint8Array) => Promise<GatewayStores>;
-  openBlocks: (folder: string, options: Readonly<{ readOnly: boolean }>) => Promise<HospitalStores>;
+  /** `store`: where it is. Default: in the folder. */
+  openBlocks: (folder: string, options: Readonly<{ readOnly: boolean }> & Partial<Pick<UpstreamConfig, 'store' | 'durability'>>) => Promise<HospitalStores>;
   /** Journal and blocks of a data folder whose gateway may run; nothing is written. */
   openForReading: (folder: string) => Promise<Pick<GatewayStores, 'journal' | 'blocks' | 'keyring' | 'close'>>;
   /** The engines of a data folder that a backup is unpacked into. */

@@ -11,22 +11,25 @@ import { payloadPairIn } from './hospital-keys.ts';
 import { textIn } from './text-files.ts';
 import { START_AGAIN, untilStoppedOrLost, type Arguments, type Command, type Environment } from './command.ts';
 import { hospitalTokens } from './hospital.ts';
-import { CONFIG_OPTIONS, upstreamConfig } from './settings.ts';
+import { CONFIG_OPTIONS, STORE_OPTIONS, upstreamConfig } from './settings.ts';
 import { TOKEN_ACTIONS, TOKEN_OPTIONS } from './token-words.ts';
 
 export const upstreamCommand: Command = {
   name: 'upstream',
   summary: 'Runs a hospital node: verifies, keeps and countersigns the blocks of gateways.',
   usage: [
-    'upstream [--config FILE] [--data FOLDER] [--gateways KEY,KEY… | --gateways open]', 'upstream --print-key [--data FOLDER]',
+    'upstream [--config FILE] [--data FOLDER] [--gateways KEY,KEY… | --gateways open] [--store URL [--durability WORD]]', 'upstream --print-key [--data FOLDER]',
     'upstream token <name> [--expires 90d] [--json]', 'upstream tokens [--json]', 'upstream revoke <name | id>',
   ],
   details: 'The first run makes the hospital\'s key. Gateways name it in their configuration (hospitals: key).\n' +
+    'Several processes with the same key work for one hospital when they share a store on PostgreSQL; each has a data folder of its own, with a copy of\n' +
+    'the keys. A password does not belong into --store: others can see it there. PGPASSWORD and ~/.pgpass are read.\n' +
     'A token lets somebody of upstream.people in the configuration ask the node: with "Authorization: Bearer …", or by signing in on its page.\n' +
     'It is shown once; only its hash is kept. Making and revoking works with the running node, or on its data folder while none runs.',
   options: {
     ...CONFIG_OPTIONS,
     ...TOKEN_OPTIONS,
+    ...STORE_OPTIONS,
     gateways: { type: 'string', value: 'KEYS', help: 'Public keys of the gateways that are taken, or "open" for every new chain (demonstrations only)' },
     'print-key': { type: 'boolean', help: 'Print the public key (made if need be) and end' },
   },
@@ -49,7 +52,7 @@ async function serve(args: Arguments, { openBlocks, out, signal }: Environment):
     return 0;
   }
   const log = createLog(config.log.level, config.name);
-  const stores = await openBlocks(config.data, { readOnly: false });
+  const stores = await openBlocks(config.data, { readOnly: false, store: config.store, durability: config.durability });
   const lost = Promise.withResolvers<Error>();
   const upstream = await startHospitalNode({
     config, stores, key, log,

@@ -13,6 +13,7 @@ import { linksSection } from './links-section.ts';
 import { staffSection } from './staff-section.ts';
 import { checkBridges, checkHospitals, checkMqtt, checkNames, checkPacks, checkPatients, checkProfiles, checkPublicKeys, checkRelay, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
 import { ALWAYS, setting } from './setting.ts';
+import { durabilitySetting, storeSetting } from './store-section.ts';
 
 const MOST_HOSPITALS = 1000;
 const MOST_PACKS = 64;
@@ -406,6 +407,8 @@ const upstreamSection = z
       .describe('How much the node takes on at a time.'),
     people: staffSection,
     fhir: fhirSection,
+    store: storeSetting,
+    durability: durabilitySetting,
     log: logSection,
   })
   .describe('A hospital node ("vitalgate upstream").');

@@ -1,8 +1,8 @@
-import { Pool, type Client, type ClientBase, type PoolClient } from 'pg';
+import { Pool, type Client, type ClientBase, type PoolClient, type QueryResultRow } from 'pg';
 import { StoreError } from '../errors.ts';
 import { type Millis, Seconds } from '../quantity.ts';
 import { Batches } from './batches.ts';
-import { type About, about, CONFIRM, connect, connectionOf, type Durability, faultOf, isLost, isToRepeat, prepareSession, unfit } from './postgres-server.ts';
+import { type About, about, CONFIRM, connect, connectionOf, type Durability, faultOf, isLost, isToRepeat, isUnconfirmed, prepareSession, STANDBYS, unfit } from './postgres-server.ts';
 import { hostsIn, nameOfPostgres, type PostgresHost } from './postgres-url.ts';
 
 /** Connections of one process to one shard. Reads that last have their own, so that they keep nobody waiting. */
@@ -19,6 +19,9 @@ export type PrimaryOptions = Readonly<{
   /** How long an answer may take before whoever waits is told that there is none. Default 10 s. */
   deadline?: Millis;
 }>;
+
+/** A connection that is held: what the first statement has given, further ones, and its end. */
+export type Lent<Row> = Readonly<{ first: readonly Row[]; query: (text: string) => Promise<readonly Row[]>; release: (broken: boolean) => void }>;
 
 /** A server that was found to take writes, and the connections to it. */
 type Found = Readonly<{ host: PostgresHost; about: About; pools: Readonly<Record<Use, Pool>>; busy: Set<ClientBase>; lent: Set<() => void>; asking: Client; confirmations: Batches<undefined, undefined>; confirmed: Promise<undefined> }>;
@@ -80,20 +83,45 @@ export class PostgresPrimary {
     }
   }
 
-  /** A connection for as long as is needed. `release` MUST be called; with true when the connection is in the middle of something. */
-  async lend(): Promise<Readonly<{ client: ClientBase; release: (broken: boolean) => void }>> {
+  /**
+   * Holds a connection for what takes several statements, and runs the first. `release` MUST be called; with true when the
+   * connection is in the middle of something.
+   */
+  async lend<Row extends QueryResultRow>(text: string): Promise<Lent<Row>> {
     this.#assertOpen();
     try {
-      const found = await this.#current();
-      const client = await this.#connection(found, 'ranges');
-      const release = (broken: boolean): void => {
-        if (found.lent.delete(cut)) client.release(broken);
-      };
-      const cut = (): void => release(true);
-      found.lent.add(cut);
-      return { client, release };
+      return await this.#tracked(this.#lent<Row>(text));
     } catch (thrown) {
       throw faultOf(thrown, 'VG_STORE_READ', this.name);
+    }
+  }
+
+  async #lent<Row extends QueryResultRow>(text: string): Promise<Lent<Row>> {
+    const found = await this.#current();
+    const client = await this.#connection(found, 'ranges');
+    const release = (broken: boolean): void => {
+      if (found.lent.delete(cut)) client.release(broken);
+    };
+    const cut = (): void => release(true);
+    found.lent.add(cut);
+    const rows = async (statement: string): Promise<readonly Row[]> => {
+      // Several statements have several results, which the types of `pg` do not know.
+      const results = [await this.#inTime(found, client.query<Row>(statement))].flat();
+      return results.at(-1)?.rows ?? [];
+    };
+    const query = async (statement: string): Promise<readonly Row[]> => {
+      try {
+        this.#assertOpen();
+        return await this.#tracked(rows(statement));
+      } catch (thrown) {
+        throw faultOf(thrown, 'VG_STORE_READ', this.name);
+      }
+    };
+    try {
+      return { first: await rows(text), query, release };
+    } catch (thrown) {
+      release(true);
+      throw thrown;
     }
   }
 
@@ -106,6 +134,21 @@ export class PostgresPrimary {
     } catch (thrown) {
       throw faultOf(thrown, 'VG_STORE_WRITE', this.name);
     }
+  }
+
+  /**
+   * Throws {@link StoreError} when no standby is there that a commit could wait for: without this the first use would say so, only later. Who may not
+   * see the standbys of a server has to wait for that.
+   */
+  async assertReplicated(): Promise<void> {
+    if (this.#durability === 'local') return;
+    this.#assertOpen();
+    const { client, host, about: what } = await this.#best();
+    const { rows: [seen] } = await client.query<{ allowed: boolean; count: number }>(STANDBYS);
+    await client.end();
+    const reason = unfit(what, this.#durability);
+    if (reason !== undefined) throw new StoreError('VG_STORE_WRITE', `${host.name}: ${reason}`);
+    if (seen?.allowed === true && seen.count === 0) throw new StoreError('VG_STORE_WRITE', `${host.name}: no synchronous standby is connected, so that no commit would ever be confirmed (or durability: local)`);
   }
 
   /** Waits for what is under way. Later calls throw `VG_STORE_CLOSED`. */
@@ -222,8 +265,7 @@ export class PostgresPrimary {
     pool.on('connect', (client) => {
       client.on('error', () => this.#discard(found()));
       client.on('notice', ({ code }) => {
-        // Class 01 is warnings: https://www.postgresql.org/docs/current/errcodes-appendix.html.
-        if (code === undefined || !code.startsWith('00')) this.#warned.add(client);
+        if (isUnconfirmed(code)) this.#warned.add(client);
       });
     });
     pool.on('error', () => this.#discard(found()));

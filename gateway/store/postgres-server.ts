@@ -85,6 +85,10 @@ export function unfit({ version, settings }: About, durability: Durability): str
   return undefined;
 }
 
+/** Standbys that commits wait for, and whether this role may see them: pg_monitor, or a superuser. */
+export const STANDBYS = `
+  select pg_has_role('pg_read_all_stats', 'usage') as allowed, count(*)::int as count from pg_stat_replication where sync_state in ('sync', 'quorum')`;
+
 /**
  * A commit that changes nothing: when it is confirmed, everything that was to be seen before it is as durable as a commit can be. A server that
  * was restarted shows what it had written before it had a standby's word for it.
@@ -96,6 +100,9 @@ const LOST = new Set(['25006', '57P01', '57P02', '57P03', '57P05', '08000', '080
 /** Serialization failures and deadlocks: nothing was written, and the same again may succeed. */
 const AGAIN = new Set(['40001', '40P01']);
 const CORRUPT = new Set(['XX001', 'XX002']);
+
+/** What a commit says that was ended while it waited for a standby (syncrep.c): it counts, and nobody knows whether a standby has it. */
+export const isUnconfirmed = (state: string | undefined): boolean => state === '01000' || state === '57P01';
 
 const stateOf = (thrown: unknown): string | undefined => (thrown instanceof DatabaseError ? thrown.code : undefined);
 

@@ -1,9 +1,7 @@
-import type { ClientBase } from 'pg';
 import { StoreError } from '../errors.ts';
 import { seal, unseal } from './checksum.ts';
 import type { Change, KeyValueStore, Put, RangeBounds, Swap } from './key-value.ts';
 import { byteaArray } from './postgres-arrays.ts';
-import { faultOf } from './postgres-server.ts';
 import type { PostgresPrimary } from './postgres-primary.ts';
 
 /** Records that are in memory while a range is read. */
@@ -66,37 +64,25 @@ export class PostgresStore implements KeyValueStore {
   async *range({ gte, lt, reverse = false, limit }: RangeBounds): AsyncIterable<readonly [Uint8Array, Uint8Array]> {
     const order = reverse ? 'desc' : 'asc';
     const asked = `select key, value from vitalgate.record where key >= '\\x${hexOf(gte)}' and key < '\\x${hexOf(lt)}' order by key ${order} ${limit === undefined ? '' : `limit ${limit}`}`;
-    const { client, release } = await this.#primary.lend();
+    const begin = `begin isolation level repeatable read read only; declare page no scroll cursor for ${asked}; fetch ${PAGE} from page`;
+    const { first, query, release } = await this.#primary.lend<{ key: Buffer; value: Buffer }>(begin);
     let whole = false;
     try {
-      let page = await this.#page(client, `begin isolation level repeatable read read only; declare page no scroll cursor for ${asked}; fetch ${PAGE} from page`);
-      for (;;) {
+      for (let page = first; ; page = await query(`fetch ${PAGE} from page`)) {
         // Most ranges are one page: nobody is kept waiting for a connection while that is read.
-        if (page.length < PAGE && !whole) {
-          await this.#page(client, 'commit');
-          whole = true;
+        if (page.length < PAGE) {
+          await query('commit');
           release(false);
+          whole = true;
         }
         for (const { key, value } of page) {
           yield [key, unseal(key, value)];
           this.#assertOpen();
         }
         if (whole) return;
-        page = await this.#page(client, `fetch ${PAGE} from page`);
       }
     } finally {
-      if (!whole) await this.#page(client, 'rollback').then(() => release(false), () => release(true));
-    }
-  }
-
-  async #page(client: ClientBase, text: string): Promise<readonly Readonly<{ key: Buffer; value: Buffer }>[]> {
-    try {
-      // Several statements have several results, which the types of `pg` do not know.
-      const results = [await client.query(text)].flat() as readonly { rows: { key: Buffer; value: Buffer }[] }[];
-      return results.at(-1)?.rows ?? [];
-    } catch (thrown) {
-      this.#assertOpen();
-      throw faultOf(thrown, 'VG_STORE_READ', this.#primary.name);
+      if (!whole) await query('rollback').then(() => release(false), () => release(true));
     }
   }
 
