@@ -3,6 +3,7 @@
 import { hkdfSync, randomBytes, randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { UpstreamConfig } from './config/schema.ts';
+import { UsageError } from './errors.ts';
 import type { AuditTrail } from './fhir/audit-trail.ts';
 import { FhirServer, type Authorisation } from './fhir/fhir-server.ts';
 import type { Permissions } from './fhir/permissions.ts';
@@ -24,6 +25,7 @@ import type { RecordStores } from './hospital-records.ts';
 import type { OutputGate } from './records/output-gate.ts';
 import type { RecordLog } from './records/record-log.ts';
 import { systemTime } from './uplink/retry.ts';
+import type { FhirOutputApi } from './web/control-fhir.ts';
 import { OPERATORS, READERS, type Staff } from './web/staff.ts';
 
 /** What it needs of a hospital's stores. */
@@ -45,7 +47,7 @@ export type HospitalFhirOptions = Readonly<{
 
 export type HospitalFhir = Readonly<{
   addRoutes: (app: FastifyInstance) => Promise<void>;
-  pushes: readonly Pick<FhirPush, 'status'>[];
+  outputs: FhirOutputApi;
   /** Begins to send. */
   start: () => void;
   stop: () => Promise<void>;
@@ -73,7 +75,7 @@ export function openHospitalFhir(options: HospitalFhirOptions): HospitalFhir {
         },
       });
     },
-    pushes: running.map(({ push }) => push),
+    outputs: outputsOf(running.map(({ push }) => push)),
     start: () => {
       for (const { push } of running) push.start();
     },
@@ -83,6 +85,20 @@ export function openHospitalFhir(options: HospitalFhirOptions): HospitalFhir {
         await server.close();
       }));
     },
+  };
+}
+
+/** For commands. */
+function outputsOf(pushes: readonly FhirPush[]): FhirOutputApi {
+  const named = (server: string): FhirPush => {
+    const found = pushes.find(({ name }) => name === server);
+    if (found === undefined) throw new UsageError(`${JSON.stringify(server.slice(0, 64))} is no server of upstream.fhir.push`);
+    return found;
+  };
+  return {
+    fhirOutputs: () => Promise.all(pushes.map((push) => push.status())),
+    refusedBy: async (server) => await named(server).refused(),
+    retryAt: async (server) => await named(server).retry(),
   };
 }
 

@@ -9,6 +9,7 @@ import type { HospitalRecord } from '../records/record.ts';
 import type { OutputCursors, RecordLog } from '../records/record-log.ts';
 import type { AuditTrail } from './audit-trail.ts';
 import { inTransactions, MOST_ENTRIES, type RecordResources, transactionOf } from './bundle.ts';
+import { Turns } from '../turns.ts';
 import { compose, type Sources } from './compose.ts';
 import { type FhirServer, PASSING, type TransactionAnswer } from './fhir-server.ts';
 import type { Clinical } from './resources.ts';
@@ -44,8 +45,8 @@ export type PushOptions = Sources & Readonly<{
   longestWait?: Millis;
 }>;
 
-/** How it goes, for a status page. */
-export type PushStatus = Readonly<{ name: string; through: number; newest: number; failures: number; /** What went wrong last, while it does. */ trouble?: string }>;
+/** How it goes, for commands and a status page. `through`, `newest`: numbers of records. */
+export type PushStatus = Readonly<{ name: string; through: number; newest: number; failures: number; setAside: number; /** What went wrong last, while it does. */ trouble?: string }>;
 
 /** Records looked at together. */
 const AT_ONCE = 100;
@@ -60,11 +61,14 @@ export class FhirPush {
   readonly #options: PushOptions;
   readonly #recipient: OutputRecipient;
   readonly #bell = new Doorbell();
+  readonly #turns = new Turns();
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
   #failures = 0;
   #trouble: string | undefined;
   #through = 0;
+  /** Resources that were set aside since the last try of what had been. */
+  #refusedNow = new Set<string>();
   /** How often a transaction that begins with that record met a conflict. */
   #conflicts = { record: 0, count: 0 };
 
@@ -85,8 +89,43 @@ export class FhirPush {
     await this.#options.leases.release(`fhir ${this.#options.name}`, this.#options.holder);
   }
 
+  get name(): string {
+    return this.#options.name;
+  }
+
   async status(): Promise<PushStatus> {
-    return { name: this.#options.name, through: this.#through, newest: await this.#options.records.newest(), failures: this.#failures, ...(this.#trouble !== undefined && { trouble: this.#trouble }) };
+    const { name, records, cursors } = this.#options;
+    const [through, newest, asides] = await Promise.all([cursors.load(`fhir ${name}`), records.newest(), this.refused()]);
+    return { name, through, newest, failures: this.#failures, setAside: asides.length, ...(this.#trouble !== undefined && { trouble: this.#trouble }) };
+  }
+
+  /** What the server refuses for good. */
+  async refused(): Promise<readonly SetAside[]> {
+    return await this.#options.asides.list(this.#options.name);
+  }
+
+  /** Tries what was set aside once more, after what is sent now. Resolves with how many there were and are then. */
+  async retry(): Promise<Readonly<{ before: number; after: number }>> {
+    return await this.#turns.take('send', async () => {
+      const { asides, records } = this.#options;
+      const before = await this.refused();
+      const byRecord = Map.groupBy(before, ({ chain, entry }) => `${chain} ${entry}`);
+      for (const each of byRecord.values()) {
+        const [{ chain, entry } = { chain: '', entry: 0 }] = each;
+        const record = await records.record(chain, entry);
+        this.#refusedNow = new Set();
+        // What was erased meanwhile is not there any more, and not to be sent.
+        const isDone = record === undefined || (await this.#deliverAll(await this.#composed([record])));
+        if (!isDone) break;
+        await asides.remove(each.filter((aside) => !this.#refusedNow.has(aside.resource ?? '')));
+      }
+      return { before: before.length, after: (await this.refused()).length };
+    });
+  }
+
+  async #deliverAll(composed: readonly RecordResources[]): Promise<boolean> {
+    for (const run of inTransactions(composed, MOST_ENTRIES)) if (!(await this.#deliver(run))) return false;
+    return true;
   }
 
   async #run(): Promise<void> {
@@ -107,6 +146,10 @@ export class FhirPush {
 
   /** Gives the next records, and resolves with whether there were any. The cursor moves on when they are there, or set aside. */
   async step(): Promise<boolean> {
+    return await this.#turns.take('send', () => this.#step());
+  }
+
+  async #step(): Promise<boolean> {
     const { records, cursors, name } = this.#options;
     const output = `fhir ${name}`;
     this.#through = await cursors.load(output);
@@ -195,6 +238,7 @@ export class FhirPush {
     const { asides: kept, log, name } = this.#options;
     await kept.put(asides);
     for (const { record, resource, status, outcome } of asides) {
+      this.#refusedNow.add(resource ?? '');
       log.error({ output: name, record, resource: resource?.split('/')[0], status, outcome }, 'a FHIR server refuses a resource for good; it is set aside');
     }
   }

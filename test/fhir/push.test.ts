@@ -90,6 +90,19 @@ describe('what goes to a FHIR server', () => {
     expect(JSON.stringify(log.lines)).not.toContain('97');
   });
 
+  it('is tried again when asked to; what goes through then is set aside no more', async () => {
+    const around = surroundings(RECORDS);
+    foreign.refuses = ({ resourceType }) => (resourceType === 'Observation' ? 'not yet' : undefined);
+    const push = pushing(around);
+    await toTheEnd(push);
+    expect(await push.status()).toMatchObject({ name: 'ehr', through: 4, newest: 4, setAside: 6 });
+    foreign.refuses = (resource) => ((resource as Observation).valueQuantity?.value === 97 ? 'never' : undefined);
+    expect(await push.retry()).toEqual({ before: 6, after: 1 });
+    expect(kinds()).toMatchObject({ Observation: 5 });
+    around.records.all = [];
+    expect(await push.retry()).toEqual({ before: 1, after: 0 });
+  });
+
   it('names what is refused by its identifier where the rest of a record refers to it', async () => {
     const around = surroundings([alarmStep(1)]);
     foreign.refuses = ({ resourceType }) => (resourceType === 'Observation' ? 'no observations' : undefined);

@@ -60,7 +60,9 @@ describe('a simulated week', () => {
 
   it('is there once after it was sent twice', { timeout: 60_000 }, async () => {
     await using foreign = await ForeignServer.start();
-    const around = surroundings(records.filter(({ kind }, i) => kind !== 'summary' || i % 40 === 0));
+    // Another test has looked at all of them.
+    foreign.validates = false;
+    const around = surroundings(records);
     const send = async (): Promise<void> => {
       const server = new FhirServer({ url: foreign.url, authorisation: { kind: 'none' } }, () => Millis(0));
       const push = new FhirPush({ ...around, name: 'ehr', purpose: 'TREAT', server, log: new LogBook(), holder: 'this' });
