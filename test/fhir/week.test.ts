@@ -26,7 +26,7 @@ describe('a simulated week', () => {
   beforeAll(async () => {
     records = await recordsOfWeek({ people: 1, days: 7 });
     resources = records.flatMap((record) => resourcesOf(record) ?? []);
-  }, 60_000);
+  }, 180_000);
 
   it('is all of known forms, with alarms and readings of people and rooms', () => {
     expect(records.every((record) => resourcesOf(record) !== undefined)).toBe(true);
@@ -36,12 +36,12 @@ describe('a simulated week', () => {
     expect(new Set(records.map(({ subject: { kind } }) => kind))).toEqual(new Set(['patient', 'room']));
   });
 
-  it('has no resource with a code outside of its value set, a property FHIR does not have, or a unit that is not that of its code', { timeout: 60_000 }, () => {
+  it('has no resource with a code outside of its value set, a property FHIR does not have, or a unit that is not that of its code', { timeout: 180_000 }, () => {
     const faults = resources.flatMap((resource) => [...bindingFaults(resource), ...codeFaults(resource)].map((fault) => `${resource.id}: ${fault}`));
     expect(faults.slice(0, 5)).toEqual([]);
   });
 
-  it('has no resource whose structure, invariants or profile are not those of R4', { timeout: 60_000 }, async () => {
+  it('has no resource whose structure, invariants or profile are not those of R4', { timeout: 180_000 }, async () => {
     const shapes = new Map(resources.map((resource) => [shapeOf(resource), resource]));
     const sampled = resources.filter((_each, i) => i % 50 === 0);
     const around = surroundings();
@@ -58,11 +58,11 @@ describe('a simulated week', () => {
     expect(new Set(resources.map((resource) => `${resource.resourceType} ${(resource as { identifier: { value: string }[] }).identifier[0]?.value}`)).size).toBe(resources.length);
   });
 
-  it('is there once after it was sent twice', { timeout: 60_000 }, async () => {
+  it('is there once after it was sent twice', { timeout: 180_000 }, async () => {
     await using foreign = await ForeignServer.start();
     // Another test has looked at all of them.
     foreign.validates = false;
-    const around = surroundings(records);
+    const around = surroundings(records.filter(({ kind }, i) => kind !== 'summary' || i % 10 === 0));
     const send = async (): Promise<void> => {
       const server = new FhirServer({ url: foreign.url, authorisation: { kind: 'none' } }, () => Millis(0));
       const push = new FhirPush({ ...around, name: 'ehr', purpose: 'TREAT', server, log: new LogBook(), holder: 'this' });
