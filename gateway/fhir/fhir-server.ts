@@ -121,8 +121,7 @@ const REFUSALS: readonly number[] = [400, 413, 422];
 /** Passes by itself: among others 409 and 412, two writers at the same moment. */
 export const PASSING: readonly number[] = [408, 409, 412, 423, 425, 429];
 
-/** Pure, so that every answer can be tried. */
-export function judge(status: number, retryAfter: string | null, text: string, sent: number): TransactionAnswer {
+function judge(status: number, retryAfter: string | null, text: string, sent: number): TransactionAnswer {
   if (status === 200 || status === 201) return judgeDone(text, sent);
   if (REFUSALS.includes(status)) return { is: 'refused', status, outcome: text.slice(0, MOST_OUTCOME) };
   const message = `the server answers ${status}`;

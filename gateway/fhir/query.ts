@@ -27,7 +27,7 @@ export type Query = Readonly<{
   used: readonly (readonly [name: string, value: string])[];
 }>;
 
-export const MOST_COUNT = 500;
+const MOST_COUNT = 500;
 const USUAL_COUNT = 50;
 const MOST_PARAMETERS = 64;
 const MOST_VALUES = 200;

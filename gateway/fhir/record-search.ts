@@ -211,7 +211,7 @@ function referencesOf(resource: Clinical, name: string): readonly Reference[] {
 }
 
 /** When it was, to the millisecond. */
-export function spanOf(resource: Clinical): Span {
+function spanOf(resource: Clinical): Span {
   const [from = '', to = from] =
     resource.resourceType === 'DetectedIssue' ? [resource.identifiedDateTime]
     : resource.resourceType === 'Communication' ? [resource.sent]

@@ -19,11 +19,3 @@ export function resourcesOf(record: HospitalRecord): readonly Clinical[] | undef
     case 'step': return resourcesOfStep(record, payload.said);
   }
 }
-
-/** When that was of which a record says something, both ends included, the gateway's clock. */
-export function spanOf(record: HospitalRecord): Readonly<{ from: number; to: number }> {
-  const payload = readPayload(record);
-  if (payload === undefined || payload.is === 'step') return { from: record.time, to: record.time };
-  if (payload.is === 'summary') return { from: payload.said.from, to: payload.said.to };
-  return { from: payload.said.from, to: payload.said.from };
-}

@@ -11,7 +11,7 @@ import { StoredLeases } from '../../gateway/store/lease-store.ts';
 import { openMemoryStore } from '../../gateway/store/memory-store.ts';
 import { StoredSetAsides } from '../../gateway/store/set-aside-store.ts';
 
-export class MemoryRecords implements RecordLog {
+class MemoryRecords implements RecordLog {
   all: HospitalRecord[];
   readonly #listeners = new Set<() => void>();
 
@@ -51,7 +51,7 @@ export class MemoryRecords implements RecordLog {
   }
 }
 
-export class MemoryCursors implements OutputCursors {
+class MemoryCursors implements OutputCursors {
   readonly numbers = new Map<string, number>();
   load(output: string): Promise<number> {
     return Promise.resolve(this.numbers.get(output) ?? 0);
@@ -63,7 +63,7 @@ export class MemoryCursors implements OutputCursors {
 }
 
 /** Consent as `permits` says; everything that was shown is written down. */
-export class TestGate implements OutputGate {
+class TestGate implements OutputGate {
   permits: (record: HospitalRecord, recipient: OutputRecipient) => HospitalRecord | undefined = (record) => record;
   hides: (subject: KnownSubject) => boolean = () => false;
   readonly shown: Readonly<{ recipient: OutputRecipient; numbers: readonly number[] }>[] = [];
@@ -79,7 +79,7 @@ export class TestGate implements OutputGate {
   }
 }
 
-export class MemoryIdentities implements IdentityMap {
+class MemoryIdentities implements IdentityMap {
   readonly known = new Map<string, MappedIdentity>();
   identifierOf({ person }: KnownSubject): Promise<MappedIdentity | undefined> {
     return Promise.resolve(this.known.get(person));

@@ -11,7 +11,7 @@ import { LogBook } from '../upstream/hospital.ts';
 import { countingBytes } from '../vault/known-keys.ts';
 import { surroundings } from './doubles.ts';
 
-export class TestStaff implements StaffDesk {
+class TestStaff implements StaffDesk {
   readonly gone = new Set<string>();
   readonly #listeners = new Set<() => void>();
 

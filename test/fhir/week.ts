@@ -10,7 +10,7 @@ import { RECORD_KINDS, type HospitalRecord, type Plain, type RecordKind } from '
 import { EPOCH, keepJournal, readyPacks, weekDeriver } from '../bench/week-journal.ts';
 import { openKnown } from '../vault/known-keys.ts';
 
-export const WEEK_CHAIN = 'c0ffee00c0ffee00c0ffee00c0ffee00';
+const WEEK_CHAIN = 'c0ffee00c0ffee00c0ffee00c0ffee00';
 
 /** The same options give the same records. */
 export async function recordsOfWeek({ people, days, seed = 7 }: Readonly<{ people: number; days: number; seed?: number }>): Promise<readonly HospitalRecord[]> {
