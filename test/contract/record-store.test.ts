@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../../gateway/ledger/bytes.ts';
-import { UnixMillis } from '../../gateway/quantity.ts';
+import { Millis, UnixMillis } from '../../gateway/quantity.ts';
 import type { HospitalRecord, KnownSubject } from '../../gateway/records/record.ts';
 import { GivingGateway, NORTH, START } from '../records/given.ts';
 import { OpeningHospital } from '../records/opened.ts';
@@ -215,7 +215,7 @@ describe.each(STORES)('records of what was released, $name', ({ open }) => {
       await each.seal(hospital.blocks);
       await hospital.releases.put(each.release({ keys: [await each.sealedKey('patient/anna')], payloads: [each.sealedPayload(each === gateway ? hers : forged)] }));
     }
-    // Both keyrings of the tests are made of the same bytes, so that both know anna by the same pseudonym.
+    // Both have the same keys, and know anna by the same pseudonym.
     await hospital.settled();
     expect((await all(hospital)).map(({ chain }) => chain)).toEqual([toHex(gateway.chain)]);
     expect(hospital.log.lines.map(({ fields }) => fields['why'])).toEqual([expect.stringContaining('claims somebody of another gateway')]);
@@ -253,15 +253,15 @@ describe.each(STORES)('leases, $name', ({ open }) => {
     await using engine = await open();
     let now = START;
     const { leases } = new OpeningHospital(engine.store, { now: () => now });
-    const hold = (holder: string): Promise<boolean> => leases.hold('work', holder, 100 as Parameters<typeof leases.hold>[2]);
+    const hold = (holder: string): Promise<boolean> => leases.hold('work', holder, Millis(100));
     expect([await hold('one'), await hold('two'), await hold('one')]).toEqual([true, false, true]);
     now = UnixMillis(START + 100);
     expect([await hold('two'), await hold('one')]).toEqual([true, false]);
     await leases.release('work', 'one');
     expect(await hold('one')).toBe(false);
     await leases.release('work', 'two');
-    expect([await hold('one'), await leases.hold('other work', 'two', 100 as Parameters<typeof leases.hold>[2])]).toEqual([true, true]);
-    expect((await Promise.all(['a', 'b', 'c', 'd'].map((holder) => leases.hold('new', holder, 100 as Parameters<typeof leases.hold>[2])))).filter(Boolean)).toHaveLength(1);
+    expect([await hold('one'), await leases.hold('other work', 'two', Millis(100))]).toEqual([true, true]);
+    expect((await Promise.all(['a', 'b', 'c', 'd'].map((holder) => leases.hold('new', holder, Millis(100))))).filter(Boolean)).toHaveLength(1);
   });
 });
 

@@ -23,8 +23,9 @@ export class OpeningHospital implements AsyncDisposable {
   readonly projector: Projector;
   readonly records: OpenedRecords;
   readonly log = new LogBook();
+  readonly faults: string[] = [];
 
-  constructor(engine: KeyValueStore, options: Partial<Pick<ProjectorOptions, 'holder'> & Readonly<{ now: () => UnixMillis }>> = {}) {
+  constructor(engine: KeyValueStore, options: Partial<Pick<ProjectorOptions, 'holder' | 'leases' | 'now'>> = {}) {
     const now = options.now ?? ((): UnixMillis => UnixMillis(Date.now()));
     this.blocks = new StoredBlocks(engine, { removePending: false });
     this.releases = new StoredReleases(engine, now);
@@ -33,7 +34,7 @@ export class OpeningHospital implements AsyncDisposable {
     this.identities = new StoredIdentities(engine, this.store);
     this.leases = new StoredLeases(engine, now);
     const keys = new ContentKeys(NORTH, (chain, key) => this.store.sealedKey(chain, key));
-    this.projector = new Projector({ store: this.store, blocks: this.blocks, keys, leases: this.leases, holder: options.holder ?? 'one', now, log: this.log, onStoreFault: () => undefined });
+    this.projector = new Projector({ store: this.store, blocks: this.blocks, keys, leases: options.leases ?? this.leases, holder: options.holder ?? 'one', now, log: this.log, onStoreFault: (fault) => this.faults.push(fault.code) });
     this.records = new OpenedRecords({ store: this.store, keys, onMore: (listener) => this.projector.onMore(listener) });
   }
 
@@ -41,9 +42,8 @@ export class OpeningHospital implements AsyncDisposable {
   async settled(): Promise<void> {
     this.projector.start();
     for (;;) {
-      const { behind } = await this.projector.status();
       const { hasQueuedOld } = await this.store.state();
-      if (behind === 0 && hasQueuedOld) return;
+      if (hasQueuedOld && (await this.projector.status()).behind === 0) return;
       this.projector.ring();
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
