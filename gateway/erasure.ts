@@ -53,6 +53,7 @@ const QUARANTINE_PAGE = 256;
 export class Erasure {
   readonly #options: ErasureOptions;
   #last: Promise<unknown> = Promise.resolve();
+  #running = 0;
 
   constructor(options: ErasureOptions) {
     this.#options = options;
@@ -81,7 +82,21 @@ export class Erasure {
     return await this.#erase(pending);
   }
 
+  /** What comes in meanwhile about somebody might be about whoever is being erased, and bring them back. */
+  get isUnderWay(): boolean {
+    return this.#running > 0;
+  }
+
   async #erase(pending: PendingErasure): Promise<Erased> {
+    this.#running += 1;
+    try {
+      return await this.#carryOut(pending);
+    } finally {
+      this.#running -= 1;
+    }
+  }
+
+  async #carryOut(pending: PendingErasure): Promise<Erased> {
     const { pipeline, journal, keyring, erasures, log, tellErased } = this.#options;
     const { devices, ...order } = pending;
     if (order.through === undefined) for (const device of devices) keyring.turn(`device/${device}`, []);

@@ -3,10 +3,11 @@
 import { hkdfSync, randomBytes, randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { UpstreamConfig } from './config/schema.ts';
+import type { KeptGrant } from './consent/consents.ts';
 import { UsageError } from './errors.ts';
 import type { AuditTrail } from './fhir/audit-trail.ts';
 import { FhirServer, type Authorisation } from './fhir/fhir-server.ts';
-import type { Permissions } from './fhir/permissions.ts';
+import type { KnownPermission, Permissions } from './fhir/permissions.ts';
 import type { BlockProofs } from './fhir/provenance.ts';
 import { FhirPush } from './fhir/push.ts';
 import type { KnownGateways } from './fhir/reader.ts';
@@ -23,6 +24,7 @@ import { Millis, UnixMillis } from './quantity.ts';
 import { LANES } from './reading.ts';
 import type { RecordStores } from './hospital-records.ts';
 import type { OutputGate } from './records/output-gate.ts';
+import type { ToldConsents } from './records/told-consents.ts';
 import type { RecordLog } from './records/record-log.ts';
 import { systemTime } from './uplink/retry.ts';
 import type { FhirOutputApi } from './web/control-fhir.ts';
@@ -85,6 +87,21 @@ export function openHospitalFhir(options: HospitalFhirOptions): HospitalFhir {
         await server.close();
       }));
     },
+  };
+}
+
+/** What gateways told of somebody's consents, grant by grant. What nobody said is not here: then the configuration of the gateway decides. */
+export const permissionsTold = (told: Pick<ToldConsents, 'of'>): Permissions => ({
+  of: async ({ person, kind }) => {
+    const known = await told.of(person);
+    return kind !== 'patient' || known?.kind !== 'patient' ? [] : known.grants.map(permissionOf);
+  },
+});
+
+function permissionOf({ grant: { id, permit, what = [], purposes = [], from, until, measured }, accepted, ended }: KeptGrant): KnownPermission {
+  return {
+    version: id, permits: permit, items: what, purposes, from, ...(until !== undefined && { until }), said: accepted, ...(ended !== undefined && { ended: true }),
+    ...(measured !== undefined && { measured: { from: measured.from, ...(measured.until !== undefined && { until: measured.until }) } }),
   };
 }
 

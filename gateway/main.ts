@@ -25,6 +25,8 @@ import { StoredWritten } from './store/written-store.ts';
 import type { TidyStore } from './gateway-disk.ts';
 import { StoredReleaseCursors } from './store/release-cursor-store.ts';
 import { StoredReleases } from './store/release-store.ts';
+import { StoredNotes } from './store/note-store.ts';
+import { StoredTold } from './store/told-store.ts';
 import { StoredDerivation } from './store/derive-store.ts';
 import { openJournal } from './store/journal-store.ts';
 import type { KeyValueStore } from './store/key-value.ts';
@@ -163,6 +165,7 @@ const openBlocks: Environment['openBlocks'] = async (folder, options) => {
   const records = new StoredRecords(store);
   return {
     blocks, releases: new StoredReleases(store, now), tokens: new StoredTokens(store),
+    told: new StoredTold(store), notes: new StoredNotes(store),
     records, outputs: new StoredOutputs(store), identities: new StoredIdentities(store, records), leases: new StoredLeases(store, now),
     audit: new StoredAuditTrail(store), refusedResources: new StoredSetAsides(store), close,
   };

@@ -33,6 +33,8 @@ export type ReleasesOptions = Readonly<{
   /** In force now. */
   signingKey: () => SigningKey;
   rule: (asked: Asked) => Ruling;
+  /** What the hospital is told of consents. */
+  news: Pick<ReleaseSource, 'hasConsentNews' | 'consentNews' | 'tellAllAgain'>;
   disclosures: Disclosures;
   random: (size: number) => Uint8Array;
 }>;
@@ -100,6 +102,18 @@ export class Releases implements ReleaseSource {
     const sealed = await Promise.all(fresh.map((key) => sealContentKey(keyring, key, { key: hospital.key, hpke }, chain)));
     for (const { id } of fresh) this.#given.add(id);
     return sealed;
+  }
+
+  hasConsentNews(): Promise<boolean> {
+    return this.#options.news.hasConsentNews();
+  }
+
+  consentNews(...asked: Parameters<ReleaseSource['consentNews']>): ReturnType<ReleaseSource['consentNews']> {
+    return this.#options.news.consentNews(...asked);
+  }
+
+  tellAllAgain(): Promise<void> {
+    return this.#options.news.tellAllAgain();
   }
 
   sign(release: Omit<Release, 'chain' | 'recipient'>): Uint8Array {

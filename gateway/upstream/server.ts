@@ -16,7 +16,8 @@ import { signPayloadKey } from '../ledger/release.ts';
 import { guardOf } from './guard.ts';
 import { Intake, INTAKE_LIMITS, type IntakeLimits } from './intake.ts';
 import { secureServer } from './secure-server.ts';
-import { addReleaseRoutes } from './release-routes.ts';
+import { addNoteRoutes } from './note-routes.ts';
+import { addReleaseRoutes, type ConsentDoor } from './release-routes.ts';
 import type { ReleaseStore } from './release-store.ts';
 import { type Judgement, type UpstreamLog, Witness, type WitnessOptions } from './witness.ts';
 
@@ -30,7 +31,7 @@ export type UpstreamOptions = Readonly<{
   /** Blocks, receipts and forks of every chain. It stays open when the server closes. */
   blocks: BlockStore;
   /** What gateways give beside the blocks, and the key it is sealed for. Default: nothing is taken. */
-  released?: Readonly<{ store: ReleaseStore; payloadKey: Uint8Array; /** Whether waveforms of a chain are wanted over whatever link. Default: never. */ detailsAsked?: (chain: Uint8Array) => boolean }>;
+  released?: Readonly<{ store: ReleaseStore; payloadKey: Uint8Array; /** Whether waveforms of a chain are wanted over whatever link. Default: never. */ detailsAsked?: (chain: Uint8Array) => boolean; /** See {@link ReleaseRoutesOptions}. */ consents?: ConsentDoor }>;
   /** See {@link WitnessOptions}. */
   gateways: WitnessOptions['gateways'];
   /** Speak TLS (1.3, HTTP/2 and HTTP/1.1) under this certificate; who offers something has to show one of its own. Default: plain HTTP/1.1. */
@@ -85,7 +86,11 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
   const intake = new Intake(options.limits ?? INTAKE_LIMITS, options.random ?? Math.random);
   const guard = guardOf({ witness, intake, mutual: tls !== undefined, maxBody: maxBlock, bodyWithin: requestTimeout, now, onRefused: options.onRefused ?? (() => undefined) });
   addChainRoutes(app, { blocks: options.blocks, witness, maxBlock, guard, onJudged: options.onJudged ?? (() => undefined) });
-  if (options.released !== undefined) addReleaseRoutes(app, { blocks: options.blocks, releases: options.released.store, key: options.key, detailsAsked: options.released.detailsAsked ?? (() => false), guard });
+  if (options.released !== undefined) {
+    const { store: releases, detailsAsked = () => false, consents } = options.released;
+    addReleaseRoutes(app, { blocks: options.blocks, releases, key: options.key, detailsAsked, guard, ...(consents && { consents }) });
+    if (consents !== undefined) addNoteRoutes(app, { blocks: options.blocks, key: options.key, consents, guard });
+  }
   addNodeRoutes(app, options, now);
   await options.register?.(app);
   const heard = await listen(app, options.listen);
@@ -123,7 +128,7 @@ function buildServer({ maxBlock = Bytes(MAX_BLOCK_BYTES), requestTimeout = REQUE
 
 /** Who this node is, and whether it is well. */
 function addNodeRoutes(app: FastifyInstance, { name, key, blocks, released }: UpstreamOptions, now: () => UnixMillis): void {
-  const payloadKey = released === undefined ? {} : { payloadKey: Buffer.from(signPayloadKey(released.payloadKey, key)).toString('base64') };
+  const payloadKey = released === undefined ? {} : { payloadKey: Buffer.from(signPayloadKey(released.payloadKey, key)).toString('base64'), ...(released.consents && { consents: true }) };
   app.get('/v1/key', () => ({ name, key: toHex(key.publicKey), fingerprint: fingerprint(key.publicKey), ...payloadKey }));
   app.get('/v1/ping', (request) => ({ from: request.raw.socket.remoteAddress ?? null, time: now() }));
   app.get('/healthz', () => ({ status: 'ok' }));

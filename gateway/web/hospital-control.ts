@@ -3,11 +3,12 @@
 import { ConfigError } from '../errors.ts';
 import { controlAnswers } from './control.ts';
 import { startControlSocket, type Control } from './control-socket.ts';
+import { addFhirOutputRoutes, type FhirOutputApi } from './control-fhir.ts';
 import { addPatientRoutes, type PatientApi } from './control-patients.ts';
 import { addTokenRoutes, type TokenApi } from './control-tokens.ts';
 
 /** What commands may ask of a hospital node. */
-export type HospitalApi = TokenApi & PatientApi;
+export type HospitalApi = TokenApi & PatientApi & FhirOutputApi;
 
 /** Throws {@link ConfigError} when a node answers there already: a folder belongs to one process. */
 export async function startHospitalControl(path: string, api: HospitalApi): Promise<Control> {
@@ -15,5 +16,6 @@ export async function startHospitalControl(path: string, api: HospitalApi): Prom
   return await startControlSocket(path, (app) => {
     addTokenRoutes(app, api);
     addPatientRoutes(app, api);
+    addFhirOutputRoutes(app, api);
   });
 }
