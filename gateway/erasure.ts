@@ -44,6 +44,8 @@ export type ErasureOptions = Readonly<{
   erasures: ErasureStore;
   /** Others have what lies under keys that go now. MUST be durable when it resolves; what it resolves with is called when they are gone. */
   tellErased: (keys: readonly VaultKey[]) => Promise<() => Promise<void>>;
+  /** Called when it is over: what was held back meanwhile goes on. */
+  onEnd: () => void;
   log: Logger;
 }>;
 
@@ -82,7 +84,7 @@ export class Erasure {
     return await this.#erase(pending);
   }
 
-  /** What comes in meanwhile about somebody might be about whoever is being erased, and bring them back. */
+  /** What is said meanwhile of somebody might be of whoever is being erased, and bring them back. */
   get isUnderWay(): boolean {
     return this.#running > 0;
   }
@@ -93,6 +95,7 @@ export class Erasure {
       return await this.#carryOut(pending);
     } finally {
       this.#running -= 1;
+      if (this.#running === 0) this.#options.onEnd();
     }
   }
 

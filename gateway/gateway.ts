@@ -184,7 +184,7 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   opened.add(() => pipeline.stop());
   const succession = new SuccessionDesk({ ...stores, ...chain, keys, pipeline, clock, log });
   reached.succession = succession;
-  const erasure = new Erasure({ ...stores, pipeline, log, tellErased: (gone) => rememberErased(stores.releaseCursors, config.hospitals.map(({ key }) => Buffer.from(key, 'hex')), gone) });
+  const erasure = new Erasure({ ...stores, pipeline, log, tellErased: (gone) => rememberErased(stores.releaseCursors, config.hospitals.map(({ key }) => Buffer.from(key, 'hex')), gone), onEnd: () => reached.releases.forEach((relay) => relay.wake()) });
   await erasure.resume();
   const epochs = new KeyEpochs({ pipeline, keyring: stores.keyring, clock, began: chain.parameters.created, length: config.keys.epoch, onFault: (error) => log.error({ error }, 'beginning an epoch of keys') });
   opened.add(async () => epochs.stop());

@@ -12,7 +12,7 @@ import { ReleaseRelay } from './uplink/release-relay.ts';
 import { RetrySchedule, systemTime } from './uplink/retry.ts';
 import type { Uplink } from './uplink/uplink.ts';
 
-export type ReleaseRelaysOptions = Omit<ReleasesOptions, 'hospital' | 'rule' | 'news'> & Pick<HospitalFilterOptions, 'desk' | 'livingIn'> & Pick<ConsentTellingOptions, 'state' | 'homes' | 'base' | 'now'> & Pick<HospitalNotesOptions, 'pipeline' | 'isErasing'> & Readonly<{
+export type ReleaseRelaysOptions = Omit<ReleasesOptions, 'hospital' | 'rule' | 'news' | 'isErasing'> & Pick<HospitalFilterOptions, 'desk' | 'livingIn'> & Pick<ConsentTellingOptions, 'state' | 'homes' | 'base' | 'now'> & Pick<HospitalNotesOptions, 'pipeline' | 'isErasing'> & Readonly<{
   config: GatewayConfig;
   releaseCursors: ReleaseCursors;
   uplink: Uplink;
@@ -33,10 +33,11 @@ export function openReleaseRelays({ config, releaseCursors: cursors, uplink, lin
       client: (traffic) => clients.get(traffic) as HospitalClient,
       carries: (traffic) => ways.get(traffic)?.carries(traffic) ?? false,
       notes: new HospitalNotes({ ...options, hospital, pipeline, isErasing }),
-      source: new Releases({ ...options, hospital, news, rule: (asked) => rulingFor({ hospital, purpose, base, desk, livingIn }, asked) }),
+      source: new Releases({ ...options, hospital, news, isErasing, rule: (asked) => rulingFor({ hospital, purpose, base, desk, livingIn }, asked) }),
       cursors,
       heightOf: (lane) => uplink.heightOf(lane, hospital.key),
       turn: () => uplink.alarmsSettled(hospital.key),
+      held: isErasing,
       retry: new RetrySchedule({ base: config.relay.retryBase, cap: config.relay.retryCap }, Math.random, systemTime.now),
       time: systemTime,
       log,

@@ -36,6 +36,8 @@ export type ReleasesOptions = Readonly<{
   /** What the hospital is told of consents. */
   news: Pick<ReleaseSource, 'hasConsentNews' | 'consentNews' | 'tellAllAgain'>;
   disclosures: Disclosures;
+  /** Whether somebody is being erased. */
+  isErasing: () => boolean;
   random: (size: number) => Uint8Array;
 }>;
 
@@ -63,7 +65,9 @@ export class Releases implements ReleaseSource {
       if (height >= last || bytes >= size || found.length >= MOST_RELEASED || height - first + 1 >= MOST_BLOCKS) break;
     }
     if (found.length === 0) return { last: height, pieces: [] };
-    const { disclosures, hospital } = this.#options;
+    const { disclosures, hospital, isErasing } = this.#options;
+    // Noting it would bring back whoever is being erased: it is looked through again afterwards.
+    if (isErasing()) return { last: first - 1, pieces: [] };
     // Written down before it leaves.
     await disclosures.note({ id: hospital.name, role: 'hospital' }, found.map(({ key, ruling: { purpose, consents } }) => ({ subject: subjectNamed(key.owner), purpose, consents })), 'payloads');
     const keys = await this.#newKeys(found.map(({ key }) => key), hpke);

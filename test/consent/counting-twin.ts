@@ -62,7 +62,7 @@ const classHere = (item: string): string => (item === 'spo2' || item === 'heart_
 /** A recipient who means this one: some of its parts. */
 const meaning = (recipient: Recipient): fc.Arbitrary<Recipient> => fc.subarray(Object.entries(recipient)).map((parts) => Object.fromEntries(parts) as Recipient);
 
-export const grantAbout = ({ recipient, purpose, item, label, source, at }: Known): fc.Arbitrary<Grant> => fc.record({
+const grantAbout = ({ recipient, purpose, item, label, source, at }: Known): fc.Arbitrary<Grant> => fc.record({
   permit: fc.oneof({ arbitrary: fc.constant(true), weight: 2 }, { arbitrary: fc.constant(false), weight: 1 }),
   to: fc.oneof({ arbitrary: meaning(recipient), weight: 8 }, { arbitrary: fc.constantFrom(...RECIPIENTS_HERE), weight: 1 }),
   what: sometimes(listWith([item, classHere(item)], [...ITEMS_HERE, 'vital_signs', 'activity_location'])),
@@ -77,5 +77,5 @@ export const grantAbout = ({ recipient, purpose, item, label, source, at }: Know
 });
 export const keptAbout = (known: Known): fc.Arbitrary<KeptGrant> => fc.record({ grant: grantAbout(known), accepted: fc.constantFrom(UnixMillis(0), NOON, NOON, UnixMillis(NOON + 1)), over: fc.constantFrom(undefined, undefined, undefined, NOON, UnixMillis(NOON + 1)) })
   .map(({ over, ...kept }) => ({ ...kept, ...(over === undefined ? {} : { ended: { at: over, by: 'x' } }) }));
-export const anyCase = fc.constantFrom(...ALL_CASES.filter(({ recipient }) => recipient.hospital !== undefined || recipient.person !== undefined));
+const anyCase = fc.constantFrom(...ALL_CASES.filter(({ recipient }) => recipient.hospital !== undefined || recipient.person !== undefined));
 export const anyStory = anyCase.chain((known) => fc.record({ known: fc.constant(known), kept: fc.array(keptAbout(known), { minLength: 1, maxLength: 4 }), more: grantAbout(known), source: fc.boolean(), at: fc.boolean() }));

@@ -23,9 +23,9 @@ describe('a note of a hospital', () => {
   });
 
   it('is none where anything is missing, strange or too long', () => {
-    const [shown, , broken] = NOTES as readonly [HospitalNote, HospitalNote, HospitalNote];
+    const [shown, , broken] = NOTES;
     for (const bad of [{ ...shown, number: 0 }, { ...shown, chain: 'c1' }, { ...shown, what: 'seen' }, { ...shown, consents: ['77'] }, { ...shown, times: 0 }, { ...broken, verdict: 'maybe' }]) expect(() => signHospitalNote(bad as HospitalNote, NORTH)).toThrow(/expected/);
-    expect(() => readHospitalNote(signHospitalNote({ ...broken, reason: 'x'.repeat(20_000) } as HospitalNote, NORTH))).toThrow('at most');
+    expect(() => readHospitalNote(signHospitalNote({ ...common, what: 'broken', episode: 4, reason: 'x'.repeat(20_000), ends: NOON }, NORTH))).toThrow('at most');
     expect(() => readHospitalNote(Uint8Array.of(1, 2, 3))).toThrow(/./);
   });
 

@@ -11,7 +11,7 @@ export const OTHER_HOSPITAL = fingerprintOf(keyNumber(12));
 export const CHO = { person: 'cho', role: 'clinician' } as const;
 export const BEN = { person: 'ben', role: 'caregiver' } as const;
 
-export const broken = (by: Episode['by'], patient = 'anna'): Circumstances => ({
+const broken = (by: Episode['by'], patient = 'anna'): Circumstances => ({
   glass: [{ number: 7, patient, by, reason: 'unconscious', opened: UnixMillis(NOON - 1), ends: UnixMillis(NOON + 1000), due: UnixMillis(NOON + 9000) }],
 });
 
