@@ -20,6 +20,7 @@ import { encodeSign1 } from './ledger/cose.ts';
 import { fingerprint, type SigningKey, verifyWithNodeCrypto } from './ledger/es256k.ts';
 import { ReceiptRejected, verifyReceipt, type ExpectedReceipt } from './ledger/receipt.ts';
 import type { Logger } from './operations/log.ts';
+import type { OutputReporter } from './oversight/output-status.ts';
 import { Millis, UnixMillis } from './quantity.ts';
 import { LANES } from './reading.ts';
 import type { RecordStores } from './hospital-records.ts';
@@ -50,6 +51,8 @@ export type HospitalFhirOptions = Readonly<{
 export type HospitalFhir = Readonly<{
   addRoutes: (app: FastifyInstance) => Promise<void>;
   outputs: FhirOutputApi;
+  /** For those who run the node. */
+  report: OutputReporter;
   /** Begins to send. */
   start: () => void;
   stop: () => Promise<void>;
@@ -78,6 +81,7 @@ export function openHospitalFhir(options: HospitalFhirOptions): HospitalFhir {
       });
     },
     outputs: outputsOf(running.map(({ push }) => push)),
+    report: () => running.map(({ push }) => ({ ...push.glance, kind: 'FHIR push', unit: 'records' })),
     start: () => {
       for (const { push } of running) push.start();
     },

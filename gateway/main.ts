@@ -160,23 +160,23 @@ async function countJournal(folder: string): Promise<number> {
 }
 
 const openBlocks: Environment['openBlocks'] = async (folder, options) => {
-  const { store, blocks, close } = await openHospitalEngine(folder, options);
+  const { store, blocks, kind, close } = await openHospitalEngine(folder, options);
   const now = (): UnixMillis => UnixMillis(Date.now());
   const records = new StoredRecords(store);
   return {
     blocks, releases: new StoredReleases(store, now), tokens: new StoredTokens(store),
     told: new StoredTold(store), notes: new StoredNotes(store),
     records, outputs: new StoredOutputs(store), identities: new StoredIdentities(store, records), leases: new StoredLeases(store, now),
-    audit: new StoredAuditTrail(store), refusedResources: new StoredSetAsides(store), close,
+    audit: new StoredAuditTrail(store), refusedResources: new StoredSetAsides(store), kind, close,
   };
 };
 
 /** `store`: for everything but blocks. */
-async function openHospitalEngine(folder: string, { readOnly, store = 'rocksdb', durability = 'replicated' }: Parameters<Environment['openBlocks']>[1]): Promise<Pick<HospitalStores, 'blocks' | 'close'> & Readonly<{ store: KeyValueStore }>> {
+async function openHospitalEngine(folder: string, { readOnly, store = 'rocksdb', durability = 'replicated' }: Parameters<Environment['openBlocks']>[1]): Promise<Pick<HospitalStores, 'blocks' | 'kind' | 'close'> & Readonly<{ store: KeyValueStore }>> {
   // Loaded when it is asked for: a gateway does not carry the client of a database.
-  if (store !== 'rocksdb') return await (await import('./store/postgres.ts')).openPostgres(store, { durability });
+  if (store !== 'rocksdb') return { ...(await (await import('./store/postgres.ts')).openPostgres(store, { durability })), kind: 'PostgreSQL' };
   const engine = await openRocksStore(join(folder, STORE_FOLDER), { readOnly });
-  return { blocks: new StoredBlocks(engine, { removePending: false }), store: engine, close: () => engine.close() };
+  return { blocks: new StoredBlocks(engine, { removePending: false }), store: engine, kind: 'RocksDB', close: () => engine.close() };
 }
 
 function environment(): Environment {

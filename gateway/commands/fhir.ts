@@ -1,7 +1,8 @@
 import { UsageError } from '../errors.ts';
+import { hospitalClient } from '../hospital-control.ts';
 import { hospitalSocketIn } from '../hospital-staff.ts';
 import { controlAnswers } from '../web/control.ts';
-import { fhirOutputClient, type FhirOutputApi, type RefusedResource } from '../web/control-fhir.ts';
+import type { FhirOutputApi, RefusedResource } from '../web/control-fhir.ts';
 import type { Arguments, Command, Environment } from './command.ts';
 import { table } from './device-list.ts';
 import { CONFIG_OPTIONS, upstreamConfig } from './settings.ts';
@@ -37,7 +38,7 @@ async function apiOf(args: Arguments): Promise<FhirOutputApi> {
   const { data } = upstreamConfig({ ...args, values: { gateways: 'open', ...args.values } });
   const socket = hospitalSocketIn(data);
   if (!(await controlAnswers(socket))) throw new UsageError(`no hospital node runs on the data folder ${data}: it alone sends, and knows how it goes`);
-  return fhirOutputClient(socket);
+  return hospitalClient(socket);
 }
 
 async function status(args: Arguments, { out }: Environment): Promise<number> {

@@ -136,6 +136,11 @@ export function checkStaff(people: unknown, to: Report): void {
   reportRepeats(to, names, (index) => [index, 'name'], 'name');
 }
 
+export function checkGatewayNames(gateways: unknown, to: Report): void {
+  const all = (Array.isArray(gateways) ? gateways : []).map(fieldsOf);
+  for (const field of ['key', 'name'] as const) reportRepeats(to, all.map((each) => each[field]), (index) => [index, field], field);
+}
+
 export function checkAlarms(alarms: unknown, to: Report): void {
   const sections = fieldsOf(alarms);
   const people = Array.isArray(sections['people']) ? sections['people'].map(fieldsOf) : [];

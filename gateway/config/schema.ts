@@ -10,7 +10,7 @@ import { ZONE_OF_GATEWAY, alarmSection } from './alarm-section.ts';
 import { address, addressOrNone, brokerAddress, count, deviceId, duration, hostOrAddress, line, name, number, publicKey, purpose, serialPath, size, timeZone, topicFilter, usbNumber, webAddress, word } from './fields.ts';
 import { fhirSection } from './fhir-section.ts';
 import { linksSection } from './links-section.ts';
-import { staffSection } from './staff-section.ts';
+import { gatewayNamesSection, staffSection } from './staff-section.ts';
 import { checkBridges, checkHospitals, checkMqtt, checkNames, checkPacks, checkPatients, checkProfiles, checkPublicKeys, checkRelay, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
 import { ALWAYS, setting } from './setting.ts';
 import { durabilitySetting, storeSetting } from './store-section.ts';
@@ -409,6 +409,7 @@ const upstreamSection = z
     fhir: fhirSection,
     store: storeSetting,
     durability: durabilitySetting,
+    gatewayNames: gatewayNamesSection,
     log: logSection,
   })
   .describe('A hospital node ("vitalgate upstream").');

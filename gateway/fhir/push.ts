@@ -48,6 +48,9 @@ export type PushOptions = Sources & Readonly<{
 /** How it goes, for commands and a status page. `through`, `newest`: numbers of records. */
 export type PushStatus = Readonly<{ name: string; through: number; newest: number; failures: number; setAside: number; /** What went wrong last, while it does. */ trouble?: string }>;
 
+/** As {@link PushStatus}, of what is known without asking a store. `behind`: null before it has looked. */
+export type PushGlance = Readonly<{ name: string; state: 'working' | 'waiting' | 'failing'; behind: number | null; lastSuccess: UnixMillis | null; lastError: string | null }>;
+
 /** Records looked at together. */
 const AT_ONCE = 100;
 /** Conflicts in a row after which one record is tried by itself: it may be in conflict for good. */
@@ -67,6 +70,9 @@ export class FhirPush {
   #failures = 0;
   #trouble: string | undefined;
   #through = 0;
+  #newest: number | undefined;
+  #lastSuccess: UnixMillis | null = null;
+  #needsPerson = false;
   /** Resources that were set aside since the last try of what had been. */
   #refusedNow = new Set<string>();
   /** How often a transaction that begins with that record met a conflict. */
@@ -97,6 +103,11 @@ export class FhirPush {
     const { name, records, cursors } = this.#options;
     const [through, newest, asides] = await Promise.all([cursors.load(`fhir ${name}`), records.newest(), this.refused()]);
     return { name, through, newest, failures: this.#failures, setAside: asides.length, ...(this.#trouble !== undefined && { trouble: this.#trouble }) };
+  }
+
+  get glance(): PushGlance {
+    const behind = this.#newest === undefined ? null : Math.max(0, this.#newest - this.#through);
+    return { name: this.name, state: this.#trouble === undefined ? 'working' : this.#needsPerson ? 'failing' : 'waiting', behind, lastSuccess: this.#lastSuccess, lastError: this.#trouble ?? null };
   }
 
   /** What the server refuses for good. */
@@ -152,7 +163,7 @@ export class FhirPush {
   async #step(): Promise<boolean> {
     const { records, cursors, name } = this.#options;
     const output = `fhir ${name}`;
-    this.#through = await cursors.load(output);
+    [this.#through, this.#newest] = await Promise.all([cursors.load(output), records.newest()]);
     const found = await records.after(this.#through, AT_ONCE);
     const last = found.at(-1);
     if (last === undefined) return false;
@@ -203,6 +214,7 @@ export class FhirPush {
       if (verdict === 'taken') {
         this.#failures = 0;
         this.#trouble = undefined;
+        this.#lastSuccess = this.#options.now();
         return true;
       }
       if (verdict === 'divide') return await this.#divide(run, answer);
@@ -250,6 +262,7 @@ export class FhirPush {
     this.#failures += 1;
     if (this.#trouble !== trouble) log.warn({ output: name, trouble }, byPerson ? 'a FHIR server does not let us in, or is not at this address; sending waits' : 'a FHIR server takes nothing at the moment; sending goes on later');
     this.#trouble = trouble;
+    this.#needsPerson = byPerson;
     const wait = Millis(Math.max(asked ?? 0, Math.round(100 + (byPerson ? 0.5 + random() / 2 : random()) * ceiling)));
     await sleep(wait, this.#stopping.signal);
     return wait;

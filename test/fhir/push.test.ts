@@ -71,7 +71,14 @@ describe('what goes to a FHIR server', () => {
   it('waits for a person, and loses nothing, where it is not let in', async () => {
     const around = surroundings(RECORDS);
     foreign.mischief = (_bundle, attempt) => (attempt <= 3 ? { status: attempt === 1 ? 401 : attempt === 2 ? 403 : 404 } : undefined);
-    await toTheEnd(pushing(around));
+    const push = pushing(around, { sleep: () => Promise.resolve(void states.push(push.glance)) });
+    const states: unknown[] = [push.glance];
+    await toTheEnd(push);
+    expect([...states.slice(0, 2), push.glance]).toEqual([
+      { name: 'ehr', state: 'working', behind: null, lastSuccess: null, lastError: null },
+      { name: 'ehr', state: 'failing', behind: 4, lastSuccess: null, lastError: 'the server answers 401' },
+      { name: 'ehr', state: 'working', behind: 0, lastSuccess: 1_790_000_000_000, lastError: null },
+    ]);
     expect(kinds()).toEqual(EVERYTHING);
     expect(await around.asides.list('ehr')).toEqual([]);
     expect(log.messages('warn').some((message) => /does not let us in/.test(message))).toBe(true);
