@@ -62,6 +62,7 @@ async function serve(args: Arguments, { openBlocks, out, signal }: Environment):
     config, stores, key, log,
     payloadPair: payloadPairIn(config.data),
     certificate: ({ certificateFile, keyFile }) => ({ certificate: textIn(certificateFile), key: textIn(keyFile) }),
+    textIn,
     metrics: new UpstreamMetrics(),
     onLost: lost.resolve,
   });
