@@ -49,9 +49,9 @@ export type Claim = LaneId & Readonly<{ height: number; hash: string; forked: bo
 
 /**
  * `level`: whatever the peer claims is here; `left`: this hospital is none of the chain's any more; `not_party`: it never was, as far as the peer goes;
- * `forked`: two histories were seen, now or before; `refused`: what came broke a rule, or was not what was claimed.
+ * `forked`: two histories were seen, now (`isNew`) or before; `refused`: what came broke a rule, or was not what was claimed.
  */
-export type CopyResult = Readonly<{ outcome: 'level' | 'left' | 'not_party' | 'forked' } | { outcome: 'refused'; reason: RejectReason | 'other_than_claimed'; message: string }>;
+export type CopyResult = Readonly<{ outcome: 'level' | 'left' | 'not_party' } | { outcome: 'forked'; isNew: boolean } | { outcome: 'refused'; reason: RejectReason | 'other_than_claimed'; message: string }>;
 
 /** Blocks that are judged together, and their bytes. */
 const RUN = 256;
@@ -92,10 +92,10 @@ export class LaneCopy {
     }
   }
 
-  /** Looks at the evidence that a peer has of a fork. */
+  /** Looks at the evidence that a peer has of a fork. Rejects as {@link copy} does. */
   async hearOfFork(id: LaneId, peer: PeerClient, signal: AbortSignal): Promise<CopyResult> {
     const { blocks, countersigner } = this.#options;
-    if (countersigner.isForked(id)) return { outcome: 'forked' };
+    if (countersigner.isForked(id)) return { outcome: 'forked', isNew: false };
     try {
       const bytes = await peer.fork(id, signal);
       const [one, other] = bytes.map((each) => openBlock(each));
@@ -103,11 +103,12 @@ export class LaneCopy {
       if (one === undefined || other === undefined || recorded === undefined || offered === undefined || bytes.length > 2) return { outcome: 'refused', reason: 'malformed', message: `${bytes.length} blocks; evidence of a fork is two` };
       if (!isOf(id, one) || !isOf(id, other)) return { outcome: 'refused', reason: 'wrong_chain', message: 'the evidence is about another lane' };
       const terms = await termsOf(blocks, id);
+      if (terms.length === 0) return { outcome: 'refused', reason: 'wrong_chain', message: 'the lane has no block here' };
       const { gateway } = termAt(terms, other.header.height).authority;
       verifyFork(one, other, gateway, verifyWithNodeCrypto);
       if (isRevoked(terms, gateway)) return revoked(gateway);
       await this.#keepFork(id, other.header.height, { recorded, offered });
-      return { outcome: 'forked' };
+      return { outcome: 'forked', isNew: true };
     } catch (thrown) {
       if (thrown instanceof BlockRejected) return { outcome: 'refused', reason: thrown.reason, message: `its evidence of a fork proves nothing: ${thrown.message}` };
       throw thrown;
@@ -117,7 +118,7 @@ export class LaneCopy {
   async #copy(claim: Claim, peer: PeerClient, own: boolean, signal: AbortSignal): Promise<CopyResult | 'again'> {
     const { blocks, countersigner, key } = this.#options;
     const id = { chain: claim.chain, lane: claim.lane };
-    if (countersigner.isForked(id)) return { outcome: 'forked' };
+    if (countersigner.isForked(id)) return { outcome: 'forked', isNew: false };
     const head = await blocks.head(id);
     if (own && head !== undefined && hasLeft(await termsOf(blocks, id), key)) return { outcome: 'left' };
     if (head !== undefined && head.height >= claim.height) return await this.#compare(claim, peer, signal);
@@ -141,7 +142,9 @@ export class LaneCopy {
   /** Appends run after run; the signatures of the next are verified while one is judged and appended. */
   async #follow(claim: Claim, head: ChainState | undefined, peer: PeerClient, signal: AbortSignal): Promise<ChainState | CopyResult | 'again'> {
     let state = head;
-    const runs = runsOf(peer.blocks(claim, { from: (head?.height ?? -1) + 1, to: claim.height }, signal));
+    const stop = new AbortController();
+    const from = (head?.height ?? -1) + 1;
+    const runs = runsOf(peer.blocks(claim, { from, to: claim.height }, AbortSignal.any([signal, stop.signal])), claim.height + 1 - from);
     let ahead = prepared(runs, state);
     try {
       for (;;) {
@@ -155,6 +158,8 @@ export class LaneCopy {
         state = result;
       }
     } finally {
+      // What is still on its way is of no use any more.
+      stop.abort();
       await ahead.catch(() => undefined);
       await runs.return(undefined);
     }
@@ -187,6 +192,7 @@ export class LaneCopy {
     }
     const [first, ...following] = good;
     if (first !== undefined) {
+      if (this.#options.countersigner.isForked(id)) return { outcome: 'forked', isNew: false };
       const { outcome } = await blocks.append(first, ...following);
       if (outcome !== 'committed') return 'again';
       onCopied(good.length);
@@ -211,7 +217,7 @@ export class LaneCopy {
     }
     if (isRevoked(terms, gateway)) return revoked(gateway);
     await this.#keepFork(id, block.header.height, pair);
-    return { outcome: 'forked' };
+    return { outcome: 'forked', isNew: true };
   }
 
   async #keepFork({ chain, lane }: LaneId, height: number, pair: Readonly<{ recorded: Uint8Array; offered: Uint8Array }>): Promise<void> {
@@ -264,12 +270,14 @@ function begunBy(first: Unjudged | undefined): Pick<ChainState, 'authority'> | u
   }
 }
 
-/** As many blocks as are judged together. */
-async function* runsOf(blocks: AsyncIterable<Uint8Array>): AsyncGenerator<readonly Uint8Array[], void, undefined> {
-  let [run, size]: [Uint8Array[], number] = [[], 0];
+/** As many blocks as are judged together; no more than `most` in all, however many are sent. */
+async function* runsOf(blocks: AsyncIterable<Uint8Array>, most: number): AsyncGenerator<readonly Uint8Array[], void, undefined> {
+  let [run, size, left]: [Uint8Array[], number, number] = [[], 0, most];
   for await (const block of blocks) {
     run.push(block);
     size += block.length;
+    left -= 1;
+    if (left === 0) break;
     if (run.length < RUN && size < RUN_BYTES) continue;
     yield run;
     [run, size] = [[], 0];
