@@ -117,12 +117,3 @@ export const verifyWithNodeCrypto: SignatureCheck = (message, signature, publicK
   const key = nativeKey(publicKey);
   return key !== undefined && verifyNatively('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signature);
 };
-
-/** The same verdict, found by another thread of the process. MUST NOT reject. */
-export function verifyInBackground(message: Uint8Array, signature: Uint8Array, publicKey: Uint8Array): Promise<boolean> {
-  const key = isCanonicalSignature(signature) ? nativeKey(publicKey) : undefined;
-  if (key === undefined) return Promise.resolve(false);
-  return new Promise((resolve) => {
-    verifyNatively('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signature, (error, isGood) => resolve(error === null && isGood));
-  });
-}

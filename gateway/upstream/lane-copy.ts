@@ -3,6 +3,7 @@
  * believed of that node but what the chain's own key has signed.
  */
 
+import { setImmediate as breath } from 'node:timers/promises';
 import { BlockRejected, PeerError, type RejectReason, StoreError } from '../errors.ts';
 import type { BlockStore, LaneId, Place, StorableBlock } from '../ledger/block-store.ts';
 import { type OpenBlock, openBlock } from '../ledger/block.ts';
@@ -16,9 +17,9 @@ import type { ChainState } from '../ledger/state.ts';
 import { hasLeft, isRevoked, termAt, termsOf } from '../ledger/terms.ts';
 import { verifyOpenBlock } from '../ledger/verify.ts';
 import { type Bytes, MiB, type UnixMillis } from '../quantity.ts';
-import { checkedAhead } from './checked-ahead.ts';
 import type { PeerClient } from './peer-client.ts';
 import { isForbidden } from './promises.ts';
+import type { SignatureThreads } from './signature-threads.ts';
 import type { UpstreamLog } from './witness.ts';
 
 /** What copying needs of whoever judges what gateways offer (witness.ts). */
@@ -37,6 +38,7 @@ export type CopyOptions = Readonly<{
   key: Uint8Array;
   /** The replacement of a chain's key that this hospital has signed, if any (promises.ts). */
   promised: (chain: Uint8Array) => Replacement | undefined;
+  signatures: SignatureThreads;
   /** This hospital's wall clock. */
   now: () => UnixMillis;
   log: UpstreamLog;
@@ -56,6 +58,8 @@ export type CopyResult = Readonly<{ outcome: 'level' | 'left' | 'not_party' } | 
 /** Blocks that are judged together, and their bytes. */
 const RUN = 256;
 const RUN_BYTES: Bytes = MiB(2);
+/** Blocks that are judged without a pause. */
+const BREATH = 32;
 /** Somebody else may append to the lane meanwhile. */
 const MOST_BEGINNINGS = 10;
 
@@ -141,16 +145,17 @@ export class LaneCopy {
 
   /** Appends run after run; the signatures of the next are verified while one is judged and appended. */
   async #follow(claim: Claim, head: ChainState | undefined, peer: PeerClient, signal: AbortSignal): Promise<ChainState | CopyResult | 'again'> {
+    const { signatures } = this.#options;
     let state = head;
     const stop = new AbortController();
     const from = (head?.height ?? -1) + 1;
     const runs = runsOf(peer.blocks(claim, { from, to: claim.height }, AbortSignal.any([signal, stop.signal])), claim.height + 1 - from);
-    let ahead = prepared(runs, state);
+    let ahead = prepared(runs, state, signatures);
     try {
       for (;;) {
         const run = await ahead;
         if (run === undefined) break;
-        ahead = prepared(runs, state ?? run.state);
+        ahead = prepared(runs, state ?? run.state, signatures);
         // Met below, when it is awaited.
         ahead.catch(() => undefined);
         const result = await this.#append(claim, state, run);
@@ -172,8 +177,10 @@ export class LaneCopy {
     const good: StorableBlock[] = [];
     let stopped: CopyResult | undefined = fault;
     let torn: Unjudged | undefined;
-    for (const each of run) {
+    for (const [place, each] of run.entries()) {
       const { block, bytes } = each;
+      // Whoever else waits for this thread, gateways among them, does not wait for a whole run.
+      if (place % BREATH === BREATH - 1) await breath();
       if (state !== undefined && isOf(id, block) && block.header.height === state.height + 1 && !equalBytes(block.header.prev, state.hash)) {
         [torn, stopped] = [each, undefined];
         break;
@@ -240,7 +247,7 @@ type Unjudged = Readonly<{ bytes: Uint8Array; block: OpenBlock }>;
 type Prepared = Readonly<{ blocks: readonly Unjudged[]; fault: CopyResult | undefined; check: SignatureCheck; state: Pick<ChainState, 'authority'> | undefined }>;
 
 /** Takes the next run apart and verifies its signatures with the key in force before it; where the key changes in it, the rest is verified later. */
-async function prepared(runs: AsyncGenerator<readonly Uint8Array[]>, before: Pick<ChainState, 'authority'> | undefined): Promise<Prepared | undefined> {
+async function prepared(runs: AsyncGenerator<readonly Uint8Array[]>, before: Pick<ChainState, 'authority'> | undefined, signatures: SignatureThreads): Promise<Prepared | undefined> {
   const { done, value } = await runs.next();
   if (done === true) return undefined;
   const blocks: Unjudged[] = [];
@@ -255,7 +262,7 @@ async function prepared(runs: AsyncGenerator<readonly Uint8Array[]>, before: Pic
   }
   const state = before ?? begunBy(blocks[0]);
   const signed = state === undefined ? [] : blocks.map(({ block: { envelope } }) => ({ message: signedBytes(envelope.payload, DOMAINS.block), signature: envelope.signature, key: state.authority.gateway }));
-  return { blocks, fault, check: await checkedAhead(signed), state };
+  return { blocks, fault, check: await signatures.ahead(signed), state };
 }
 
 /** What a genesis block says of itself, to know which key to try. */

@@ -38,6 +38,8 @@ export type PeerClientOptions = Readonly<{
 
 /** Less than this in the time that a peer is given is no copy of anything. */
 const LEAST: Bytes = KiB(16);
+/** Of what was compressed; each piece waits for a thread. */
+const PIECE: Bytes = KiB(256);
 const MOST_PAGE: Bytes = MiB(1);
 /** Two blocks, as they are. */
 const MOST_EVIDENCE: Bytes = Bytes(2 * MAX_BLOCK_BYTES);
@@ -142,7 +144,7 @@ export class PeerClient {
 
 function unzstd(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   // An error of either is met by whoever reads.
-  return pipeline(Readable.from(body, { objectMode: false }), createZstdDecompress(), () => undefined);
+  return pipeline(Readable.from(body, { objectMode: false }), createZstdDecompress({ chunkSize: PIECE }), () => undefined);
 }
 
 /** 429 and 5xx pass by themselves. */

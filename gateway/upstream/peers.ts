@@ -13,6 +13,7 @@ import type { ToldHead } from './head-book.ts';
 import { type Claim, type CopyOptions, type CopyResult, LaneCopy } from './lane-copy.ts';
 import { PeerClient } from './peer-client.ts';
 import { copyReceipts, receiptsNeededFrom } from './receipt-copy.ts';
+import { SignatureThreads } from './signature-threads.ts';
 
 /** What is configured of a peer. */
 export type PeerSetting = Readonly<{
@@ -49,7 +50,7 @@ export type PeerStatus = Readonly<{
   lastError: string | null;
 }>;
 
-export type PeersOptions = Omit<CopyOptions, 'onCopied'> & Readonly<{
+export type PeersOptions = Omit<CopyOptions, 'onCopied' | 'signatures'> & Readonly<{
   peers: readonly PeerSetting[];
   /** What we show. Default: nothing. */
   certificate?: () => Promise<NodeCertificate>;
@@ -82,12 +83,13 @@ const DAY_MS = 86_400_000;
 
 export class Peers {
   readonly #peers: readonly Peer[];
+  readonly #signatures = new SignatureThreads();
   readonly #stopping = new AbortController();
   #running: Promise<unknown> | undefined;
 
   constructor(options: PeersOptions) {
     const busy = new Set<string>();
-    this.#peers = options.peers.map((setting) => new Peer(setting, options, busy));
+    this.#peers = options.peers.map((setting) => new Peer(setting, { ...options, signatures: this.#signatures }, busy));
   }
 
   /** Copies in the background until {@link close}. */
@@ -122,6 +124,7 @@ export class Peers {
     this.#stopping.abort(new PeerError('VG_PEER_UNREACHABLE', 'the node is closing'));
     await this.#running;
     await Promise.all(this.#peers.map((peer) => peer.close()));
+    await this.#signatures.close();
   }
 }
 
@@ -130,11 +133,12 @@ const added = (one: CopyProgress, other: CopyProgress): CopyProgress => ({
 });
 
 type Wanted = Readonly<{ claim: Claim; /** Blocks that it is more than what is here. */ missing: number; /** The round it was seen in first. */ since: number }>;
+type PeerOptions = PeersOptions & Readonly<{ signatures: SignatureThreads }>;
 type Refusal = Readonly<{ until: Millis; times: number }>;
 
 class Peer {
   readonly #setting: PeerSetting;
-  readonly #options: PeersOptions;
+  readonly #options: PeerOptions;
   readonly #client: PeerClient;
   readonly #copy: LaneCopy;
   /** Lanes that are being copied, from whomever. */
@@ -153,7 +157,7 @@ class Peer {
   #spent = { day: 0, bytes: 0 };
   #counts = { blocks: 0, receipts: 0, bytes: 0, refused: 0, forks: 0 };
 
-  constructor(setting: PeerSetting, options: PeersOptions, busy: Set<string>) {
+  constructor(setting: PeerSetting, options: PeerOptions, busy: Set<string>) {
     [this.#setting, this.#options, this.#busy] = [setting, options, busy];
     const { certificate, monotonic, patience } = options;
     this.#client = new PeerClient({
@@ -345,7 +349,7 @@ class Peer {
       this.#receipts.set(name, { from, at });
       return;
     }
-    const { kept, through, message } = await copyReceipts(blocks, { chain: id.chain, lane: id.lane }, { peer: this.#client, from }, signal);
+    const { kept, through, message } = await copyReceipts(blocks, { chain: id.chain, lane: id.lane }, { peer: this.#client, from, signatures: this.#options.signatures }, signal);
     this.#counts.receipts += kept;
     this.#receipts.set(name, { from: through === undefined ? from : through + 1, at });
     if (message !== undefined) this.#refuse(name, id, message);

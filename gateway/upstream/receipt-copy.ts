@@ -5,11 +5,11 @@ import { openBlock } from '../ledger/block.ts';
 import { equalBytes } from '../ledger/bytes.ts';
 import { DOMAINS, openSign1, signedBytes } from '../ledger/cose.ts';
 import { CborError } from '../ledger/cbor.ts';
-import { fingerprintBytes } from '../ledger/es256k.ts';
+import { fingerprintBytes, type SignatureCheck } from '../ledger/es256k.ts';
 import { readReceipt, ReceiptRejected, signerOf, verifyReceipt } from '../ledger/receipt.ts';
 import { type Term, termAt, termsOf } from '../ledger/terms.ts';
-import { checkedAhead } from './checked-ahead.ts';
 import type { PeerClient } from './peer-client.ts';
+import type { SignatureThreads } from './signature-threads.ts';
 
 /** Receipts that are verified together. */
 const RUN = 256;
@@ -33,14 +33,14 @@ export async function receiptsNeededFrom(blocks: BlockStore, id: LaneId, key: Ui
  * Keeps receipts from that height on that are of a hospital of their time and of the very block that is here. Those of others are left out; one that is
  * not what it says ends it. Rejects with {@link PeerError} or {@link StoreError}.
  */
-export async function copyReceipts(blocks: BlockStore, id: LaneId, { peer, from }: Readonly<{ peer: PeerClient; from: number }>, signal: AbortSignal): Promise<ReceiptsCopied> {
+export async function copyReceipts(blocks: BlockStore, id: LaneId, { peer, from, signatures }: Readonly<{ peer: PeerClient; from: number; signatures: SignatureThreads }>, signal: AbortSignal): Promise<ReceiptsCopied> {
   const [terms, head] = [await termsOf(blocks, id), (await blocks.head(id))?.height ?? -1];
   let [kept, through]: [number, number | undefined] = [0, undefined];
   try {
     for await (const run of runsOf(peer.receipts(id, from, signal))) {
       const found = run.map((bytes) => ({ bytes, height: readReceipt(bytes).height })).filter(({ height }) => height <= head);
       const candidates = found.map((each) => ({ ...each, key: keyOf(terms, each) })).filter((each): each is typeof each & { key: Uint8Array } => each.key !== undefined);
-      const check = await checkedAhead(candidates.map(({ bytes, key }) => signedIn(bytes, key)));
+      const check = await signatures.ahead(candidates.map(({ bytes, key }) => signedIn(bytes, key)));
       for (const { bytes, height, key } of candidates) {
         if (await keep(blocks, id, { bytes, height, key }, check)) kept += 1;
       }
@@ -56,7 +56,7 @@ export async function copyReceipts(blocks: BlockStore, id: LaneId, { peer, from 
 
 type Candidate = Readonly<{ bytes: Uint8Array; height: number; key: Uint8Array }>;
 
-async function keep(blocks: BlockStore, id: LaneId, { bytes, height, key }: Candidate, check: Awaited<ReturnType<typeof checkedAhead>>): Promise<boolean> {
+async function keep(blocks: BlockStore, id: LaneId, { bytes, height, key }: Candidate, check: SignatureCheck): Promise<boolean> {
   const fingerprint = fingerprintBytes(key);
   if ((await blocks.receipts(id, height)).some((receipt) => equalBytes(signerOf(receipt), fingerprint))) return false;
   const block = await blocks.block(id, height);
