@@ -58,6 +58,8 @@ export type CopyResult = Readonly<{ outcome: 'level' | 'left' | 'not_party' } | 
 /** Blocks that are judged together, and their bytes. */
 const RUN = 256;
 const RUN_BYTES: Bytes = MiB(2);
+/** Runs whose signatures are verified while one is judged and appended. */
+const RUNS_AHEAD = 3;
 /** Blocks that are judged without a pause. */
 const BREATH = 32;
 /** Somebody else may append to the lane meanwhile. */
@@ -143,21 +145,25 @@ export class LaneCopy {
     return await this.#accuse(claim, block, { recorded, offered: bytes });
   }
 
-  /** Appends run after run; the signatures of the next are verified while one is judged and appended. */
+  /** Appends run after run. */
   async #follow(claim: Claim, head: ChainState | undefined, peer: PeerClient, signal: AbortSignal): Promise<ChainState | CopyResult | 'again'> {
     const { signatures } = this.#options;
     let state = head;
     const stop = new AbortController();
     const from = (head?.height ?? -1) + 1;
     const runs = runsOf(peer.blocks(claim, { from, to: claim.height }, AbortSignal.any([signal, stop.signal])), claim.height + 1 - from);
-    let ahead = prepared(runs, state, signatures);
+    const ahead: Promise<Prepared | undefined>[] = [];
+    const prepare = (before: Pick<ChainState, 'authority'> | undefined): void => {
+      const run = prepared(runs, before, signatures);
+      // Met when its turn comes.
+      run.catch(() => undefined);
+      ahead.push(run);
+    };
     try {
-      for (;;) {
-        const run = await ahead;
+      for (prepare(state); ; ) {
+        const run = await ahead.shift();
         if (run === undefined) break;
-        ahead = prepared(runs, state ?? run.state, signatures);
-        // Met below, when it is awaited.
-        ahead.catch(() => undefined);
+        while (ahead.length < RUNS_AHEAD) prepare(state ?? run.state);
         const result = await this.#append(claim, state, run);
         if (result === 'again' || 'outcome' in result) return result;
         state = result;
@@ -165,7 +171,7 @@ export class LaneCopy {
     } finally {
       // What is still on its way is of no use any more.
       stop.abort();
-      await ahead.catch(() => undefined);
+      await Promise.allSettled(ahead);
       await runs.return(undefined);
     }
     return state ?? { outcome: 'refused', reason: 'other_than_claimed', message: 'it claims blocks and gives none' };

@@ -7,18 +7,20 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { InternalError } from '../errors.ts';
 import { equalBytes, toHex } from '../ledger/bytes.ts';
-import { type SignatureCheck, verifyWithNodeCrypto } from '../ledger/es256k.ts';
+import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES, type SignatureCheck, verifyWithNodeCrypto } from '../ledger/es256k.ts';
 
 export type Signed = Readonly<{ message: Uint8Array; signature: Uint8Array; key: Uint8Array }>;
-export type SignatureJob = Readonly<{ number: number; signed: readonly Signed[] }>;
+/** `packed`: see {@link unpackSigned}; the memory changes hands. */
+export type SignatureJob = Readonly<{ number: number; packed: Uint8Array }>;
 export type SignatureAnswer = Readonly<{ number: number; good: readonly boolean[] }>;
 
+const HEAD = PUBLIC_KEY_BYTES + SIGNATURE_BYTES + 4;
 /** Signatures that a thread is given together. */
 const TOGETHER = 32;
 /** So few are verified at once where they are asked for: 4 ms. */
 const FEW = 16;
 
-type Waiting = Readonly<{ signed: readonly Signed[]; resolve: (good: readonly boolean[]) => void; reject: (error: Error) => void }>;
+type Waiting = Readonly<{ packed: Uint8Array<ArrayBuffer>; resolve: (good: readonly boolean[]) => void; reject: (error: Error) => void }>;
 type Thread = { readonly worker: Worker; job: Readonly<{ number: number; waiting: Waiting }> | undefined };
 
 export class SignatureThreads {
@@ -64,7 +66,7 @@ export class SignatureThreads {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     while (this.#threads.length < this.#count) this.#threads.push(this.#start());
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ signed: signed.map(copied), resolve, reject });
+      this.#waiting.push({ packed: packSigned(signed), resolve, reject });
       for (const thread of this.#threads) this.#fill(thread);
     });
   }
@@ -89,8 +91,8 @@ export class SignatureThreads {
     if (waiting === undefined) return;
     const number = ++this.#number;
     thread.job = { number, waiting };
-    const job: SignatureJob = { number, signed: waiting.signed };
-    thread.worker.postMessage(job);
+    const job: SignatureJob = { number, packed: waiting.packed };
+    thread.worker.postMessage(job, [waiting.packed.buffer]);
   }
 
   #fail(error: Error): void {
@@ -103,5 +105,27 @@ export class SignatureThreads {
   }
 }
 
-/** A view into a larger buffer would take all of that along. */
-const copied = ({ message, signature, key }: Signed): Signed => ({ message: new Uint8Array(message), signature: new Uint8Array(signature), key: new Uint8Array(key) });
+/** One after the other: key(33) signature(64) length of the message(4, big endian) message. */
+function packSigned(signed: readonly Signed[]): Uint8Array<ArrayBuffer> {
+  const packed = Buffer.from(new ArrayBuffer(signed.reduce((sum, { message }) => sum + HEAD + message.length, 0)));
+  let at = 0;
+  for (const { message, signature, key } of signed) {
+    packed.set(key, at);
+    packed.set(signature, at + PUBLIC_KEY_BYTES);
+    packed.writeUInt32BE(message.length, at + HEAD - 4);
+    packed.set(message, at + HEAD);
+    at += HEAD + message.length;
+  }
+  return packed;
+}
+
+export function unpackSigned(packed: Uint8Array): Signed[] {
+  const view = new DataView(packed.buffer, packed.byteOffset, packed.length);
+  const signed: Signed[] = [];
+  for (let at = 0; at < packed.length; ) {
+    const end = at + HEAD + view.getUint32(at + HEAD - 4);
+    signed.push({ key: packed.subarray(at, at + PUBLIC_KEY_BYTES), signature: packed.subarray(at + PUBLIC_KEY_BYTES, at + HEAD - 4), message: packed.subarray(at + HEAD, end) });
+    at = end;
+  }
+  return signed;
+}
