@@ -77,9 +77,10 @@ export class ProgressView {
   }
 
   show(progress: CopyProgress): void {
+    const isBegun = this.#last.blocks === 0 && progress.blocks > 0;
     this.#last = progress;
     const now = performance.now();
-    if (!this.#live && now - this.#toldAt < LINE_EVERY) return;
+    if (!this.#live && !isBegun && now - this.#toldAt < LINE_EVERY) return;
     this.#toldAt = now;
     const line = progressLine(progress, Millis(now - this.#began));
     if (!this.#live) return this.#write(line);

@@ -254,11 +254,11 @@ type Prepared = Readonly<{ blocks: readonly Unjudged[]; fault: CopyResult | unde
 
 /** Takes the next run apart and verifies its signatures with the key in force before it; where the key changes in it, the rest is verified later. */
 async function prepared(runs: AsyncGenerator<readonly Uint8Array[]>, before: Pick<ChainState, 'authority'> | undefined, signatures: SignatureThreads): Promise<Prepared | undefined> {
-  const { done, value } = await runs.next();
-  if (done === true) return undefined;
+  const run = await runs.next();
+  if (run.done === true) return undefined;
   const blocks: Unjudged[] = [];
   let fault: CopyResult | undefined;
-  for (const bytes of value) {
+  for (const bytes of run.value) {
     const block = judged(() => openBlock(bytes));
     if ('outcome' in block) {
       fault = block;
@@ -283,19 +283,28 @@ function begunBy(first: Unjudged | undefined): Pick<ChainState, 'authority'> | u
   }
 }
 
-/** As many blocks as are judged together; no more than `most` in all, however many are sent. */
+/**
+ * As many blocks as are judged together; no more than `most` in all, however many are sent. Where the source fails, what came before comes first: over a
+ * link that breaks all the time there would be no progress otherwise.
+ */
 async function* runsOf(blocks: AsyncIterable<Uint8Array>, most: number): AsyncGenerator<readonly Uint8Array[], void, undefined> {
   let [run, size, left]: [Uint8Array[], number, number] = [[], 0, most];
-  for await (const block of blocks) {
-    run.push(block);
-    size += block.length;
-    left -= 1;
-    if (left === 0) break;
-    if (run.length < RUN && size < RUN_BYTES) continue;
-    yield run;
-    [run, size] = [[], 0];
+  let failure: Error | undefined;
+  try {
+    for await (const block of blocks) {
+      run.push(block);
+      size += block.length;
+      left -= 1;
+      if (left === 0) break;
+      if (run.length < RUN && size < RUN_BYTES) continue;
+      yield run;
+      [run, size] = [[], 0];
+    }
+  } catch (thrown) {
+    failure = thrown as Error;
   }
   if (run.length > 0) yield run;
+  if (failure !== undefined) throw failure;
 }
 
 function judged<T>(judge: () => T): T | Extract<CopyResult, { outcome: 'refused' }> {

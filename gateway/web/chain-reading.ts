@@ -75,7 +75,7 @@ export function addChainReading(app: FastifyInstance, { blocks, describe = () =>
 
 /** Sends the body, compressed when the client takes that. */
 export async function sendCompressed(request: FastifyRequest, reply: FastifyReply, body: Readable): Promise<FastifyReply> {
-  if (!/(?:^|[,\s])zstd(?:[,;\s]|$)/.test(String(request.headers['accept-encoding'] ?? ''))) return await reply.send(body);
+  if (!/(?:^|[,\s])zstd(?:[,;\s]|$)/.test(request.headers['accept-encoding'] ?? '')) return await reply.send(body);
   // What goes wrong ends the answer, and the client sees that it is cut off.
   return await reply.header('content-encoding', 'zstd').send(pipeline(body, createZstdCompress(ZSTD), () => undefined));
 }
