@@ -100,7 +100,7 @@ export function progressLine({ chains, blocks, missing, bytes, receipts }: CopyP
   const share = blocks + missing === 0 ? 1 : blocks / (blocks + missing);
   const filled = Math.round(share * BAR);
   const rate = (blocks * 1000) / Math.max(1, elapsed);
-  const left = missing === 0 ? 'receipts' : rate === 0 ? '' : `${formatDuration(Seconds(Math.ceil(missing / rate)))} left`;
+  const left = missing === 0 || rate === 0 ? '' : `${formatDuration(Seconds(Math.ceil(missing / rate)))} left`;
   const number = (value: number): string => Math.round(value).toLocaleString('en');
   return [
     `[${'='.repeat(filled)}${' '.repeat(BAR - filled)}] ${Math.floor(share * 100)} %`, `${counted(chains, 'chain')} left`, `${number(blocks)} of ${number(blocks + missing)} blocks`, `${number(rate)}/s`,

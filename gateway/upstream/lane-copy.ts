@@ -43,7 +43,7 @@ export type CopyOptions = Readonly<{
   now: () => UnixMillis;
   log: UpstreamLog;
   /** Hears of blocks that were copied, when they are durable. MUST NOT throw. */
-  onCopied: (blocks: number) => void;
+  onCopied: (id: LaneId, blocks: number) => void;
 }>;
 
 /** What the peer says of a lane. */
@@ -208,7 +208,7 @@ export class LaneCopy {
       if (this.#options.countersigner.isForked(id)) return { outcome: 'forked', isNew: false };
       const { outcome } = await blocks.append(first, ...following);
       if (outcome !== 'committed') return 'again';
-      onCopied(good.length);
+      onCopied(id, good.length);
       await this.#countersign(state as ChainState);
     }
     if (torn !== undefined) return await this.#accuse(id, torn.block, { recorded: await this.#recorded(id, torn.block.header.height - 1), offered: torn.bytes });

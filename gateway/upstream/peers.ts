@@ -7,7 +7,6 @@ import { messageOf, PeerError, StoreError } from '../errors.ts';
 import type { LaneId } from '../ledger/block-store.ts';
 import { toHex } from '../ledger/bytes.ts';
 import { Bytes, formatBytes, Millis, Minutes, Seconds } from '../quantity.ts';
-import type { Lane } from '../reading.ts';
 import type { NodeCertificate } from '../tls/node-certificate.ts';
 import type { ToldHead } from './head-book.ts';
 import { type Claim, type CopyOptions, type CopyResult, LaneCopy } from './lane-copy.ts';
@@ -164,7 +163,7 @@ class Peer {
       url: setting.url, key: setting.key, connections: setting.parallel + 1, now: monotonic, onBytes: (bytes) => this.#count(bytes),
       ...(certificate && { certificate }), ...(setting.ca !== undefined && { ca: setting.ca }), ...(patience !== undefined && { patience }),
     });
-    this.#copy = new LaneCopy({ ...options, onCopied: (blocks) => (this.#counts.blocks += blocks) });
+    this.#copy = new LaneCopy({ ...options, onCopied: (id, blocks) => this.#took(id, blocks) });
   }
 
   status(): PeerStatus {
@@ -320,6 +319,13 @@ class Peer {
     }
   }
 
+  #took(id: LaneId, blocks: number): void {
+    this.#counts.blocks += blocks;
+    const name = nameOf(id);
+    const wanted = this.#wanted.get(name);
+    if (wanted !== undefined) this.#wanted.set(name, { ...wanted, missing: Math.max(0, wanted.missing - blocks) });
+  }
+
   #judge(name: string, { claim }: Wanted, result: CopyResult): void {
     if (result.outcome === 'refused') return this.#refuse(name, claim, `${result.reason}: ${result.message}`);
     if (result.outcome === 'not_party') return this.#refuse(name, claim, 'the chain does not name this hospital');
@@ -381,7 +387,7 @@ class Peer {
   }
 }
 
-const nameOf = ({ chain, lane }: Readonly<{ chain: Uint8Array; lane: Lane }>): string => `${toHex(chain)}/${lane}`;
+const nameOf = ({ chain, lane }: LaneId): string => `${toHex(chain)}/${lane}`;
 
 /** Resolves after that time, or when the signal is aborted. */
 async function sleep(time: Millis, signal: AbortSignal): Promise<void> {
