@@ -12,7 +12,7 @@ import type { LaneId, Place } from '../ledger/block-store.ts';
 import { MAX_BLOCK_BYTES } from '../ledger/block.ts';
 import { toHex } from '../ledger/bytes.ts';
 import { readBlocks } from '../ledger/chain-file.ts';
-import { Bytes, formatBytes, formatDuration, KiB, MiB, type Millis, Seconds } from '../quantity.ts';
+import { Bytes, formatBytes, formatDuration, KiB, MiB, type Millis, Minutes, Seconds } from '../quantity.ts';
 import { connectToNode } from '../tls/connector.ts';
 import type { NodeCertificate } from '../tls/node-certificate.ts';
 import { type HeadsPage, MOST_HEADS } from './head-book.ts';
@@ -65,6 +65,8 @@ export class PeerClient {
     const { key: peer, certificate, ca, connections } = options;
     this.#agent = new Agent({
       connections,
+      // A peer that rests is asked over the same connection again: to open one takes ten times the bytes.
+      keepAliveTimeout: Minutes(10),
       headersTimeout: this.#patience,
       bodyTimeout: this.#patience,
       connect: (target, callback) => {
