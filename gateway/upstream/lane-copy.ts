@@ -163,6 +163,7 @@ export class LaneCopy {
       for (prepare(state); ; ) {
         const run = await ahead.shift();
         if (run === undefined) break;
+        signal.throwIfAborted();
         while (ahead.length < RUNS_AHEAD) prepare(state ?? run.state);
         const result = await this.#append(claim, state, run);
         if (result === 'again' || 'outcome' in result) return result;

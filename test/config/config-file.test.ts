@@ -69,7 +69,7 @@ describe('a file that is fine', () => {
 `;
     expect(parseConfig(text, 'c.yaml').upstream).toEqual({
       name: 'north', data: './data/hospital', listen: { host: '::1', port: 0 }, gateways: [KEYS[0]], maxBlock: 1_048_576, tls: 'own',
-      log: { level: 'debug' },
+      peers: [], log: { level: 'debug' },
     });
   });
 

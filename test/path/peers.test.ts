@@ -3,18 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { BlockStore, StorableBlock } from '../../gateway/ledger/block-store.ts';
+import type { BlockStore } from '../../gateway/ledger/block-store.ts';
 import { toHex } from '../../gateway/ledger/bytes.ts';
 import { originOf } from '../../gateway/ledger/checkpoint.ts';
 import { noteKey } from '../../gateway/ledger/note-keys.ts';
 import { formatPolicy } from '../../gateway/ledger/policy.ts';
-import { verifyBlock } from '../../gateway/ledger/verify.ts';
 import { StoredBlocks } from '../../gateway/store/block-store.ts';
 import { openRocksStore } from '../../gateway/store/rocks-store.ts';
 import { makeNodeCertificate } from '../../gateway/tls/node-certificate.ts';
 import { Channel } from '../../gateway/uplink/channel.ts';
 import { HospitalClient, over } from '../../gateway/uplink/hospital-client.ts';
 import { ChainWriter, GATEWAY, keyOf, parametersOf } from '../upstream/gateway-chain.ts';
+import { keepAll } from '../upstream/peer-node.ts';
 import { countingBytes } from '../vault/known-keys.ts';
 import { freePorts, Program, until, vitalgate } from './program.ts';
 
@@ -22,7 +22,6 @@ const NAMES = ['north', 'south', 'west'] as const;
 type Name = (typeof NAMES)[number];
 
 const LONG = 3000;
-const RUN = 250;
 
 /** Three hospitals of one chain, each a process with a folder of its own. */
 class Hospitals implements AsyncDisposable {
@@ -87,19 +86,6 @@ class Hospitals implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#programs.map((program) => program.kill()));
     rmSync(this.folder, { recursive: true, force: true });
-  }
-}
-
-async function keepAll(blocks: BlockStore, writer: ChainWriter): Promise<void> {
-  let before: StorableBlock['verified']['state'] | undefined;
-  const judged = writer.blocks.map(({ bytes }): StorableBlock => {
-    const verified = verifyBlock(before, bytes, { check: () => true });
-    before = verified.state;
-    return { bytes, verified };
-  });
-  for (let at = 0; at < judged.length; at += RUN) {
-    const [first, ...following] = judged.slice(at, at + RUN);
-    if (first !== undefined) await blocks.append(first, ...following);
   }
 }
 

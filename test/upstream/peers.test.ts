@@ -1,15 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { BlockStore } from '../../gateway/ledger/block-store.ts';
 import { equalBytes, toHex } from '../../gateway/ledger/bytes.ts';
 import { fingerprintBytes } from '../../gateway/ledger/es256k.ts';
 import { signerOf, verifyReceipt } from '../../gateway/ledger/receipt.ts';
 import { verifyChain } from '../../gateway/ledger/verify-chain.ts';
 import { Bytes, Millis } from '../../gateway/quantity.ts';
+import { StoredBlocks } from '../../gateway/store/block-store.ts';
+import { openMemoryStore } from '../../gateway/store/memory-store.ts';
+import { FaultyStore } from '../contract/faulty-store.ts';
 import { until } from '../path/program.ts';
 import { ChainWriter, keyOf, parametersOf } from './gateway-chain.ts';
 import { ask, lanePath, offerAll, offerFrom } from './hospital.ts';
-import { copyAll, type PeerNode, peersOf, startPeerNode } from './peer-node.ts';
+import { copyAll, keepAll, type PeerNode, peersOf, startPeerNode } from './peer-node.ts';
 
 const BOTH = parametersOf(['north', 'south']);
 
@@ -32,7 +36,7 @@ describe('a node with a peer', () => {
     const { north, south } = nodes;
     const [record, alarm] = [await ChainWriter.of(300, 'record', BOTH), await ChainWriter.of(3, 'alarm', BOTH)];
     const other = await ChainWriter.of(3, 'record', parametersOf(['north']));
-    for (const writer of [record, alarm, other]) await offerAll(north.address, writer);
+    for (const writer of [record, alarm, other]) await keepAll(north.blocks, writer);
     await using peers = peersOf(south, [north]);
     expect(await copyAll(peers)).toEqual([]);
     expect(await verifyChain(south.blocks.blocks(record.id, 0))).toMatchObject({ ok: true, blocks: 300 });
@@ -124,11 +128,64 @@ describe('a node with a peer', () => {
     expect(fromNorth.status()[0]?.receiptsPulled).toBe(24);
   });
 
+  it('copies a lane while its gateway brings the same blocks', async () => {
+    await using nodes = await two();
+    const { north, south } = nodes;
+    const writer = await ChainWriter.of(40, 'record', BOTH);
+    await offerAll(north.address, writer);
+    await using peers = peersOf(south, [north]);
+    const bringing = async (): Promise<void> => {
+      for (const { height } of writer.blocks) expect((await offerFrom(south.address, writer, height)).status).toBeLessThan(202);
+    };
+    const [troubles] = await Promise.all([copyAll(peers), bringing()]);
+    expect([troubles, await south.blocks.forks(), peers.status()[0]?.refused]).toEqual([[], [], 0]);
+    expect(await verifyChain(south.blocks.blocks(writer.id, 0))).toMatchObject({ ok: true, blocks: 40 });
+  });
+
+  it('ends at once when it is closed, and leaves the store to whoever closes that', async () => {
+    await using nodes = await two();
+    const { north, south } = nodes;
+    const writer = await ChainWriter.of(900, 'record', BOTH);
+    await keepAll(north.blocks, writer);
+    const begun = Promise.withResolvers<void>();
+    const append: BlockStore['append'] = async (...run) => {
+      const outcome = await south.blocks.append(...run);
+      begun.resolve();
+      return outcome;
+    };
+    const peers = peersOf(south, [north], { blocks: { ...south.blocks, append } });
+    peers.start();
+    await begun.promise;
+    await peers.close();
+    const height = await heightAt(south, writer);
+    expect(height).toBeLessThan(899);
+    await using again = peersOf(south, [north]);
+    expect(await copyAll(again)).toEqual([]);
+    expect(again.status()[0]?.blocksPulled).toBe(899 - height);
+  });
+
+  it('tells of a store that fails, and goes on when it works again', async () => {
+    const faulty = new FaultyStore(openMemoryStore());
+    await using north = await startPeerNode('north');
+    await using south = await startPeerNode('south', { blocks: new StoredBlocks(faulty, { removePending: false }) });
+    const writer = await ChainWriter.of(40, 'record', BOTH);
+    await offerAll(north.address, writer);
+    const faults: string[] = [];
+    await using peers = peersOf(south, [north], { onStoreFault: ({ code }) => void faults.push(code) });
+    for (const fault of ['nothing written', 'written all the same'] as const) {
+      faulty.writeFaults.push(fault);
+      await expect(copyAll(peers)).rejects.toThrow('the disk says no');
+    }
+    expect(await copyAll(peers)).toEqual([]);
+    expect([faults, await heightAt(south, writer)]).toEqual([['VG_STORE_WRITE', 'VG_STORE_WRITE'], 39]);
+    expect(await verifyChain(south.blocks.blocks(writer.id, 0))).toMatchObject({ ok: true, blocks: 40 });
+  });
+
   it('reads no more in a day than it may', async () => {
     await using nodes = await two();
     const { north, south } = nodes;
     const writer = await ChainWriter.of(600, 'record', BOTH);
-    await offerAll(north.address, writer);
+    await keepAll(north.blocks, writer);
     await using peers = peersOf(south, [{ ...north, budget: Bytes(64 * 1024) }]);
     expect(await copyAll(peers)).toEqual([expect.stringContaining('64 KiB of this day are used up')]);
     expect(await heightAt(south, writer)).toBeLessThan(599);
