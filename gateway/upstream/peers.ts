@@ -199,6 +199,8 @@ class Peer {
   /** Everything there is now; what is in the way of the rest. */
   async copyAll(signal: AbortSignal): Promise<readonly string[]> {
     const { name } = this.#setting;
+    // Somebody waits: what was refused before is asked for once more.
+    this.#refusals.clear();
     for (;;) {
       const fault = await this.#tryRound(signal, { hurry: true });
       signal.throwIfAborted();
@@ -226,9 +228,11 @@ class Peer {
   async #tryRound(signal: AbortSignal, how: Readonly<{ hurry: boolean }>): Promise<unknown> {
     const { log, onStoreFault } = this.#options;
     const { name } = this.#setting;
+    let hasAnswered = false;
     try {
       this.#heedBudget();
       await this.#listen(signal);
+      hasAnswered = true;
       await this.#work(signal, how);
       if (this.#failures > 0) log.info({ peer: name }, 'the node of another hospital answers again');
       this.#failures = 0;
@@ -237,7 +241,7 @@ class Peer {
       if (signal.aborted) return thrown;
       this.#lastError = this.#isSpent ? this.#spentMessage : messageOf(thrown);
       if (thrown instanceof StoreError) onStoreFault(thrown);
-      if (thrown instanceof PeerError && thrown.code === 'VG_PEER_UNREACHABLE' && !this.#isSpent) this.#reachable = false;
+      if (thrown instanceof PeerError && (!hasAnswered || thrown.code === 'VG_PEER_UNREACHABLE') && !this.#isSpent) this.#reachable = false;
       if (this.#failures === 0) log.warn({ peer: name, error: messageOf(thrown) }, 'nothing can be copied from the node of another hospital now; trying again, ever more slowly');
       this.#failures = Math.min(this.#failures + 1, 20);
       return thrown;
@@ -293,7 +297,7 @@ class Peer {
   async #visit(name: string, hurry: boolean, signal: AbortSignal): Promise<void> {
     const wanted = this.#wanted.get(name);
     const { monotonic, countersigner, blocks, gatewayBrings = 32 } = this.#options;
-    if (wanted === undefined || this.#busy.has(name) || (!hurry && monotonic() < (this.#refusals.get(name)?.until ?? 0))) return;
+    if (wanted === undefined || this.#busy.has(name) || monotonic() < (this.#refusals.get(name)?.until ?? 0)) return;
     const { claim, since } = wanted;
     const here = (await blocks.head(claim))?.height ?? -1;
     const missing = claim.height - here;

@@ -105,10 +105,11 @@ describe('three hospitals that copy from each other', () => {
   afterAll(() => hospitals[Symbol.asyncDispose]());
 
   it('are complete after a while, the one that was empty too', async () => {
-    await until('south has all', async () => {
+    const verdict = await until('south has all', async () => {
       const { stdout } = await vitalgate('verify', 'chain', hospitals.url('south'));
-      return stdout.includes(`record to height ${LONG - 1}`);
+      return stdout.includes(`record to height ${LONG - 1}`) && stdout;
     });
+    expect(verdict).toContain(`: good, ${LONG} blocks`);
   });
 
   it('let one join late: "vitalgate upstream sync" copies everything, and goes on after kill -9', async () => {
