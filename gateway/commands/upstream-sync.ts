@@ -5,9 +5,8 @@ import { openDistribution } from '../hospital.ts';
 import type { SigningKey } from '../ledger/es256k.ts';
 import { createLog } from '../operations/log.ts';
 import { Bytes, formatBytes, formatDuration, Millis, Seconds, UnixMillis } from '../quantity.ts';
+import { CopyCountersigner } from '../upstream/countersigner.ts';
 import type { CopyProgress } from '../upstream/peers.ts';
-import { promisedFor } from '../upstream/promises.ts';
-import { Witness } from '../upstream/witness.ts';
 import type { UpstreamConfig } from '../config/schema.ts';
 import { counted, type Environment } from './command.ts';
 import { textIn } from './text-files.ts';
@@ -27,8 +26,7 @@ export async function copyFromPeers({ config, key, from }: SyncOptions, { openBl
   const fault = Promise.withResolvers<never>();
   fault.promise.catch(() => undefined);
   const distribution = await openDistribution({ config: { ...config, peers }, stores, key, textIn, log, onStoreFault: fault.reject });
-  const witness = await Witness.open({ blocks: distribution.blocks, key, gateways: [], now: () => UnixMillis(Date.now()), promised: (chain) => promisedFor(config.data, chain), log });
-  const copying = distribution.peersFor(witness);
+  const copying = distribution.peersFor(await CopyCountersigner.open({ blocks: distribution.blocks, key, now: () => UnixMillis(Date.now()) }));
   const view = new ProgressView(err, process.stderr.isTTY, process.stderr.columns);
   try {
     const troubles = await Promise.race([copying.copyAll((progress) => view.show(progress), signal), fault.promise]);
@@ -44,7 +42,6 @@ export async function copyFromPeers({ config, key, from }: SyncOptions, { openBl
     return 1;
   } finally {
     await distribution.close();
-    await witness.settled();
     await stores.close();
   }
 }

@@ -7,7 +7,7 @@ import type { Millis } from '../quantity.ts';
 import { writeEvidence } from './evidence-files.ts';
 import { HeadBook } from './head-book.ts';
 import { addHeadRoutes } from './head-routes.ts';
-import type { Countersigner } from './lane-copy.ts';
+import type { Countersigner } from './countersigner.ts';
 import { Peers, type PeersOptions, type PeerStatus } from './peers.ts';
 import { observed } from './observed-blocks.ts';
 

@@ -5,7 +5,7 @@
 
 import { setImmediate as breath } from 'node:timers/promises';
 import { BlockRejected, PeerError, type RejectReason, StoreError } from '../errors.ts';
-import type { BlockStore, LaneId, Place, StorableBlock } from '../ledger/block-store.ts';
+import type { BlockStore, LaneId, StorableBlock } from '../ledger/block-store.ts';
 import { type OpenBlock, openBlock } from '../ledger/block.ts';
 import { equalBytes, toHex } from '../ledger/bytes.ts';
 import type { Replacement } from '../ledger/change.ts';
@@ -17,19 +17,11 @@ import type { ChainState } from '../ledger/state.ts';
 import { hasLeft, isRevoked, termAt, termsOf } from '../ledger/terms.ts';
 import { verifyOpenBlock } from '../ledger/verify.ts';
 import { type Bytes, MiB, type UnixMillis } from '../quantity.ts';
+import type { Countersigner } from './countersigner.ts';
 import type { PeerClient } from './peer-client.ts';
 import { isForbidden } from './promises.ts';
 import type { SignatureThreads } from './signature-threads.ts';
 import type { UpstreamLog } from './witness.ts';
-
-/** What copying needs of whoever judges what gateways offer (witness.ts). */
-export interface Countersigner {
-  isForked(lane: LaneId): boolean;
-  /** The lane is forked, and the evidence is kept: MUST countersign nothing of it any more. */
-  stop(lane: LaneId): void;
-  /** Countersigns the block recorded there, unless its lane is forked. */
-  receipt(place: Place): Promise<Uint8Array | undefined>;
-}
 
 export type CopyOptions = Readonly<{
   blocks: BlockStore;

@@ -77,6 +77,8 @@ const FIRST_REFUSAL: Millis = Seconds(30);
 const MOST_LANES = 1_000_000;
 /** Chains that a peer made up would be remembered for ever. */
 const MOST_REFUSED = 10_000;
+/** A node is told of few blocks all the time. */
+const WORTH_TELLING = 1000;
 const BUSY_PAUSE: Millis = Millis(100);
 const DAY_MS = 86_400_000;
 
@@ -229,6 +231,7 @@ class Peer {
     const { log, onStoreFault } = this.#options;
     const { name } = this.#setting;
     let hasAnswered = false;
+    const before = this.#counts.blocks;
     try {
       this.#heedBudget();
       await this.#listen(signal);
@@ -236,6 +239,8 @@ class Peer {
       await this.#work(signal, how);
       if (this.#failures > 0) log.info({ peer: name }, 'the node of another hospital answers again');
       this.#failures = 0;
+      const copied = this.#counts.blocks - before;
+      if (copied >= WORTH_TELLING) log.info({ peer: name, blocks: copied }, 'copied blocks from the node of another hospital');
       return undefined;
     } catch (thrown) {
       if (signal.aborted) return thrown;

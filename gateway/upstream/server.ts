@@ -16,7 +16,7 @@ import { type NodeCertificate, nodeKeyOf } from '../tls/node-certificate.ts';
 import { answerTo, RequestError } from '../web/request-error.ts';
 import { signPayloadKey } from '../ledger/release.ts';
 import { secureServer } from './secure-server.ts';
-import type { Countersigner } from './lane-copy.ts';
+import type { Countersigner } from './countersigner.ts';
 import { addReleaseRoutes } from './release-routes.ts';
 import type { ReleaseStore } from './release-store.ts';
 import { type Judgement, type UpstreamLog, Witness, type WitnessOptions } from './witness.ts';
