@@ -170,7 +170,7 @@ export class LaneCopy {
     return state ?? { outcome: 'refused', reason: 'other_than_claimed', message: 'it claims blocks and gives none' };
   }
 
-  async #append(id: LaneId, before: ChainState | undefined, { blocks: run, fault, check }: Prepared): Promise<ChainState | CopyResult | 'again'> {
+  async #append({ forked: isSaidForked, ...id }: Claim, before: ChainState | undefined, { blocks: run, fault, check }: Prepared): Promise<ChainState | CopyResult | 'again'> {
     const { blocks, promised, now, onCopied } = this.#options;
     let state = before;
     const good: StorableBlock[] = [];
@@ -202,7 +202,8 @@ export class LaneCopy {
       const { outcome } = await blocks.append(first, ...following);
       if (outcome !== 'committed') return 'again';
       onCopied(id, good.length);
-      await this.#countersign(state as ChainState);
+      // The evidence is asked for next.
+      if (!isSaidForked) await this.#countersign(state as ChainState);
     }
     if (torn !== undefined) return await this.#accuse(id, torn.block, { recorded: await this.#recorded(id, torn.block.header.height - 1), offered: torn.bytes });
     return stopped ?? (state as ChainState);

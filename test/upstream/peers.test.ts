@@ -258,6 +258,20 @@ describe('a gateway with two faces', () => {
   });
 });
 
+it('signs nothing of a lane that was forked before it had any of it', async () => {
+  await using nodes = await two();
+  const { north, south } = nodes;
+  const writer = await ChainWriter.of(4, 'record', BOTH);
+  const twin = writer.copy(1);
+  await twin.seal('another story');
+  await offerAll(north.address, writer);
+  await offerFrom(north.address, twin, 3);
+  await using peers = peersOf(south, [north]);
+  expect(await copyAll(peers)).toEqual([]);
+  expect([await heightAt(south, writer), south.countersigner.isForked(writer.id), peers.status()[0]?.forks]).toEqual([3, true, 1]);
+  expect(await Array.fromAsync(south.blocks.receiptsFrom(writer.id, 0))).toEqual([]);
+});
+
 it('tells two nodes with nothing new little', async () => {
   await using nodes = await two();
   const { north, south } = nodes;
