@@ -204,6 +204,11 @@ export function checkHospitals(gateway: unknown, to: Report): void {
   report(to, ['chain', 'quorum'], `expected ${expected}, got ${quorum}`);
 }
 
+export function checkPeers(peers: unknown, to: Report): void {
+  if (!Array.isArray(peers)) return;
+  for (const field of ['name', 'key']) reportRepeats(to, peers.map((each) => fieldsOf(each)[field]), (index) => [index, field], `peer ${field}`);
+}
+
 export function checkPublicKeys(gateways: unknown, to: Report): void {
   if (Array.isArray(gateways)) reportRepeats(to, gateways, (index) => [index], 'public key');
 }
