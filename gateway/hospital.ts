@@ -4,14 +4,18 @@ import { randomBytes } from 'node:crypto';
 import type { UpstreamConfig } from './config/schema.ts';
 import { enrolledIn } from './enrolment-file.ts';
 import { messageOf, type StoreError } from './errors.ts';
-import { openHospitalRecords, type RecordStores } from './hospital-records.ts';
+import { startHospitalControl } from './hospital-control.ts';
+import type { Hl7Stores } from './hospital-hl7.ts';
+import { overseeHospital } from './hospital-oversight.ts';
 import { patientApiOf } from './hospital-patients.ts';
+import { openHospitalRecords, type RecordStores } from './hospital-records.ts';
 import { hospitalSocketIn, keepReading, openHospitalPeople, staffOf, tokenApiOf } from './hospital-staff.ts';
 import { keyFilesIn } from './key-files.ts';
 import type { BlockStore } from './ledger/block-store.ts';
 import type { SigningKey } from './ledger/es256k.ts';
 import type { Logger } from './operations/log.ts';
 import type { UpstreamMetrics } from './operations/metrics.ts';
+import { readStatusQuery, type StatusParams } from './oversight/status-query.ts';
 import type { TokenStore } from './people/tokens.ts';
 import { UnixMillis } from './quantity.ts';
 import { nodeCertificateIn, type NodeCertificate } from './tls/node-certificate.ts';
@@ -21,12 +25,9 @@ import type { ReleaseStore } from './upstream/release-store.ts';
 import { startUpstream, type Upstream } from './upstream/server.ts';
 import { VerifyPool } from './upstream/verify-pool.ts';
 import type { HpkePair } from './vault/hpke.ts';
-import { startHospitalControl } from './web/hospital-control.ts';
-import { addMetrics } from './web/server.ts';
-import { addStaffSessions } from './web/staff.ts';
 
 /** Everything a hospital keeps. */
-export type HospitalStores = Readonly<{ blocks: BlockStore; releases: ReleaseStore; tokens: TokenStore; close: () => Promise<void> }> & RecordStores;
+export type HospitalStores = Readonly<{ blocks: BlockStore; releases: ReleaseStore; tokens: TokenStore; /** Which engine, for people. */ kind: string; close: () => Promise<void> }> & RecordStores & Hl7Stores;
 
 export type HospitalOptions = Readonly<{
   config: UpstreamConfig;
@@ -57,27 +58,30 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
   const onStoreFault = (fault: StoreError): void => {
     if (fault.code === 'VG_STORE_CLOSED') onLost(fault);
   };
-  const records = openHospitalRecords({ stores, opener: { pair: payloadPair, recipient: key.publicKey }, data: config.data, log, onStoreFault });
+  const oversight = overseeHospital({ name: config.name, data: config.data, gatewayNames: config.gatewayNames, key: key.publicKey, stores, staff, metrics, outputs: [], log });
+  starting.defer(oversight.stop);
+  const records = openHospitalRecords({ stores: { ...stores, releases: oversight.releases }, opener: { pair: payloadPair, recipient: key.publicKey }, data: config.data, log, onStoreFault });
   const verifier = starting.adopt(new VerifyPool({ key, onFailure: onLost }), (pool) => pool.close());
+  metrics.watchQueue(() => verifier.waiting);
   const upstream = starting.adopt(await startUpstream({
     ...settings,
     ...(tls && { tls }),
     key,
     verifier,
-    blocks: stores.blocks,
+    blocks: oversight.blocks,
     released: { store: records.releases, payloadKey: payloadPair.publicBytes, detailsAsked: (chain) => areDetailsAsked(config.data, chain, UnixMillis(Date.now())) },
     promised: (chain) => promisedFor(config.data, chain),
     log,
     gateways: enrolled?.admission ?? gateways,
     onJudged: (outcome) => metrics.blocks.inc({ outcome }),
+    onVerified: (duration) => metrics.verificationSeconds.observe(duration / 1000),
+    onRefused: oversight.refused,
     onStoreFault,
-    register: async (app) => {
-      addMetrics(app, metrics.registry);
-      await addStaffSessions(app, staff);
-    },
+    register: oversight.addRoutes,
   }), ({ close }) => close());
   starting.defer(keepReading(people, (error) => log.warn({ error: messageOf(error) }, 'the tokens of the staff could not be read again')));
-  starting.adopt(await startHospitalControl(hospitalSocketIn(config.data), { ...tokenApiOf(people), ...patientApiOf(stores, () => records.projector.status()) }), ({ close }) => close());
+  const control = { ...tokenApiOf(people), ...patientApiOf(stores, () => records.projector.status()), status: (asked: StatusParams) => Promise.resolve(oversight.node.status(readStatusQuery(asked))) };
+  starting.adopt(await startHospitalControl(hospitalSocketIn(config.data), control), ({ close }) => close());
   records.projector.start();
   starting.defer(() => records.projector.stop());
   const running = starting.move();

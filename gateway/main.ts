@@ -27,6 +27,7 @@ import { StoredReleases } from './store/release-store.ts';
 import { StoredDerivation } from './store/derive-store.ts';
 import { openJournal } from './store/journal-store.ts';
 import type { KeyValueStore } from './store/key-value.ts';
+import { StoredRefusedMessages } from './store/refused-message-store.ts';
 import { openRocksStore } from './store/rocks-store.ts';
 import { StoredIdentities } from './store/identity-store.ts';
 import { StoredLeases } from './store/lease-store.ts';
@@ -155,21 +156,22 @@ async function countJournal(folder: string): Promise<number> {
 }
 
 const openBlocks: Environment['openBlocks'] = async (folder, options) => {
-  const { store, blocks, close } = await openHospitalEngine(folder, options);
+  const { store, blocks, kind, close } = await openHospitalEngine(folder, options);
   const now = (): UnixMillis => UnixMillis(Date.now());
   const records = new StoredRecords(store);
   return {
     blocks, releases: new StoredReleases(store, now), tokens: new StoredTokens(store),
-    records, outputs: new StoredOutputs(store), identities: new StoredIdentities(store, records), leases: new StoredLeases(store, now), close,
+    refusedMessages: new StoredRefusedMessages(store),
+    records, outputs: new StoredOutputs(store), identities: new StoredIdentities(store, records), leases: new StoredLeases(store, now), kind, close,
   };
 };
 
 /** `store`: for everything but blocks. */
-async function openHospitalEngine(folder: string, { readOnly, store = 'rocksdb', durability = 'replicated' }: Parameters<Environment['openBlocks']>[1]): Promise<Pick<HospitalStores, 'blocks' | 'close'> & Readonly<{ store: KeyValueStore }>> {
+async function openHospitalEngine(folder: string, { readOnly, store = 'rocksdb', durability = 'replicated' }: Parameters<Environment['openBlocks']>[1]): Promise<Pick<HospitalStores, 'blocks' | 'kind' | 'close'> & Readonly<{ store: KeyValueStore }>> {
   // Loaded when it is asked for: a gateway does not carry the client of a database.
-  if (store !== 'rocksdb') return await (await import('./store/postgres.ts')).openPostgres(store, { durability });
+  if (store !== 'rocksdb') return { ...(await (await import('./store/postgres.ts')).openPostgres(store, { durability })), kind: 'PostgreSQL' };
   const engine = await openRocksStore(join(folder, STORE_FOLDER), { readOnly });
-  return { blocks: new StoredBlocks(engine, { removePending: false }), store: engine, close: () => engine.close() };
+  return { blocks: new StoredBlocks(engine, { removePending: false }), store: engine, kind: 'RocksDB', close: () => engine.close() };
 }
 
 function environment(): Environment {

@@ -63,6 +63,8 @@
  *     i B chain(16) id(8) entry(8)            why a payload (or, entry 0, a content key) is not opened
  *     i I pseudonym(16)                       what the hospital itself calls whoever has this pseudonym
  *     i O output(n)                           how far something that leaves the hospital has come
+ *     m  destination(n) 00 number(8)          message that an integration engine refuses, by its record
+ *     m  destination(n) 01 number(8)          that somebody asks for another try of it
  */
 
 import { LANES, type Lane } from '../reading.ts';
@@ -80,6 +82,8 @@ function shortNumber(n: number): Buffer {
   bytes.writeUInt32BE(n);
   return bytes;
 }
+
+const numbered = (n: number | undefined): Uint8Array => (n === undefined ? new Uint8Array() : number(n));
 
 const bytesOf = (hexadecimal: string): Buffer => Buffer.from(hexadecimal, 'hex');
 
@@ -146,6 +150,8 @@ export const personOfKeyKey = (chain: Uint8Array, id: Uint8Array): Buffer => key
 export const badPayloadKey = (chain: Uint8Array, id: Uint8Array, entry?: number): Buffer => key('iB', chain, id, entry === undefined ? new Uint8Array() : number(entry));
 export const identityKey = (pseudonym: string): Buffer => key('iI', bytesOf(pseudonym));
 export const outputKey = (output: string): Buffer => key('iO', text(output));
+export const refusedMessageKey = (destination: string, record?: number): Buffer => key('m', text(destination), Buffer.of(0), numbered(record));
+export const retriedMessageKey = (destination: string, record?: number): Buffer => key('m', text(destination), Buffer.of(1), numbered(record));
 export const tidiedKey = (): Buffer => key('Y');
 export const probeKey = (): Buffer => key('Z');
 

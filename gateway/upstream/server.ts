@@ -9,7 +9,7 @@ import { toHex } from '../ledger/bytes.ts';
 import { fingerprint, type SigningKey } from '../ledger/es256k.ts';
 import { CHAIN_ID_BYTES } from '../ledger/genesis.ts';
 import { Bytes, type Millis, Seconds, UnixMillis } from '../quantity.ts';
-import { addChainRoutes } from './chain-routes.ts';
+import { addChainRoutes, type ChainRoutesOptions } from './chain-routes.ts';
 import type { NodeCertificate } from '../tls/node-certificate.ts';
 import { answerTo, RequestError } from '../web/request-error.ts';
 import { signPayloadKey } from '../ledger/release.ts';
@@ -45,8 +45,6 @@ export type UpstreamOptions = Readonly<{
   random?: () => number;
   /** See {@link WitnessOptions}. */
   verifier?: NonNullable<WitnessOptions['verifier']>;
-  /** Called for every request that was not let in, for counters. Default: not counted. */
-  onRefused?: (error: string) => void;
   /** How long {@link Upstream.close} waits for answers under way before it cuts connections. Default 5 s. */
   closeTimeout?: Millis;
   log: UpstreamLog;
@@ -56,6 +54,10 @@ export type UpstreamOptions = Readonly<{
   now?: () => UnixMillis;
   /** Called once for every offered block that was judged, for counters. Default: not counted. */
   onJudged?: (outcome: Judgement['outcome']) => void;
+  /** See {@link WitnessOptions}. Default: nobody is told. */
+  onVerified?: NonNullable<WitnessOptions['onVerified']>;
+  /** See {@link ChainRoutesOptions}. Default: nobody is told. */
+  onRefused?: ChainRoutesOptions['onRefused'];
   /** Called when the store fails while a request is served; `VG_STORE_CLOSED`: it must be opened anew. Default: nobody is told. */
   onStoreFault?: (fault: StoreError) => void;
   /** Adds routes of the caller, such as /metrics, before the server listens. Default: none. */
@@ -81,10 +83,11 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
   const now = options.now ?? ((): UnixMillis => UnixMillis(Date.now()));
   const witness = await Witness.open({ ...options, now });
   const app = buildServer(options);
+  const onRefused = options.onRefused ?? (() => undefined);
   const { tls, maxBlock = Bytes(MAX_BLOCK_BYTES), requestTimeout = REQUEST_TIMEOUT } = options;
   const intake = new Intake(options.limits ?? INTAKE_LIMITS, options.random ?? Math.random);
-  const guard = guardOf({ witness, intake, mutual: tls !== undefined, maxBody: maxBlock, bodyWithin: requestTimeout, now, onRefused: options.onRefused ?? (() => undefined) });
-  addChainRoutes(app, { blocks: options.blocks, witness, maxBlock, guard, onJudged: options.onJudged ?? (() => undefined) });
+  const guard = guardOf({ witness, intake, mutual: tls !== undefined, maxBody: maxBlock, bodyWithin: requestTimeout, now, onRefused });
+  addChainRoutes(app, { blocks: options.blocks, witness, maxBlock, guard, onJudged: options.onJudged ?? (() => undefined), onRefused });
   if (options.released !== undefined) addReleaseRoutes(app, { blocks: options.blocks, releases: options.released.store, key: options.key, detailsAsked: options.released.detailsAsked ?? (() => false), guard });
   addNodeRoutes(app, options, now);
   await options.register?.(app);

@@ -14,6 +14,8 @@ export type OfferLoad = Readonly<{
   signal: AbortSignal;
   /** Called with how many blocks have a receipt. */
   progress?: (receipted: number) => void;
+  /** Called with every receipt, and the height that it is for. */
+  onReceipt?: (gateway: SimulatedGateway, height: number, receipt: Uint8Array) => void;
 }>;
 
 export type Offered = Readonly<{ blocks: number; seconds: number; latencies: readonly number[]; /** Requests that were told to come again, or got no answer, and were repeated. */ repeated: number }>;
@@ -23,7 +25,7 @@ const PATIENCE_MS = 120_000;
 const PAUSE_MS = 100;
 
 /** Offers every block, each gateway in its order with one request at a time, and counts a block when a receipt for it is there. */
-export async function offerAll({ urls, gateways, from, to, together, connections, signal, progress }: OfferLoad): Promise<Offered> {
+export async function offerAll({ urls, gateways, from, to, together, connections, signal, progress, onReceipt }: OfferLoad): Promise<Offered> {
   const pools = urls.map((url) => new Pool(url, { connections: Math.ceil(connections / urls.length), pipelining: 1 }));
   const due = gateways.map((gateway, index) => ({ gateway, pool: index % pools.length, next: from }));
   const latencies: number[] = [];
@@ -39,8 +41,9 @@ export async function offerAll({ urls, gateways, from, to, together, connections
         const taken = await offer(pools[turn.pool] as Pool, turn.gateway.chain, turn.next, some);
         if (taken !== undefined) {
           latencies.push(performance.now() - asked);
-          blocks += taken;
-          turn.next += taken;
+          blocks += taken.count;
+          turn.next += taken.count;
+          onReceipt?.(turn.gateway, turn.next - 1, taken.receipt);
           break;
         }
         repeated += 1;
@@ -60,21 +63,25 @@ export async function offerAll({ urls, gateways, from, to, together, connections
   }
 }
 
-/** How many were taken; undefined when it has to be tried again. Throws for any other answer. */
-async function offer(pool: Pool, chain: string, height: number, blocks: readonly Uint8Array[]): Promise<number | undefined> {
+/** How many were taken, and the receipt for the last; undefined when it has to be tried again. Throws for any other answer. */
+async function offer(pool: Pool, chain: string, height: number, blocks: readonly Uint8Array[]): Promise<Readonly<{ count: number; receipt: Uint8Array }> | undefined> {
   const isOne = blocks.length === 1;
   const path = `/v1/chains/${chain}/record/blocks${isOne ? `/${height}` : ''}`;
   let status: number;
-  let text: string;
+  let body: Buffer;
   try {
     const answer = await pool.request({ method: isOne ? 'PUT' : 'POST', path, headers: { 'content-type': isOne ? 'application/cbor' : 'application/cbor-seq' }, body: isOne ? blocks[0] as Uint8Array : Buffer.concat(blocks) });
     status = answer.statusCode;
-    text = Buffer.from(await answer.body.arrayBuffer()).toString('latin1');
+    body = Buffer.from(await answer.body.arrayBuffer());
   } catch {
     // A process that was killed, as some benches do.
     return undefined;
   }
-  if (status === 201 || status === 200) return isOne ? 1 : (JSON.parse(text) as { taken: number }).taken;
+  if (status === 201 || status === 200) {
+    if (isOne) return { count: 1, receipt: body };
+    const { taken, receipt } = JSON.parse(body.toString()) as Readonly<{ taken: number; receipt: string }>;
+    return { count: taken, receipt: Buffer.from(receipt, 'base64') };
+  }
   if (status === 503 || status === 429) return undefined;
-  throw new Error(`status ${status} for block ${height} of chain ${chain}: ${text.slice(0, 200)}`);
+  throw new Error(`status ${status} for block ${height} of chain ${chain}: ${body.toString('latin1').slice(0, 200)}`);
 }

@@ -6,7 +6,7 @@ const ENTRIES_PER_BLOCK = 10;
 /** A gateway as a hospital sees it: blocks of one lane, the genesis block first. */
 export type SimulatedGateway = Readonly<{ chain: string; gateway: Uint8Array; blocks: readonly Uint8Array[] }>;
 
-/** Gateways that have so many blocks each besides their genesis block. Of about 2 KB, with a key of their own for each gateway. */
+/** Gateways that have so many blocks each besides their genesis block. Of about 1.2 KB, with a key of their own for each gateway. */
 export async function simulateGateways(count: number, blocks: number, progress: (done: number) => void, signal: AbortSignal): Promise<readonly SimulatedGateway[]> {
   const all: SimulatedGateway[] = [];
   while (all.length < count) {

@@ -8,9 +8,12 @@ import type { ChainState } from '../../gateway/ledger/state.ts';
 import { verifyBlock } from '../../gateway/ledger/verify.ts';
 import { UnixMillis } from '../../gateway/quantity.ts';
 import { StoredBlocks } from '../../gateway/store/block-store.ts';
+import { openPostgres } from '../../gateway/store/postgres.ts';
 import { openRocksStore } from '../../gateway/store/rocks-store.ts';
 import { Witness } from '../../gateway/upstream/witness.ts';
 import { keyOf } from '../upstream/gateway-chain.ts';
+import { needs } from '../debian-packages.ts';
+import { startPostgres, type Postgres } from '../postgres.ts';
 import { targetFor, type Bench, type BenchContext, type Case, type Target } from './bench.ts';
 import { spreadOf } from './figures.ts';
 import { HospitalProcess } from './hospital-process.ts';
@@ -32,9 +35,10 @@ const SIGNATURE_SECONDS = 4;
 type Engine = Readonly<{
   name: string;
   /** Settings of a process, and the store alone, both over a store that is empty. */
-  fresh: (folder: string) => Promise<Readonly<{ settings: Readonly<Record<string, unknown>>; bare: () => Promise<Readonly<{ blocks: BlockStore; close: () => Promise<void> }>>; stop: () => Promise<void> }>>;
+  fresh: (folder: string) => Promise<Readonly<{ settings: Readonly<Record<string, unknown>>; bare: () => Promise<BareStore> }>>;
   processes: readonly number[];
 }>;
+type BareStore = Readonly<{ blocks: BlockStore; close: () => Promise<void> }>;
 
 const EMBEDDED: Engine = {
   name: 'rocksdb',
@@ -45,9 +49,20 @@ const EMBEDDED: Engine = {
       const store = await openRocksStore(join(folder, 'bare'));
       return { blocks: new StoredBlocks(store, { removePending: false }), close: () => store.close() };
     },
-    stop: () => Promise.resolve(),
   }),
 };
+
+/** A primary and two standbys, of which one must have a commit before it counts. */
+const replicated = (postgres: Postgres): Engine => ({
+  name: 'postgresql',
+  processes: [1, 2, 4],
+  fresh: async () => {
+    const [settings, bare] = [{ store: await postgres.database() }, await postgres.database()];
+    return { settings, bare: () => openBare(bare) };
+  },
+});
+
+const openBare = async (url: string): Promise<BareStore> => await openPostgres([url], { durability: 'replicated' });
 
 export const upstream: Bench = {
   name: 'upstream',
@@ -55,24 +70,27 @@ export const upstream: Bench = {
   run: async (context) => {
     const { options: { quick }, progress, signal } = context;
     const cases: Case[] = [];
+    const postgresql = needs('postgresql');
+    await using postgres = postgresql.missing ? undefined : await startPostgres({ standbys: 2 });
+    const engines = postgres === undefined ? [EMBEDDED] : [EMBEDDED, replicated(postgres)];
     const [few, many] = quick ? QUICK : GATEWAYS;
     for (const count of [few, many]) {
       const blocks = count === few ? BLOCKS_OF_FEW : BLOCKS_OF_MANY;
       const gateways = await simulateGateways(count, blocks, (done) => progress(`${done} of ${count} gateways have sealed their blocks`), signal);
       progress('signatures alone');
       const limit = await signaturesPerSecond(gateways.slice(0, 200).map(({ blocks: [, second = new Uint8Array()], gateway }) => ({ bytes: second, gateway })), quick ? 1 : SIGNATURE_SECONDS);
-      for (const engine of [EMBEDDED]) {
+      for (const engine of engines) {
         for (const together of count === few ? [1, TOGETHER] : [1]) cases.push(...await measured(engine, gateways, together, limit, context));
       }
     }
     progress('memory');
     cases.push(await memoryCase(quick ? 1000 : 5000, context));
-    return { cases, targets: targetsOf(cases), notes: NOTES };
+    return { cases, targets: targetsOf(cases), notes: postgresql.missing ? [...NOTES, `could not run:${postgresql.note}`] : NOTES };
   },
 };
 
 const NOTES = [
-  `blocks of 10 entries, about 2 KB; ${CONNECTIONS} connections; "${TOGETHER} together": as a gateway sends what waited, one receipt for all of them`,
+  `blocks of 10 entries, 1.2 KB; ${CONNECTIONS} connections; "${TOGETHER} together": as a gateway sends what waited, one receipt for all of them`,
   'load, hospital and store share these cores; ratio_to_appends: to the same blocks put into the same store, verified beforehand, with the same number of appends under way',
   'ratio_to_signatures: to all cores verifying the same signatures and doing nothing else; where each block has a receipt of its own, that is signed, too',
   'memory: what stays in the heap of a process and its buffers for each gateway it has met, after garbage was collected; RocksDB\'s own caches do not grow with gateways',
@@ -85,11 +103,11 @@ async function measured(engine: Engine, gateways: readonly SimulatedGateway[], t
     const name = `${engine.name}, ${processes} × ${gateways.length}${together > 1 ? `, ${together} together` : ''}`;
     const place = join(folder, name.replaceAll(/[^a-z0-9]+/g, '-'));
     mkdirSync(place, { recursive: true, mode: 0o700 });
-    const { settings, bare, stop } = await engine.fresh(place);
+    const { settings, bare } = await engine.fresh(place);
     const started: HospitalProcess[] = [];
     try {
       const appended = await appendsPerSecond(await bare(), gateways, together, (line) => progress(`${name}: ${line}`), signal);
-      for (let i = 0; i < processes; i++) started.push(await HospitalProcess.start(place, settings, signal));
+      for (let i = 0; i < processes; i++) started.push(await HospitalProcess.start(place, settings, signal, started[0]));
       const load = { urls: started.map(({ url }) => url), gateways, connections: CONNECTIONS, signal };
       const begun = await offerAll({ ...load, from: 0, to: 1, together: 1, progress: (done) => progress(`${name}: ${done} chains begun`) });
       const { blocks, seconds, latencies, repeated } = await offerAll({ ...load, from: 1, to, together, progress: (done) => progress(`${name}: ${done} receipts`) });
@@ -100,7 +118,6 @@ async function measured(engine: Engine, gateways: readonly SimulatedGateway[], t
       } });
     } finally {
       for (const each of started) await each.stop();
-      await stop();
     }
   }
   return cases;
