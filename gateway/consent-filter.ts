@@ -1,18 +1,16 @@
 /** What of a payload, or of a page about somebody, consent leaves to be shown. */
 
 import type { BaseRule, Decision } from './consent/decide.ts';
+import { GLASS_RULES, leftOf, type Content, type Permits } from './consent/content.ts';
 import { ITEMS } from './consent/data-classes.ts';
 import type { Fidelity } from './consent/vocabulary.ts';
 import type { ConsentDesk } from './consent-desk.ts';
-import { encode, type CborMap, type CborValue } from './ledger/cbor.ts';
+import { encode, type CborKey, type CborMap, type CborValue } from './ledger/cbor.ts';
 import { fingerprint } from './ledger/es256k.ts';
 import { type Allowed, type Asked, fidelityOf, type Ruling, shows, type BaseFidelity } from './releases.ts';
 import { ACCESSES } from './people/access.ts';
 import type { Subject } from './reading.ts';
 import type { Onlooker, Page, SubjectView } from './web/care-desk.ts';
-
-/** Of an alarm that may be told of, though not what was measured: that, when and how urgent. */
-const BARE_ALARM: readonly string[] = ['alarm', 'why', 'from', 'to', 'kind', 'priority'];
 
 export type HospitalFilterOptions = Readonly<{
   hospital: Readonly<{ key: Uint8Array }>;
@@ -42,37 +40,21 @@ export function rulingFor({ hospital, purpose, base, desk, livingIn }: HospitalF
 }
 
 function allowedOf(entry: Asked['entry'], payload: CborMap, permits: Permits): Allowed {
-  switch (entry.kind) {
-    case 'acknowledgement': return permits('alarm_answer', 'events') && alarmShows(payload, permits) ? 'whole' : 'nothing';
-    case 'event': return alarm(payload, permits);
-    default: return entry.fields.has('samples') ? waveform(payload, permits) : summary(payload, permits);
+  const left = leftOf(contentOf(entry, payload), permits);
+  if (typeof left === 'string') return left;
+  const kept = 'fields' in left
+    ? [...payload].filter(([name]) => left.fields.includes(name as string))
+    : [...payload].map(([name, value]): [CborKey, CborValue] => [name, name === 'measurements' ? new Map([...(value as CborMap)].filter(([measurement]) => left.measurements.includes(measurement as string))) : value]);
+  return { excerpt: encode(new Map(kept), { floats: true }) };
+}
+
+function contentOf({ kind, fields }: Asked['entry'], payload: CborMap): Content {
+  if (kind === 'summary') {
+    return fields.has('samples') ? { what: 'waveform', measurement: payload.get('measurement') as string } : { what: 'summary', measurements: [...(payload.get('measurements') as CborMap).keys()] as string[] };
   }
-}
-
-type Permits = (item: string, fidelity: Fidelity) => boolean;
-
-/** Every measurement there is may be behind an alarm whose payload names none. */
-function alarmShows(payload: CborMap, permits: Permits): boolean {
   const values = (payload.get('evidence') as CborMap | undefined)?.get('values') as readonly CborMap[] | undefined;
-  return (values ?? []).every((value) => permits(value.get('measurement') as string, 'events'));
-}
-
-function alarm(payload: CborMap, permits: Permits): Allowed {
-  const kind = payload.get('kind') === 'technical' ? 'technical_alarm' : 'physiological_alarm';
-  if (!permits(kind, 'events')) return 'nothing';
-  // Why somebody broke the glass is what they wrote about the patient.
-  const saysWhy = (payload.get('rule') as string | undefined)?.startsWith('glass-') === true;
-  return alarmShows(payload, permits) && (!saysWhy || permits('reason', 'events')) ? 'whole' : { excerpt: encode(new Map([...payload].filter(([name]) => BARE_ALARM.includes(name as string))), { floats: true }) };
-}
-
-const waveform = (payload: CborMap, permits: Permits): Allowed => (permits(payload.get('measurement') as string, 'full') ? 'whole' : 'nothing');
-
-function summary(payload: CborMap, permits: Permits): Allowed {
-  const measurements = payload.get('measurements') as CborMap;
-  const shown = [...measurements].filter(([name]) => permits(name as string, 'summary'));
-  if (shown.length === 0) return 'nothing';
-  if (shown.length === measurements.size) return 'whole';
-  return { excerpt: encode(new Map<string, CborValue>([...payload].map(([name, value]) => [name as string, name === 'measurements' ? new Map(shown) : value])), { floats: true }) };
+  const saysWhy = (payload.get('rule') as string | undefined)?.startsWith(GLASS_RULES) === true;
+  return { what: 'alarm', technical: payload.get('kind') === 'technical', isAnswer: kind === 'acknowledgement', saysWhy, values: (values ?? []).map((value) => value.get('measurement') as string) };
 }
 
 /**

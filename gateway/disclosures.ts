@@ -20,7 +20,19 @@ export const DISCLOSED = ['values', 'alarms', 'alarm history', 'raw message', 'd
 export type Disclosed = (typeof DISCLOSED)[number];
 
 /** The four things that an accounting of disclosures has (45 CFR 164.528), and how often it was within the time. */
-export type Disclosure = Readonly<{ time: UnixMillis; recipient: string; role: string; what: string; purpose: string; times: number }> & Basis;
+export type Disclosure = Readonly<{
+  time: UnixMillis;
+  /** A person, a hospital, or somebody there: `hospital/person`. */
+  recipient: string;
+  role: string;
+  what: string;
+  purpose: string;
+  times: number;
+  /** Of what a hospital did: when that was by its clock, why, and its signed word (consent/hospital-note.ts), base64. */
+  at?: UnixMillis;
+  reason?: string;
+  note?: string;
+}> & Basis;
 
 /** On what it was decided: versions of the consents of those the data are about, and a break-glass episode. */
 export type Basis = Readonly<{ consents?: readonly string[]; episode?: number }>;
@@ -114,7 +126,8 @@ export async function disclosuresOf(sources: DisclosureSources, subject: Subject
     const open = sealed === undefined ? undefined : openPayload(sources.keyring, entry, sealed);
     if (open === undefined) continue;
     if (open.subject !== nameOf(subject)) continue;
-    found.push({ time, ...(Object.fromEntries(decode(open.payload, { floats: true }) as CborMap) as Omit<Disclosure, 'time'>) });
+    const { note, ...said } = Object.fromEntries(decode(open.payload, { floats: true }) as CborMap) as Omit<Disclosure, 'time' | 'note'> & Readonly<{ note?: Uint8Array }>;
+    found.push({ time, ...said, ...(note === undefined ? {} : { note: Buffer.from(note).toString('base64') }) });
   }
   return found;
 }

@@ -53,6 +53,7 @@ const QUARANTINE_PAGE = 256;
 export class Erasure {
   readonly #options: ErasureOptions;
   #last: Promise<unknown> = Promise.resolve();
+  #underWay: Subject | undefined;
 
   constructor(options: ErasureOptions) {
     this.#options = options;
@@ -81,7 +82,24 @@ export class Erasure {
     return await this.#erase(pending);
   }
 
+  /**
+   * Whether this one is being erased, with all that is remembered. What is said of them meanwhile would make them a new key, and bring them back: MUST be asked in
+   * the same turn in which it is handed to the journal.
+   */
+  isErasing(subject: Subject): boolean {
+    return this.#underWay !== undefined && nameOf(this.#underWay) === nameOf(subject);
+  }
+
   async #erase(pending: PendingErasure): Promise<Erased> {
+    if (pending.through === undefined) this.#underWay = pending.subject;
+    try {
+      return await this.#carryOut(pending);
+    } finally {
+      this.#underWay = undefined;
+    }
+  }
+
+  async #carryOut(pending: PendingErasure): Promise<Erased> {
     const { pipeline, journal, keyring, erasures, log, tellErased } = this.#options;
     const { devices, ...order } = pending;
     if (order.through === undefined) for (const device of devices) keyring.turn(`device/${device}`, []);

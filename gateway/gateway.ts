@@ -58,7 +58,7 @@ import { People } from './people/people.ts';
 import type { TokenStore } from './people/tokens.ts';
 import { Pipeline, type PipelineObserver } from './pipeline.ts';
 import { Progress } from './progress.ts';
-import type { Frame } from './reading.ts';
+import type { Frame, Subject } from './reading.ts';
 import { Rebirths } from './rebirths.ts';
 import { RefusedLogins } from './refused-logins.ts';
 import type { RelayCursors } from './uplink/cursors.ts';
@@ -214,10 +214,12 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   const disclosures = new Disclosures({ pipeline, clock, log });
   opened.add(() => disclosures.stop());
   const hospitals = config.hospitals.map((each) => ({ ...each, key: Buffer.from(each.key, 'hex') }));
-  const consent = new ConsentDesk({ pipeline, clock, hospitals: hospitals.map(({ key }) => key), base: baseOf(hospitals) });
+  const base = baseOf(hospitals);
+  const consent = new ConsentDesk({ pipeline, clock, hospitals: hospitals.map(({ key }) => key), base });
   if (links !== undefined && uplink !== undefined) {
     const livingIn = (room: string): readonly string[] => whoLivesIn(pipeline.derived.orders.patients, room);
-    reached.releases = openReleaseRelays({ ...stores, config, chain: chain.chain, uplink, links, signingKey: keyInForce, desk: consent, livingIn, disclosures, random, log });
+    const told = { state: () => pipeline.derived.consent, homes: () => pipeline.derived.orders.patients, base, now: clock.now, isErasing: (subject: Subject) => erasure.isErasing(subject) };
+    reached.releases = openReleaseRelays({ ...stores, ...told, config, chain: chain.chain, uplink, links, signingKey: keyInForce, desk: consent, livingIn, disclosures, pipeline, random, log });
     opened.add(async () => void (await Promise.all(reached.releases.map((relay) => relay.stop()))));
   }
   const desk = deskOver(pipeline, { alarms, clock, consent, disclosures, handles: new Handles(stores.keyring), packsAreConfigured: () => packsAreConfigured });
@@ -292,6 +294,8 @@ function observerOf({ terms, metrics, progress, log, uplink, reached, storeLost 
     accepted: (run, messages) => progress.accepted(messages, run.first + run.frames.length - 1),
     derived: (checkpoints, before) => {
       reached.alarms?.take(checkpoints);
+      // Hospitals are told of a revocation now, and not with the next payload.
+      if (checkpoints.some(({ consent, orders }) => consent !== undefined || orders !== undefined)) for (const relay of reached.releases) relay.wake();
       metrics.countDerived(before, checkpoints.at(-1)?.totals ?? before);
       void reached.rebirths?.take(checkpoints.flatMap(({ resyncs }) => resyncs)).catch((error: unknown) => log.error({ error }, 'asking for births'));
     },

@@ -13,6 +13,7 @@ import { UnixMillis } from './quantity.ts';
 import { UnreadableError, UsageError, VitalgateError, messageOf } from './errors.ts';
 import type { GatewayStores } from './gateway.ts';
 import type { HospitalStores } from './hospital.ts';
+import { StoredAuditTrail } from './store/audit-store.ts';
 import { StoredBlocks, StoredPendingEntries } from './store/block-store.ts';
 import { StoredCredentials } from './store/credential-store.ts';
 import { StoredCursors } from './store/cursor-store.ts';
@@ -24,6 +25,8 @@ import { StoredWritten } from './store/written-store.ts';
 import type { TidyStore } from './gateway-disk.ts';
 import { StoredReleaseCursors } from './store/release-cursor-store.ts';
 import { StoredReleases } from './store/release-store.ts';
+import { StoredNotes } from './store/note-store.ts';
+import { StoredTold } from './store/told-store.ts';
 import { StoredDerivation } from './store/derive-store.ts';
 import { openJournal } from './store/journal-store.ts';
 import type { KeyValueStore } from './store/key-value.ts';
@@ -33,6 +36,7 @@ import { StoredIdentities } from './store/identity-store.ts';
 import { StoredLeases } from './store/lease-store.ts';
 import { StoredOutputs, StoredRecords } from './store/record-store.ts';
 import { StoredErasures } from './store/erasure-store.ts';
+import { StoredSetAsides } from './store/set-aside-store.ts';
 import { SealedStore } from './store/sealed-store.ts';
 import { snapshotOf } from './store/snapshot.ts';
 import { StoredTokens } from './store/token-store.ts';
@@ -63,6 +67,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   restore: async () => (await import('./commands/restore.ts')).restoreCommand,
   erase: async () => (await import('./commands/erase.ts')).eraseCommand,
   trace: async () => (await import('./commands/trace.ts')).traceCommand,
+  fhir: async () => (await import('./commands/fhir.ts')).fhirCommand,
   links: async () => (await import('./commands/links.ts')).linksCommand,
   status: async () => (await import('./commands/status.ts')).statusCommand,
   verify: async () => (await import('./commands/verify.ts')).verifyCommand,
@@ -156,22 +161,23 @@ async function countJournal(folder: string): Promise<number> {
 }
 
 const openBlocks: Environment['openBlocks'] = async (folder, options) => {
-  const { store, blocks, close } = await openHospitalEngine(folder, options);
+  const { store, blocks, kind, close } = await openHospitalEngine(folder, options);
   const now = (): UnixMillis => UnixMillis(Date.now());
   const records = new StoredRecords(store);
   return {
     blocks, releases: new StoredReleases(store, now), tokens: new StoredTokens(store),
-    refusedMessages: new StoredRefusedMessages(store),
-    records, outputs: new StoredOutputs(store), identities: new StoredIdentities(store, records), leases: new StoredLeases(store, now), close,
+    told: new StoredTold(store), notes: new StoredNotes(store), refusedMessages: new StoredRefusedMessages(store),
+    records, outputs: new StoredOutputs(store), identities: new StoredIdentities(store, records), leases: new StoredLeases(store, now),
+    audit: new StoredAuditTrail(store), refusedResources: new StoredSetAsides(store), kind, close,
   };
 };
 
 /** `store`: for everything but blocks. */
-async function openHospitalEngine(folder: string, { readOnly, store = 'rocksdb', durability = 'replicated' }: Parameters<Environment['openBlocks']>[1]): Promise<Pick<HospitalStores, 'blocks' | 'close'> & Readonly<{ store: KeyValueStore }>> {
+async function openHospitalEngine(folder: string, { readOnly, store = 'rocksdb', durability = 'replicated' }: Parameters<Environment['openBlocks']>[1]): Promise<Pick<HospitalStores, 'blocks' | 'kind' | 'close'> & Readonly<{ store: KeyValueStore }>> {
   // Loaded when it is asked for: a gateway does not carry the client of a database.
-  if (store !== 'rocksdb') return await (await import('./store/postgres.ts')).openPostgres(store, { durability });
+  if (store !== 'rocksdb') return { ...(await (await import('./store/postgres.ts')).openPostgres(store, { durability })), kind: 'PostgreSQL' };
   const engine = await openRocksStore(join(folder, STORE_FOLDER), { readOnly });
-  return { blocks: new StoredBlocks(engine, { removePending: false }), store: engine, close: () => engine.close() };
+  return { blocks: new StoredBlocks(engine, { removePending: false }), store: engine, kind: 'RocksDB', close: () => engine.close() };
 }
 
 function environment(): Environment {

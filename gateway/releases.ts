@@ -33,7 +33,11 @@ export type ReleasesOptions = Readonly<{
   /** In force now. */
   signingKey: () => SigningKey;
   rule: (asked: Asked) => Ruling;
+  /** What the hospital is told of consents. */
+  news: Pick<ReleaseSource, 'hasConsentNews' | 'consentNews' | 'tellAllAgain'>;
   disclosures: Disclosures;
+  /** Whether this one is being erased: they are given to nobody any more, for noting that would bring them back. */
+  isErasing: (subject: Subject) => boolean;
   random: (size: number) => Uint8Array;
 }>;
 
@@ -52,16 +56,17 @@ export class Releases implements ReleaseSource {
   }
 
   async ofBlocks(part: ReleasePart, { first, last }: BlockRange, size: Bytes, hpke: Uint8Array): Promise<ReleasedBlocks> {
-    const found: Found[] = [];
+    const all: Found[] = [];
     let height = first;
     for (let bytes = 0; ; height++) {
       const more = await this.#ofBlock(part, height);
-      found.push(...more);
+      all.push(...more);
       bytes += more.reduce((sum, { payload: { sealed } }) => sum + sealed.length, 0);
-      if (height >= last || bytes >= size || found.length >= MOST_RELEASED || height - first + 1 >= MOST_BLOCKS) break;
+      if (height >= last || bytes >= size || all.length >= MOST_RELEASED || height - first + 1 >= MOST_BLOCKS) break;
     }
+    const { disclosures, hospital, isErasing } = this.#options;
+    const found = all.filter(({ key }) => !isErasing(subjectNamed(key.owner)));
     if (found.length === 0) return { last: height, pieces: [] };
-    const { disclosures, hospital } = this.#options;
     // Written down before it leaves.
     await disclosures.note({ id: hospital.name, role: 'hospital' }, found.map(({ key, ruling: { purpose, consents } }) => ({ subject: subjectNamed(key.owner), purpose, consents })), 'payloads');
     const keys = await this.#newKeys(found.map(({ key }) => key), hpke);
@@ -100,6 +105,18 @@ export class Releases implements ReleaseSource {
     const sealed = await Promise.all(fresh.map((key) => sealContentKey(keyring, key, { key: hospital.key, hpke }, chain)));
     for (const { id } of fresh) this.#given.add(id);
     return sealed;
+  }
+
+  hasConsentNews(): Promise<boolean> {
+    return this.#options.news.hasConsentNews();
+  }
+
+  consentNews(...asked: Parameters<ReleaseSource['consentNews']>): ReturnType<ReleaseSource['consentNews']> {
+    return this.#options.news.consentNews(...asked);
+  }
+
+  tellAllAgain(): Promise<void> {
+    return this.#options.news.tellAllAgain();
   }
 
   sign(release: Omit<Release, 'chain' | 'recipient'>): Uint8Array {

@@ -29,7 +29,8 @@ const KNOWN = {
 
 export const readConfig = (path: string): Config => loadConfig(path, { known: KNOWN });
 
-function configOf(args: Arguments): Config {
+/** What the file configures; nothing when there is none. */
+export function sectionsOf(args: Arguments): Config {
   const path = configPath(args);
   return path === undefined ? {} : readConfig(path);
 }
@@ -39,7 +40,7 @@ export const configPath = (args: Arguments): string | undefined => textOf(args, 
 
 /** The gateway section, or all defaults when there is no configuration file. */
 export function gatewayConfig(args: Arguments): GatewayConfig {
-  const config = configOf(args).gateway ?? defaultGatewayConfig;
+  const config = sectionsOf(args).gateway ?? defaultGatewayConfig;
   const data = textOf(args, 'data');
   return data === undefined ? config : { ...config, data };
 }
@@ -47,7 +48,7 @@ export function gatewayConfig(args: Arguments): GatewayConfig {
 /** The upstream section; --gateways stands in for a file. */
 export function upstreamConfig(args: Arguments): UpstreamConfig {
   const gateways = textOf(args, 'gateways');
-  const section = { ...(configOf(args).upstream ?? fromGateways(gateways)), ...storeOf(args) };
+  const section = { ...(sectionsOf(args).upstream ?? fromGateways(gateways)), ...storeOf(args) };
   const data = textOf(args, 'data');
   return data === undefined ? section : { ...section, data };
 }

@@ -10,7 +10,8 @@ import { UpstreamMetrics } from '../operations/metrics.ts';
 import { payloadPairIn } from './hospital-keys.ts';
 import { textIn } from './text-files.ts';
 import { START_AGAIN, untilStoppedOrLost, type Arguments, type Command, type Environment } from './command.ts';
-import { hospitalTokens } from './hospital.ts';
+import { hospitalTokens } from './hospital-tokens.ts';
+import { hospitalStatus, STATUS_OPTIONS } from './hospital-status.ts';
 import { CONFIG_OPTIONS, STORE_OPTIONS, upstreamConfig } from './settings.ts';
 import { TOKEN_ACTIONS, TOKEN_OPTIONS } from './token-words.ts';
 
@@ -20,6 +21,7 @@ export const upstreamCommand: Command = {
   usage: [
     'upstream [--config FILE] [--data FOLDER] [--gateways KEY,KEY… | --gateways open] [--store URL [--durability WORD]]', 'upstream --print-key [--data FOLDER]',
     'upstream token <name> [--expires 90d] [--json]', 'upstream tokens [--json]', 'upstream revoke <name | id>',
+    'upstream status [--order lag] [--state silent] [--search TEXT] [--limit N] [--after NEXT] [--json]',
   ],
   details: 'The first run makes the hospital\'s key. Gateways name it in their configuration (hospitals: key).\n' +
     'Several processes with the same key work for one hospital when they share a store on PostgreSQL; each has a data folder of its own, with a copy of\n' +
@@ -30,14 +32,16 @@ export const upstreamCommand: Command = {
     ...CONFIG_OPTIONS,
     ...TOKEN_OPTIONS,
     ...STORE_OPTIONS,
+    ...STATUS_OPTIONS,
     gateways: { type: 'string', value: 'KEYS', help: 'Public keys of the gateways that are taken, or "open" for every new chain (demonstrations only)' },
     'print-key': { type: 'boolean', help: 'Print the public key (made if need be) and end' },
   },
   run: async (args, environment) => {
     const [word] = args.positionals;
     if (word === undefined) return await serve(args, environment);
+    if (word === 'status') return await hospitalStatus(args, environment);
     const action = TOKEN_ACTIONS.find((each) => each === word);
-    if (action === undefined) throw new UsageError(`upstream ${word}: expected nothing, or one of ${TOKEN_ACTIONS.join(', ')}`);
+    if (action === undefined) throw new UsageError(`upstream ${word}: expected nothing, or one of status, ${TOKEN_ACTIONS.join(', ')}`);
     return await hospitalTokens(action, args, environment);
   },
 };
@@ -58,6 +62,7 @@ async function serve(args: Arguments, { openBlocks, out, signal }: Environment):
     config, stores, key, log,
     payloadPair: payloadPairIn(config.data),
     certificate: ({ certificateFile, keyFile }) => ({ certificate: textIn(certificateFile), key: textIn(keyFile) }),
+    textIn,
     metrics: new UpstreamMetrics(),
     onLost: lost.resolve,
   });

@@ -63,6 +63,21 @@ export type GlassRefusal =
   | 'own_episode'
   | 'already_reviewed';
 
+/** For people. */
+export const GLASS_WORDS: Readonly<Record<GlassRefusal, string>> = {
+  role_may_not: 'this role may not do that',
+  bad_reason: 'expected a reason of at least ten characters that says something',
+  bad_time: 'expected at most 24 hours',
+  bad_name: 'expected the id of a patient and of a person',
+  already_open: 'this person has broken the glass for this patient already',
+  too_many: 'too many episodes wait for their review',
+  unknown_episode: 'there is no episode of that number',
+  not_open: 'it is over already',
+  still_open: 'it goes on: it is judged when it is over',
+  own_episode: 'somebody else has to judge it',
+  already_reviewed: 'it was judged before',
+};
+
 type Result = Readonly<{ glass: Glass; episode: Episode }> | GlassRefusal;
 
 export function statusOf({ ends, due, review }: Episode, now: UnixMillis): GlassStatus {

@@ -38,6 +38,11 @@ export type OperatorAction =
   | Readonly<{ type: 'erase'; subject: Subject; through?: number; by: Actor }>
   /** Somebody was shown what is known of a subject, so many times (disclosures.ts). */
   | Readonly<{ type: 'disclose'; subject: Subject; what: string; purpose: string; times: number; by: Actor; /** Versions of the consents it rests on (consent/consents.ts), hexadecimal, and a break-glass episode. */ consents?: readonly string[]; episode?: number }>
+  /**
+   * A hospital says what was done there with somebody's data (consent/hospital-note.ts), in its order: `key` is the fingerprint of its key, `hospital` our name for it.
+   * Without `subject` and `note` it is about nobody who is known here.
+   */
+  | Readonly<{ type: 'hospital_note'; hospital: string; key: string; number: number; subject?: Subject; note?: Uint8Array }>
   /** This key speaks for a patient (consent/keys.ts), or no longer. "key": compressed point, "fingerprint": its name, both hexadecimal. */
   | Readonly<{ type: 'enrol_person'; patient: string; key: string; who: 'patient' | 'guardian'; name: string; until?: UnixMillis; by: Actor }>
   | Readonly<{ type: 'revoke_person'; patient: string; fingerprint: string; reason: string; by: Actor }>
@@ -64,7 +69,7 @@ export type OperatorAction =
 /** Of whom an action tells; undefined when it tells of nobody, or of several. */
 export function subjectIn(action: OperatorAction): Subject | undefined {
   switch (action.type) {
-    case 'bind': case 'erase': case 'disclose': return action.subject;
+    case 'bind': case 'erase': case 'disclose': case 'hospital_note': return action.subject;
     case 'prescribe': case 'observe': case 'waveform': case 'enrol_person': case 'revoke_person': case 'break_glass': case 'end_glass': case 'review_glass': case 'statement': case 'ask_release': return { kind: 'patient', id: action.patient };
     default: return undefined;
   }
@@ -96,6 +101,7 @@ function plainOf(action: OperatorAction): object {
     case 'retry': return { ...action, frame: Buffer.from(action.frame).toString('base64') };
     case 'statement': return { ...action, statement: Buffer.from(action.statement).toString('base64') };
     case 'ask_release': return { ...action, request: Buffer.from(action.request).toString('base64') };
+    case 'hospital_note': return { ...action, ...(action.note === undefined ? {} : { note: Buffer.from(action.note).toString('base64') }) };
     case 'change': return { ...action, change: Buffer.from(action.change).toString('base64') };
     default: return action;
   }
@@ -138,6 +144,8 @@ export function decodeOperatorAction(payload: Uint8Array): OperatorAction {
       return { type: 'local', offset: offsetIn(action), quiet: action['quiet'] };
     case 'disclose':
       return { type: 'disclose', subject: subjectOf(action['subject']), what: textIn(action, 'what'), purpose: textIn(action, 'purpose'), times: wholeIn(action, 'times', 1), by: actorOf(action['by']), ...basisIn(action) };
+    case 'hospital_note':
+      return { type: 'hospital_note', hospital: textIn(action, 'hospital'), key: fingerprintIn(action), number: wholeIn(action, 'number', 1), ...(action['note'] === undefined ? {} : { subject: subjectOf(action['subject']), note: bytesIn(action, 'note') }) };
     case 'enrol_person':
       return { type: 'enrol_person', patient: patientOf(action), key: textIn(action, 'key'), who: oneOf(action, 'who', ['patient', 'guardian']), name: textIn(action, 'name'), ...instantIn(action, 'until'), by: actorOf(action['by']) };
     case 'revoke_person':
@@ -272,6 +280,12 @@ function bytesIn(action: Fields, name: string): Uint8Array {
   const text = action[name];
   if (typeof text !== 'string') throw new DecodeError('wrong_shape', `"${name}" must be bytes in base64`);
   return Buffer.from(text, 'base64');
+}
+
+function fingerprintIn(action: Fields): string {
+  const key = textIn(action, 'key');
+  if (!/^[0-9a-f]{32}$/.test(key)) throw new DecodeError('wrong_shape', '"key" must be a fingerprint of 32 hexadecimal digits');
+  return key;
 }
 
 function takenIn({ taken }: Fields): readonly string[] {

@@ -4,8 +4,9 @@ import { Millis, type UnixMillis } from '../quantity.ts';
 import type { Subject } from '../reading.ts';
 import type { Care, Occasion } from './care.ts';
 import { changeConsent, withoutPatient, type ConsentAction } from './consent-changes.ts';
-import type { ConsentState } from './consent-state.ts';
+import { nameOfEpisode, type ConsentState, type EpisodeElsewhere } from './consent-state.ts';
 import type { Drafts } from './drafts.ts';
+import { noteFromHospital, type HospitalNoteAction } from './hospital-notes.ts';
 
 const OPEN_RULE = 'glass-broken';
 const OVERDUE_RULE = 'glass-review-overdue';
@@ -36,25 +37,41 @@ export class ConsentBook {
     this.#look(occasion, occasion.time);
   }
 
+  /** Takes what a hospital says of people there, each number once: what comes again, after a crash in between, changes nothing. Throws {@link DecodeError} for what is no note. */
+  takeNote(action: HospitalNoteAction, occasion: Occasion): void {
+    const noted = noteFromHospital(this.#state, action, occasion.time);
+    if (noted === undefined) return;
+    this.#set(noted.state);
+    if (noted.draft !== undefined) this.#drafts.add({ lane: 'record', time: occasion.time, ...noted.draft });
+    this.#look(occasion, occasion.time);
+  }
+
   /** What time alone has changed: episodes that are over, reviews that are overdue. */
   passTime(occasion: Occasion): void {
-    if (occasion.wall !== undefined && this.#state.glass.length > 0) this.#look(occasion, occasion.wall);
+    if (occasion.wall !== undefined && this.#episodes.length > 0) this.#look(occasion, occasion.wall);
+  }
+
+  get #episodes(): readonly (Episode | EpisodeElsewhere)[] {
+    return [...this.#state.glass, ...(this.#state.elsewhere ?? [])];
   }
 
   #look(occasion: Occasion, wall: UnixMillis): void {
-    const changed = this.#state.glass.filter((episode) => statusOf(episode, wall) !== this.#state.told[episode.number]);
+    const episodes = this.#episodes;
+    const changed = episodes.filter((episode) => statusOf(episode, wall) !== this.#state.told[nameOfEpisode(episode)]);
     if (changed.length === 0) return;
     for (const episode of changed) this.#tell(episode, statusOf(episode, wall), occasion);
-    this.#set({ ...this.#state, told: Object.fromEntries(this.#state.glass.map((episode) => [episode.number, statusOf(episode, wall)])) });
+    this.#set({ ...this.#state, told: Object.fromEntries(episodes.map((episode) => [nameOfEpisode(episode), statusOf(episode, wall)])) });
   }
 
   /** Clearing what is not raised changes nothing. */
-  #tell({ number, patient, by, reason, ends }: Episode, status: GlassStatus, occasion: Occasion): void {
+  #tell(episode: Episode | EpisodeElsewhere, status: GlassStatus, occasion: Occasion): void {
+    const { patient, by, reason, ends } = episode;
+    const name = nameOfEpisode(episode);
     const subject = subjectOf(patient);
     const evidence = { condition: '', values: [], frames: [] };
     const rules = [
-      { rule: `${OPEN_RULE}/${number}`, holds: status === 'open', message: `${by.id} (${by.role}) has broken the glass until ${new Date(ends).toISOString()}: ${reason}` },
-      { rule: `${OVERDUE_RULE}/${number}`, holds: status === 'overdue', message: `nobody has judged yet whether ${by.id} (${by.role}) was right to break the glass` },
+      { rule: `${OPEN_RULE}/${name}`, holds: status === 'open', message: `${by.id} (${by.role}) has broken the glass until ${new Date(ends).toISOString()}: ${reason}` },
+      { rule: `${OVERDUE_RULE}/${name}`, holds: status === 'overdue', message: `nobody has judged yet whether ${by.id} (${by.role}) was right to break the glass` },
     ];
     for (const { rule, holds, message } of rules) {
       if (holds) this.#care.raise(subject, { rule, priority: 'low', message, evidence }, occasion);
@@ -64,7 +81,7 @@ export class ConsentBook {
 
   /** How long after this wall time an episode ends or its review is overdue; undefined: never. */
   dueIn(wall: UnixMillis | undefined): Millis | undefined {
-    const due = wall === undefined ? undefined : dueIn(this.#state.glass, wall);
+    const due = wall === undefined ? undefined : dueIn(this.#episodes, wall);
     return due === undefined || wall === undefined ? undefined : Millis(due - wall);
   }
 

@@ -4,7 +4,7 @@
  */
 
 import { applyApproval, askRelease, forgetReleases } from '../consent/approvals.ts';
-import { endGlass, forgetEpisodes, openGlass, reviewGlass, type GlassRefusal } from '../consent/break-glass.ts';
+import { endGlass, forgetEpisodes, GLASS_WORDS, openGlass, reviewGlass } from '../consent/break-glass.ts';
 import { applyStatement, consentsOf, enrolKey, forgetPatient, revokeKey } from '../consent/consents.ts';
 import type { Grant } from '../consent/grant.ts';
 import { openStatement } from '../consent/statement.ts';
@@ -86,20 +86,6 @@ function approve(state: ConsentState, statement: Uint8Array, now: UnixMillis): C
   return { state: { ...state, releases }, record: { kind: 'approval', patient, word: approved === undefined ? 'approved' : 'released', said: { hash, statement, name } } };
 }
 
-const GLASS_WORDS: Readonly<Record<GlassRefusal, string>> = {
-  role_may_not: 'this role may not do that',
-  bad_reason: 'expected a reason of at least ten characters that says something',
-  bad_time: 'expected at most 24 hours',
-  bad_name: 'expected the id of a patient and of a person',
-  already_open: 'this person has broken the glass for this patient already',
-  too_many: 'too many episodes wait for their review',
-  unknown_episode: 'there is no episode of that number',
-  not_open: 'it is over already',
-  still_open: 'it goes on: it is judged when it is over',
-  own_episode: 'somebody else has to judge it',
-  already_reviewed: 'it was judged before',
-};
-
 function changeGlass(state: ConsentState, action: Extract<ConsentAction, { type: 'break_glass' | 'end_glass' | 'review_glass' }>, now: UnixMillis): ConsentChange | ConsentRefused {
   const { by } = action;
   const number = action.type === 'break_glass' ? state.episodes + 1 : action.episode;
@@ -117,5 +103,7 @@ function changeGlass(state: ConsentState, action: Extract<ConsentAction, { type:
 }
 
 /** What is forgotten with a patient who is erased. */
-export const withoutPatient = ({ consents, releases, glass, ...rest }: ConsentState, patient: string): ConsentState =>
-  ({ ...rest, consents: forgetPatient(consents, patient), releases: forgetReleases(releases, patient), glass: forgetEpisodes(glass, patient) });
+export const withoutPatient = ({ consents, releases, glass, elsewhere, ...rest }: ConsentState, patient: string): ConsentState => ({
+  ...rest, consents: forgetPatient(consents, patient), releases: forgetReleases(releases, patient), glass: forgetEpisodes(glass, patient),
+  ...(elsewhere === undefined ? {} : { elsewhere: elsewhere.filter((each) => each.patient !== patient) }),
+});

@@ -262,6 +262,8 @@ export class Derivation {
         return this.#erase(action, occasion);
       case 'disclose':
         return this.#disclose(action, time);
+      case 'hospital_note':
+        return this.#consent.takeNote(action, occasion);
       case 'dropped':
         return this.#noteDropped(action, time);
       case 'restored':

@@ -32,6 +32,8 @@ export const DOMAINS = {
   grant: 'vitalgate/grant/1',
   revocation: 'vitalgate/revocation/1',
   approval: 'vitalgate/approval/1',
+  hospitalNote: 'vitalgate/hospital-note/1',
+  hospitalNotesAsked: 'vitalgate/hospital-notes-asked/1',
   tls: 'vitalgate/tls/1',
 } as const;
 export type Domain = (typeof DOMAINS)[keyof typeof DOMAINS];

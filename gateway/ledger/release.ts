@@ -8,7 +8,11 @@
  *       4: number     uint, greater with every one for this recipient: what is erased cannot be brought back by an old one
  *       5: keys       array of [ id bstr 8, encapsulated bstr 32, ciphertext bstr ]
  *       6: payloads   array of [ key id bstr 8, entry uint, sealed bstr ]
- *       7: erased     array of key ids, bstr 8: what lies under them is to be destroyed }
+ *       7: erased     array of key ids, bstr 8: what lies under them is to be destroyed
+       8: consents   array of [ key id bstr 8, sealed bstr ], each under a key of 5 (consent/told.ts); absent where there are none }
+ *
+ * Hospital nodes before there was key 8 refuse a release that has it: a node says that it knows it (`GET /v1/key`, and every answer to a release), and
+ * until it does, none is sent. A gateway that never sends any is understood by every node.
  */
 
 import { asArray, asBytes, asCount, CborFields } from './cbor-fields.ts';
@@ -27,6 +31,8 @@ export const MOST_RELEASED = 1000;
 export type ReleasedKey = Readonly<{ id: Uint8Array; encapsulated: Uint8Array; ciphertext: Uint8Array }>;
 /** A payload under a content key. `entry`: its number in the chain. */
 export type ReleasedPayload = Readonly<{ key: Uint8Array; entry: number; sealed: Uint8Array }>;
+/** What somebody permits, under a content key that goes along. */
+export type ReleasedConsents = Readonly<{ key: Uint8Array; sealed: Uint8Array }>;
 
 export type Release = Readonly<{
   chain: Uint8Array;
@@ -35,14 +41,17 @@ export type Release = Readonly<{
   keys: readonly ReleasedKey[];
   payloads: readonly ReleasedPayload[];
   erased: readonly Uint8Array[];
+  /** Default none. */
+  consents?: readonly ReleasedConsents[];
 }>;
 
-export function signRelease({ chain, recipient, number, keys, payloads, erased }: Release, key: SigningKey): Uint8Array {
+export function signRelease({ chain, recipient, number, keys, payloads, erased, consents = [] }: Release, key: SigningKey): Uint8Array {
   const payload = encode(new Map<CborKey, CborValue>([
     [1, RELEASE_VERSION], [2, chain], [3, recipient], [4, number],
     [5, keys.map(({ id, encapsulated, ciphertext }) => [id, encapsulated, ciphertext])],
     [6, payloads.map((each) => [each.key, each.entry, each.sealed])],
     [7, erased],
+    ...(consents.length === 0 ? [] : [[8, consents.map((each) => [each.key, each.sealed])] as const]),
   ]));
   readRelease(payload);
   return sign1(payload, key, DOMAINS.release);
@@ -66,22 +75,31 @@ export function verifyRelease(bytes: Uint8Array, expected: Readonly<{ gateway: U
 const equal = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 
 function readRelease(bytes: Uint8Array): Release {
-  const fields = new CborFields(decode(bytes), 'release', [1, 2, 3, 4, 5, 6, 7]);
+  const fields = new CborFields(decode(bytes), 'release', [1, 2, 3, 4, 5, 6, 7, 8]);
   fields.version(1, RELEASE_VERSION);
+  const keys = few(fields.array(5)).map((each): ReleasedKey => {
+    const [id, encapsulated, ciphertext] = asArray(each, 'key of the release', 3);
+    return { id: asBytes(id, 'id of a key', RELEASE_KEY_BYTES), encapsulated: asBytes(encapsulated, 'encapsulated secret', ENCAPSULATED_BYTES), ciphertext: asBytes(ciphertext, 'sealed key') };
+  });
   return {
     chain: fields.bytes(2, CHAIN_ID_BYTES),
     recipient: fields.bytes(3, PUBLIC_KEY_BYTES),
     number: fields.count(4, 1),
-    keys: few(fields.array(5)).map((each) => {
-      const [id, encapsulated, ciphertext] = asArray(each, 'key of the release', 3);
-      return { id: asBytes(id, 'id of a key', RELEASE_KEY_BYTES), encapsulated: asBytes(encapsulated, 'encapsulated secret', ENCAPSULATED_BYTES), ciphertext: asBytes(ciphertext, 'sealed key') };
-    }),
+    keys,
     payloads: few(fields.array(6)).map((each) => {
       const [key, entry, sealed] = asArray(each, 'payload of the release', 3);
       return { key: asBytes(key, 'key of a payload', RELEASE_KEY_BYTES), entry: asCount(entry, 'entry of a payload', 1), sealed: asBytes(sealed, 'sealed payload') };
     }),
     erased: few(fields.array(7)).map((id) => asBytes(id, 'erased key', RELEASE_KEY_BYTES)),
+    ...(fields.has(8) && { consents: few(fields.array(8)).map((each) => readConsents(each, keys)) }),
   };
+}
+
+function readConsents(value: CborValue, keys: readonly ReleasedKey[]): ReleasedConsents {
+  const [id, sealed] = asArray(value, 'consents of the release', 2);
+  const key = asBytes(id, 'key of consents', RELEASE_KEY_BYTES);
+  if (!keys.some((each) => equal(each.id, key))) throw new CborError('malformed', 'consents of the release: expected the key they lie under beside them');
+  return { key, sealed: asBytes(sealed, 'sealed consents') };
 }
 
 function few<T>(list: readonly T[]): readonly T[] {

@@ -39,6 +39,7 @@
  *     K                                       who is being erased
  *     h  key(16)                              how far payloads were given to a hospital
  *     x  key(16) id(8)                        content key that a hospital is to be told is erased
+ *     o  key(16) id(8)                        what a hospital was told last of consents under a content key, as a hash
  *     l  link(n)                              what a link has cost
  *     a  host(n)                              addresses a hospital's name had
  *     y                                       up to which block of the record lane payloads of summaries were dropped
@@ -65,6 +66,17 @@
  *     i O output(n)                           how far something that leaves the hospital has come
  *     m  destination(n) 00 number(8)          message that an integration engine refuses, by its record
  *     m  destination(n) 01 number(8)          that somebody asks for another try of it
+ *     j L                                     number of what was shown to somebody last
+ *     j N number(8)                           something that was shown to somebody
+ *     j T kind(1) person(16) number(8)        the same by whom or what it is of
+ *     j X output(n) 00 record(8) resource(n)  what another system refuses
+ *     g C chain(16) id(8)                     what somebody permits, under a content key
+ *     g P pseudonym(16)                       under which content key that is, of whoever has this pseudonym
+ *     g V chain(16)                           how often what people of a chain permit was changed
+ *     g S                                     number of the last note
+ *     g N chain(16) number(8)                 note: what people here did with somebody's data
+ *     g A person(16) chain(16) number(8)      which notes are about whom
+ *     g E number(8)                           who broke the glass here
  */
 
 import { LANES, type Lane } from '../reading.ts';
@@ -133,6 +145,7 @@ export const bytesWrittenKey = (): Buffer => key('w');
 export const erasureKey = (): Buffer => key('K');
 export const releaseCursorKey = (fingerprint: Uint8Array): Buffer => key('h', fingerprint);
 export const erasedReleaseKey = (fingerprint: Uint8Array, id: Uint8Array = new Uint8Array()): Buffer => key('x', fingerprint, id);
+export const toldMarkKey = (fingerprint: Uint8Array, id: Uint8Array = new Uint8Array()): Buffer => key('o', fingerprint, id);
 export const releasedNumberKey = (chain: Uint8Array): Buffer => key('n', chain);
 export const releasedKeyKey = (chain: Uint8Array, id: Uint8Array = new Uint8Array()): Buffer => key('k', chain, id);
 export const releasedPayloadKey = (chain: Uint8Array, id: Uint8Array, entry?: number): Buffer => key('r', chain, id, entry === undefined ? new Uint8Array() : number(entry));
@@ -152,6 +165,18 @@ export const identityKey = (pseudonym: string): Buffer => key('iI', bytesOf(pseu
 export const outputKey = (output: string): Buffer => key('iO', text(output));
 export const refusedMessageKey = (destination: string, record?: number): Buffer => key('m', text(destination), Buffer.of(0), numbered(record));
 export const retriedMessageKey = (destination: string, record?: number): Buffer => key('m', text(destination), Buffer.of(1), numbered(record));
+export const lastAuditKey = (): Buffer => key('jL');
+export const auditKey = (n?: number): Buffer => key('jN', n === undefined ? new Uint8Array() : number(n));
+export const auditedSubjectKey = (kind: 'patient' | 'room', person: string, n?: number): Buffer => key('jT', Buffer.of(kind === 'patient' ? 0 : 1), bytesOf(person), n === undefined ? new Uint8Array() : number(n));
+export const setAsideKey = (output: string, place?: Readonly<{ record: number; resource: string }>): Buffer =>
+  key('jX', text(output), Buffer.of(0), ...(place === undefined ? [] : [number(place.record), text(place.resource)]));
+export const toldKey = (chain: Uint8Array, id: Uint8Array): Buffer => key('gC', chain, id);
+export const toldNameKey = (name: Uint8Array): Buffer => key('gP', name);
+export const toldVersionKey = (chain: Uint8Array): Buffer => key('gV', chain);
+export const lastNoteKey = (): Buffer => key('gS');
+export const noteKey = (chain: Uint8Array, n?: number): Buffer => key('gN', chain, numbered(n));
+export const noteAboutKey = (person: Uint8Array, chain: Uint8Array = new Uint8Array(), n?: number): Buffer => key('gA', person, chain, numbered(n));
+export const episodeKey = (n?: number): Buffer => key('gE', numbered(n));
 export const tidiedKey = (): Buffer => key('Y');
 export const probeKey = (): Buffer => key('Z');
 

@@ -3,7 +3,7 @@ import { CborFields } from '../ledger/cbor-fields.ts';
 import { type CborKey, type CborValue, decode, encode } from '../ledger/cbor.ts';
 import type { ReleaseCursor, ReleaseCursors } from '../uplink/release-cursors.ts';
 import type { KeyValueStore } from './key-value.ts';
-import { erasedReleaseKey, releaseCursorKey, startingWith } from './keys.ts';
+import { erasedReleaseKey, releaseCursorKey, startingWith, toldMarkKey } from './keys.ts';
 
 const CURSOR_VERSION = 2;
 /** Before the id in a key: its letter and the fingerprint. */
@@ -34,7 +34,7 @@ export class StoredReleaseCursors implements ReleaseCursors {
   }
 
   async addErased(hospital: Uint8Array, ids: readonly Uint8Array[]): Promise<void> {
-    if (ids.length > 0) await this.#store.write(ids.map((id) => ({ key: erasedReleaseKey(hospital, id), value: new Uint8Array() })), { sync: true });
+    if (ids.length > 0) await this.#store.write(ids.flatMap((id) => [{ key: erasedReleaseKey(hospital, id), value: new Uint8Array() }, { key: toldMarkKey(hospital, id) }]), { sync: true });
   }
 
   async erased(hospital: Uint8Array, limit: number): Promise<readonly Uint8Array[]> {
@@ -44,6 +44,19 @@ export class StoredReleaseCursors implements ReleaseCursors {
 
   async removeErased(hospital: Uint8Array, ids: readonly Uint8Array[]): Promise<void> {
     if (ids.length > 0) await this.#store.write(ids.map((id) => ({ key: erasedReleaseKey(hospital, id) })), { sync: false });
+  }
+
+  async told(hospital: Uint8Array, id: Uint8Array): Promise<Uint8Array | undefined> {
+    return await this.#store.get(toldMarkKey(hospital, id));
+  }
+
+  async saveTold(hospital: Uint8Array, told: readonly Readonly<{ id: Uint8Array; mark: Uint8Array }>[]): Promise<void> {
+    if (told.length > 0) await this.#store.write(told.map(({ id, mark }) => ({ key: toldMarkKey(hospital, id), value: mark })), { sync: false });
+  }
+
+  async forgetTold(hospital: Uint8Array): Promise<void> {
+    const keys = (await Array.fromAsync(this.#store.range(startingWith(toldMarkKey(hospital))))).map(([key]) => ({ key: Uint8Array.from(key) }));
+    if (keys.length > 0) await this.#store.write(keys, { sync: false });
   }
 }
 

@@ -6,7 +6,8 @@ import { z } from 'zod';
 import { PeerError } from '../errors.ts';
 import type { LaneId } from '../ledger/block-store.ts';
 import { toHex } from '../ledger/bytes.ts';
-import { CborError } from '../ledger/cbor.ts';
+import { asArray, asBytes } from '../ledger/cbor-fields.ts';
+import { CborError, decode } from '../ledger/cbor.ts';
 import { verifyWithNodeCrypto } from '../ledger/es256k.ts';
 import { verifyPayloadKey } from '../ledger/release.ts';
 import type { Millis } from '../quantity.ts';
@@ -55,16 +56,19 @@ const Head = z.object({
   receipt: z.base64().nullable(),
 });
 
-const Key = z.object({ payloadKey: z.base64().optional() });
-const Taken = z.object({ detailsAsked: z.boolean().optional() });
+const Key = z.object({ payloadKey: z.base64().optional(), consents: z.boolean().optional() });
+const Taken = z.object({ detailsAsked: z.boolean().optional(), consents: z.boolean().optional(), notes: z.int().nonnegative().optional() });
 const OldNumber = z.object({ error: z.string(), last: z.int().nonnegative().optional() });
 const Ping = z.object({ from: z.string().nullable(), time: z.int().optional() });
 const ErrorBody = z.object({ error: z.string(), message: z.string(), reason: z.string().optional() });
 
 const Batch = z.object({ taken: z.int().positive(), receipt: z.base64(), stopped: ErrorBody.nullable() });
 
+/** What content keys are sealed for, 32 bytes, and whether the hospital asks what patients permit: nodes did not always. */
+export type PayloadKey = Readonly<{ outcome: 'key'; hpke: Uint8Array; takesConsents: boolean }>;
+
 /** What became of a release. `old_number`: it has to come after `last`. */
-export type ReleaseAnswer = Readonly<{ outcome: 'taken'; /** Whether waveforms are wanted whatever they cost. */ detailsAsked: boolean }> | Readonly<{ outcome: 'old_number'; last: number }> | Refused | Unreachable;
+export type ReleaseAnswer = Readonly<{ outcome: 'taken'; /** Whether waveforms are wanted whatever they cost. */ detailsAsked: boolean; /** Whether it asks what patients permit. */ takesConsents: boolean; /** The number of its last note about people of this chain. */ notes: number }> | Readonly<{ outcome: 'old_number'; last: number }> | Refused | Unreachable;
 
 const CBOR = 'application/cbor';
 const CBOR_SEQUENCE = 'application/cbor-seq';
@@ -112,17 +116,16 @@ export class HospitalClient {
     });
   }
 
-  /**
-   * The key that content keys are sealed for, 32 bytes, as the hospital has signed it with `key`. Never rejects; aborting the signal makes
-   * it `unreachable`.
-   */
-  async payloadKey(key: Uint8Array, signal: AbortSignal): Promise<Uint8Array | Refused | Unreachable> {
-    return await this.#reach(signal, async (send) => {
+  /** The key that content keys are sealed for, as the hospital has signed it with `key`. Never rejects; aborting the signal makes it `unreachable`. */
+  async payloadKey(key: Uint8Array, signal: AbortSignal): Promise<PayloadKey | Refused | Unreachable> {
+    return await this.#reach(signal, async (send): Promise<PayloadKey | Refused | Unreachable> => {
       const reply = await send({ method: 'GET', path: '/v1/key' });
       if (reply.status !== 200) return readRefusal(reply);
-      const { payloadKey } = readJson(reply, Key);
+      const { payloadKey, consents = false } = readJson(reply, Key);
       if (payloadKey === undefined) return { outcome: 'refused', reason: 'no_payload_key', message: 'this node takes no payloads' };
-      return readPayloadKey(Buffer.from(payloadKey, 'base64'), key) ?? { outcome: 'refused', reason: 'bad_signature', message: 'its key for payloads is not signed by the key it is known by' };
+      const hpke = readPayloadKey(Buffer.from(payloadKey, 'base64'), key);
+      if (hpke === undefined) return { outcome: 'refused', reason: 'bad_signature', message: 'its key for payloads is not signed by the key it is known by' };
+      return { outcome: 'key', hpke, takesConsents: consents };
     });
   }
 
@@ -130,12 +133,23 @@ export class HospitalClient {
   async release(chain: Uint8Array, release: Uint8Array, signal: AbortSignal): Promise<ReleaseAnswer> {
     return await this.#reach(signal, async (send) => {
       const reply = await send({ method: 'POST', path: `/v1/chains/${toHex(chain)}/releases`, type: CBOR, body: release });
-      if (reply.status === 200) return { outcome: 'taken', detailsAsked: readJson(reply, Taken).detailsAsked ?? false };
+      if (reply.status === 200) {
+        const { detailsAsked = false, consents = false, notes = 0 } = readJson(reply, Taken);
+        return { outcome: 'taken', detailsAsked, takesConsents: consents, notes };
+      }
       if (reply.status === 409) {
         const { error, last } = readJson(reply, OldNumber);
         if (error === 'old_number' && last !== undefined) return { outcome: 'old_number', last };
       }
       return readRefusal(reply);
+    });
+  }
+
+  /** What people there did with the data of ours (consent/hospital-note.ts): unverified. `question`: signed. Never rejects; aborting the signal makes it `unreachable`. */
+  async notes(chain: Uint8Array, question: Uint8Array, signal: AbortSignal): Promise<Readonly<{ outcome: 'notes'; notes: readonly Uint8Array[] }> | Refused | Unreachable> {
+    return await this.#reach(signal, async (send) => {
+      const reply = await send({ method: 'POST', path: `/v1/chains/${toHex(chain)}/notes`, type: CBOR, body: question });
+      return reply.status === 200 ? { outcome: 'notes', notes: readNotes(reply) } : readRefusal(reply);
     });
   }
 
@@ -169,6 +183,15 @@ function notAHospital({ status, type }: Reply, expected: string): PeerError {
 function readReceipt(reply: Reply): Uint8Array {
   if (reply.type !== CBOR) throw notAHospital(reply, CBOR);
   return reply.body;
+}
+
+function readNotes(reply: Reply): readonly Uint8Array[] {
+  try {
+    if (reply.type === CBOR) return asArray(decode(reply.body), 'notes').map((note) => asBytes(note, 'note'));
+  } catch (thrown) {
+    if (!(thrown instanceof CborError)) throw thrown;
+  }
+  throw notAHospital(reply, 'an array of notes');
 }
 
 /** Undefined when it is not signed by that key. */

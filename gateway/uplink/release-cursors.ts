@@ -22,4 +22,12 @@ export interface ReleaseCursors {
   erased(hospital: Uint8Array, limit: number): Promise<readonly Uint8Array[]>;
   /** It was told. */
   removeErased(hospital: Uint8Array, ids: readonly Uint8Array[]): Promise<void>;
+  /**
+   * What a hospital was told last of consents under the content key with that id: 32 bytes that stand for it. Undefined: nothing. It may be forgotten in a
+   * power cut: then it is told again.
+   */
+  told(hospital: Uint8Array, id: Uint8Array): Promise<Uint8Array | undefined>;
+  saveTold(hospital: Uint8Array, told: readonly Readonly<{ id: Uint8Array; mark: Uint8Array }>[]): Promise<void>;
+  /** It is to be told everything again. */
+  forgetTold(hospital: Uint8Array): Promise<void>;
 }

@@ -23,6 +23,8 @@ export type ChainRoutesOptions = Readonly<{
   witness: Witness;
   /** Called once for every offered block that was judged. */
   onJudged: (outcome: Judgement['outcome']) => void;
+  /** Called for what was not taken: with `gap`, `fork`, the rule that a block broke, the outcome, or why nothing was judged. Of blocks offered together, for the one that stopped them. */
+  onRefused: (id: LaneId, reason: string) => void;
   /** Longest block, and longest run of blocks, that is taken. */
   maxBlock: Bytes;
   guard: Guard;
@@ -62,13 +64,14 @@ export function addChainRoutes(app: FastifyInstance, options: ChainRoutesOptions
   addForks(app, options);
 }
 
-function addOffering(app: FastifyInstance, { witness, onJudged, maxBlock, guard }: ChainRoutesOptions): void {
+function addOffering(app: FastifyInstance, { witness, onJudged, onRefused, maxBlock, guard }: ChainRoutesOptions): void {
   const onRequest = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => await guard(request, reply, readLaneId(request.params as LaneParams));
 
   app.put<{ Params: PlaceParams; Body: Uint8Array | undefined }>('/v1/chains/:chain/:lane/blocks/:height', { onRequest }, async (request, reply) => {
     const place = readPlace(request.params);
     const judgement = await witness.judge(place, request.body ?? new Uint8Array());
     onJudged(judgement.outcome);
+    noteRefusal(place, judgement);
     const { status, type, body } = answerFor(judgement);
     return await reply.code(status).type(type).send(body);
   });
@@ -76,9 +79,16 @@ function addOffering(app: FastifyInstance, { witness, onJudged, maxBlock, guard 
   app.post<{ Params: LaneParams; Body: Uint8Array | undefined }>('/v1/chains/:chain/:lane/blocks', { onRequest }, async (request, reply) => {
     const id = readLaneId(request.params);
     const blocks = await blocksIn(request.body ?? new Uint8Array(), request.headers['content-encoding'], maxBlock);
-    const { status, type, body } = answerForAll(await witness.judgeAll(id, blocks, onJudged));
+    const judged = await witness.judgeAll(id, blocks, onJudged);
+    noteRefusal(id, judged.stopped);
+    const { status, type, body } = answerForAll(judged);
     return await reply.code(status).type(type).send(body);
   });
+
+  function noteRefusal(id: LaneId, judgement: Judgement | undefined): void {
+    if (judgement === undefined || 'receipt' in judgement) return;
+    onRefused(id, judgement.outcome === 'rejected' ? judgement.reason : judgement.outcome === 'forked' ? 'fork' : judgement.outcome);
+  }
 }
 
 /** 200 as soon as one was taken: what stopped the rest stands beside the receipt. */

@@ -3,6 +3,7 @@
 import { constants, type Http2ServerRequest } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { LaneId } from '../ledger/block-store.ts';
 import { fingerprint } from '../ledger/es256k.ts';
 import type { Lane } from '../reading.ts';
 import { type Bytes, formatDuration, type Millis, type UnixMillis } from '../quantity.ts';
@@ -26,7 +27,7 @@ export type GuardOptions = Readonly<{
   /** How long a body may take to arrive. */
   bodyWithin: Millis;
   now: () => UnixMillis;
-  onRefused: (error: string) => void;
+  onRefused: (id: LaneId, error: string) => void;
 }>;
 
 /** What the certificate of a connection says: the key it is bound to and when it ends. */
@@ -50,7 +51,7 @@ export function guardOf({ witness, intake, mutual, maxBody, bodyWithin, now, onR
       const leave = intake.enter({ chain: Buffer.from(chain).toString('hex'), ...(lane && { lane }), size });
       reply.raw.once('close', leave);
     } catch (thrown) {
-      if (thrown instanceof RequestError) onRefused(thrown.error);
+      if (thrown instanceof RequestError) onRefused({ chain, lane: lane ?? 'record' }, thrown.error);
       throw thrown;
     }
     expectBody(request, reply, bodyWithin);

@@ -1,6 +1,7 @@
 /** Where gateways give what lies beside the blocks: payloads, and the keys to open them, sealed for this hospital alone. */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { UnreadableError } from '../errors.ts';
 import type { BlockStore } from '../ledger/block-store.ts';
 import { CborError } from '../ledger/cbor.ts';
 import { type SigningKey, verifyWithNodeCrypto } from '../ledger/es256k.ts';
@@ -13,7 +14,17 @@ import { RequestError } from '../web/request-error.ts';
 import type { ChainRoutesOptions } from './chain-routes.ts';
 import type { ReleaseStore } from './release-store.ts';
 
-export type ReleaseRoutesOptions = Readonly<{ blocks: BlockStore; releases: ReleaseStore; key: SigningKey; detailsAsked: (chain: Uint8Array) => boolean }> & Pick<ChainRoutesOptions, 'guard'>;
+/** What a node does with what patients permit, and what it has to say to their gateways. Each throws {@link StoreError}. */
+export interface ConsentDoor {
+  /** In force and durable when it resolves. Throws {@link UnreadableError} for what this node cannot read; then nothing changed. */
+  take(release: Release): Promise<void>;
+  /** The number of the last note about people of a chain; 0 before the first. */
+  newestNote(chain: Uint8Array): Promise<number>;
+  /** Those after a number, signed (consent/hospital-note.ts). */
+  notesAfter(chain: Uint8Array, number: number): Promise<readonly Uint8Array[]>;
+}
+
+export type ReleaseRoutesOptions = Readonly<{ blocks: BlockStore; releases: ReleaseStore; key: SigningKey; detailsAsked: (chain: Uint8Array) => boolean; /** Default: releases with consents are refused, as nodes did before they knew them. */ consents?: ConsentDoor }> & Pick<ChainRoutesOptions, 'guard'>;
 
 /** Adds the route. Bodies of type application/cbor must be parsed to bytes by the server it is added to. */
 export function addReleaseRoutes(app: FastifyInstance, options: ReleaseRoutesOptions): void {
@@ -28,7 +39,7 @@ export function addReleaseRoutes(app: FastifyInstance, options: ReleaseRoutesOpt
   });
 }
 
-async function take(chain: Uint8Array, bytes: Uint8Array, { blocks, releases, key, detailsAsked }: ReleaseRoutesOptions): Promise<Readonly<{ status: number; body: object }>> {
+async function take(chain: Uint8Array, bytes: Uint8Array, { blocks, releases, key, detailsAsked, consents }: ReleaseRoutesOptions): Promise<Readonly<{ status: number; body: object }>> {
   const heads = (await Promise.all(LANES.map((lane) => blocks.head({ chain, lane })))).filter((head) => head !== undefined);
   const [head] = heads;
   if (head === undefined) throw new RequestError(404, 'unknown_chain', 'this chain has no block here');
@@ -36,11 +47,27 @@ async function take(chain: Uint8Array, bytes: Uint8Array, { blocks, releases, ke
   const newest = Math.max(...heads.map(({ lastEntrySequence }) => lastEntrySequence));
   const early = release.payloads.find(({ entry }) => entry > newest);
   if (early !== undefined) throw new RequestError(409, 'gap', `entry ${early.entry} is in no block here yet: expected payloads of entries up to ${newest}`);
-  if (!(await releases.put(release))) {
-    const last = await releases.lastNumber(chain);
-    return { status: 409, body: { error: 'old_number', last, message: `release ${release.number} comes after release ${last}: expected a later number` } };
+  const last = await releases.lastNumber(chain);
+  if (release.number <= last) return oldNumber(release.number, last);
+  // Before the release counts: it comes again when this was not finished.
+  await takeConsents(release, consents);
+  if (!(await releases.put(release))) return oldNumber(release.number, await releases.lastNumber(chain));
+  const more = consents === undefined ? {} : { consents: true, notes: await consents.newestNote(chain) };
+  return { status: 200, body: { number: release.number, ...(detailsAsked(chain) && { detailsAsked: true }), ...more } };
+}
+
+const oldNumber = (number: number, last: number): Readonly<{ status: number; body: object }> =>
+  ({ status: 409, body: { error: 'old_number', last, message: `release ${number} comes after release ${last}: expected a later number` } });
+
+async function takeConsents(release: Release, consents: ConsentDoor | undefined): Promise<void> {
+  if (consents === undefined && release.consents === undefined) return;
+  if (consents === undefined) throw new RequestError(400, 'malformed', 'this node does not ask what patients permit: expected a release without key 8');
+  try {
+    await consents.take(release);
+  } catch (cause) {
+    if (cause instanceof UnreadableError) throw new RequestError(422, 'unreadable_consents', cause.message, { cause });
+    throw cause;
   }
-  return { status: 200, body: { number: release.number, ...(detailsAsked(chain) && { detailsAsked: true }) } };
 }
 
 function judged(bytes: Uint8Array, head: ChainState, key: SigningKey): Release {

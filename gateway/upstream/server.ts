@@ -9,14 +9,15 @@ import { toHex } from '../ledger/bytes.ts';
 import { fingerprint, type SigningKey } from '../ledger/es256k.ts';
 import { CHAIN_ID_BYTES } from '../ledger/genesis.ts';
 import { Bytes, type Millis, Seconds, UnixMillis } from '../quantity.ts';
-import { addChainRoutes } from './chain-routes.ts';
+import { addChainRoutes, type ChainRoutesOptions } from './chain-routes.ts';
 import type { NodeCertificate } from '../tls/node-certificate.ts';
 import { answerTo, RequestError } from '../web/request-error.ts';
 import { signPayloadKey } from '../ledger/release.ts';
 import { guardOf } from './guard.ts';
 import { Intake, INTAKE_LIMITS, type IntakeLimits } from './intake.ts';
 import { secureServer } from './secure-server.ts';
-import { addReleaseRoutes } from './release-routes.ts';
+import { addNoteRoutes } from './note-routes.ts';
+import { addReleaseRoutes, type ConsentDoor } from './release-routes.ts';
 import type { ReleaseStore } from './release-store.ts';
 import { type Judgement, type UpstreamLog, Witness, type WitnessOptions } from './witness.ts';
 
@@ -30,7 +31,7 @@ export type UpstreamOptions = Readonly<{
   /** Blocks, receipts and forks of every chain. It stays open when the server closes. */
   blocks: BlockStore;
   /** What gateways give beside the blocks, and the key it is sealed for. Default: nothing is taken. */
-  released?: Readonly<{ store: ReleaseStore; payloadKey: Uint8Array; /** Whether waveforms of a chain are wanted over whatever link. Default: never. */ detailsAsked?: (chain: Uint8Array) => boolean }>;
+  released?: Readonly<{ store: ReleaseStore; payloadKey: Uint8Array; /** Whether waveforms of a chain are wanted over whatever link. Default: never. */ detailsAsked?: (chain: Uint8Array) => boolean; /** See {@link ReleaseRoutesOptions}. */ consents?: ConsentDoor }>;
   /** See {@link WitnessOptions}. */
   gateways: WitnessOptions['gateways'];
   /** Speak TLS (1.3, HTTP/2 and HTTP/1.1) under this certificate; who offers something has to show one of its own. Default: plain HTTP/1.1. */
@@ -45,8 +46,6 @@ export type UpstreamOptions = Readonly<{
   random?: () => number;
   /** See {@link WitnessOptions}. */
   verifier?: NonNullable<WitnessOptions['verifier']>;
-  /** Called for every request that was not let in, for counters. Default: not counted. */
-  onRefused?: (error: string) => void;
   /** How long {@link Upstream.close} waits for answers under way before it cuts connections. Default 5 s. */
   closeTimeout?: Millis;
   log: UpstreamLog;
@@ -56,6 +55,10 @@ export type UpstreamOptions = Readonly<{
   now?: () => UnixMillis;
   /** Called once for every offered block that was judged, for counters. Default: not counted. */
   onJudged?: (outcome: Judgement['outcome']) => void;
+  /** See {@link WitnessOptions}. Default: nobody is told. */
+  onVerified?: NonNullable<WitnessOptions['onVerified']>;
+  /** See {@link ChainRoutesOptions}. Default: nobody is told. */
+  onRefused?: ChainRoutesOptions['onRefused'];
   /** Called when the store fails while a request is served; `VG_STORE_CLOSED`: it must be opened anew. Default: nobody is told. */
   onStoreFault?: (fault: StoreError) => void;
   /** Adds routes of the caller, such as /metrics, before the server listens. Default: none. */
@@ -81,11 +84,16 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
   const now = options.now ?? ((): UnixMillis => UnixMillis(Date.now()));
   const witness = await Witness.open({ ...options, now });
   const app = buildServer(options);
+  const onRefused = options.onRefused ?? (() => undefined);
   const { tls, maxBlock = Bytes(MAX_BLOCK_BYTES), requestTimeout = REQUEST_TIMEOUT } = options;
   const intake = new Intake(options.limits ?? INTAKE_LIMITS, options.random ?? Math.random);
-  const guard = guardOf({ witness, intake, mutual: tls !== undefined, maxBody: maxBlock, bodyWithin: requestTimeout, now, onRefused: options.onRefused ?? (() => undefined) });
-  addChainRoutes(app, { blocks: options.blocks, witness, maxBlock, guard, onJudged: options.onJudged ?? (() => undefined) });
-  if (options.released !== undefined) addReleaseRoutes(app, { blocks: options.blocks, releases: options.released.store, key: options.key, detailsAsked: options.released.detailsAsked ?? (() => false), guard });
+  const guard = guardOf({ witness, intake, mutual: tls !== undefined, maxBody: maxBlock, bodyWithin: requestTimeout, now, onRefused });
+  addChainRoutes(app, { blocks: options.blocks, witness, maxBlock, guard, onJudged: options.onJudged ?? (() => undefined), onRefused });
+  if (options.released !== undefined) {
+    const { store: releases, detailsAsked = () => false, consents } = options.released;
+    addReleaseRoutes(app, { blocks: options.blocks, releases, key: options.key, detailsAsked, guard, ...(consents && { consents }) });
+    if (consents !== undefined) addNoteRoutes(app, { blocks: options.blocks, key: options.key, consents, guard });
+  }
   addNodeRoutes(app, options, now);
   await options.register?.(app);
   const heard = await listen(app, options.listen);
@@ -123,7 +131,7 @@ function buildServer({ maxBlock = Bytes(MAX_BLOCK_BYTES), requestTimeout = REQUE
 
 /** Who this node is, and whether it is well. */
 function addNodeRoutes(app: FastifyInstance, { name, key, blocks, released }: UpstreamOptions, now: () => UnixMillis): void {
-  const payloadKey = released === undefined ? {} : { payloadKey: Buffer.from(signPayloadKey(released.payloadKey, key)).toString('base64') };
+  const payloadKey = released === undefined ? {} : { payloadKey: Buffer.from(signPayloadKey(released.payloadKey, key)).toString('base64'), ...(released.consents && { consents: true }) };
   app.get('/v1/key', () => ({ name, key: toHex(key.publicKey), fingerprint: fingerprint(key.publicKey), ...payloadKey }));
   app.get('/v1/ping', (request) => ({ from: request.raw.socket.remoteAddress ?? null, time: now() }));
   app.get('/healthz', () => ({ status: 'ok' }));

@@ -47,6 +47,8 @@ export type WitnessOptions = Readonly<{
   /** The replacement of a chain's key that this hospital has signed, if any (promises.ts). Default: none. */
   promised?: (chain: Uint8Array) => Replacement | undefined;
   log: UpstreamLog;
+  /** Told how long it took to ask every rule of one block, ms. Default: nobody is. */
+  onVerified?: (duration: number) => void;
   /** Awaited at every {@link StallPoint}. For tests only. Default: goes on at once. */
   testingOnlyStall?: (point: StallPoint, place: Place) => Promise<void>;
 }>;
@@ -101,6 +103,7 @@ export class Witness {
   readonly #promised: NonNullable<WitnessOptions['promised']>;
   readonly #log: UpstreamLog;
   readonly #stall: NonNullable<WitnessOptions['testingOnlyStall']>;
+  readonly #onVerified: NonNullable<WitnessOptions['onVerified']>;
   readonly #turns = new Turns();
   readonly #terms: TermBook;
   readonly #forked: Set<string>;
@@ -119,6 +122,7 @@ export class Witness {
     this.#promised = options.promised ?? (() => undefined);
     this.#log = options.log;
     this.#stall = options.testingOnlyStall ?? (() => Promise.resolve());
+    this.#onVerified = options.onVerified ?? (() => undefined);
     this.#terms = new TermBook(options.blocks);
     this.#forked = forked;
   }
@@ -187,7 +191,9 @@ export class Witness {
     if (!this.#admits(chain, terms)) {
       return { taken: [], stopped: { outcome: 'not_admitted', message: `gateway key ${fingerprint(currentTerm(terms).authority.gateway)} is not among those admitted here` } };
     }
+    const began = performance.now();
     const { below, good, after, stopped } = await this.#verifier.verify({ chain, lane, ...(height !== undefined && { height }), head: head && encodeState(head), blocks });
+    if (good.length > 0) this.#onVerified(performance.now() - began);
     const repeated: Taken[] = [];
     for (const [position, block] of below.entries()) {
       const refusal = await this.#compare({ offer, block, bytes: blocks[position] as Uint8Array, head: head as ChainState, terms });

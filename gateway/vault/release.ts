@@ -10,6 +10,8 @@
  *
  *     { 1: salt bstr 32, 2: payload bstr }      whole: it fits the commitment in the entry
  *     { 2: payload bstr }                       an excerpt: the gateway alone vouches for it
+ *
+ * What somebody permits (consent/told.ts) lies under it in the same way, bound to the chain and to what it is.
  */
 
 import { CborFields } from '../ledger/cbor-fields.ts';
@@ -77,6 +79,16 @@ export function openContent(secret: Uint8Array, { entry, sealed }: Pick<Released
   const fields = new CborFields(decode(plain), 'released content', [1, 2]);
   return { ...(fields.has(1) && { salt: fields.bytes(1, SALT_BYTES) }), payload: fields.bytes(2) };
 }
+
+export function sealConsents(secret: Uint8Array, told: Uint8Array, chain: Uint8Array, random: (size: number) => Uint8Array): Buffer {
+  const nonce = random(NONCE_BYTES);
+  return Buffer.concat([nonce, sealBytes(secret, nonce, told, consentsPlace(chain))]);
+}
+
+/** Undefined for bytes that do not lie under this secret. */
+export const openConsents = (secret: Uint8Array, sealed: Uint8Array, chain: Uint8Array): Uint8Array | undefined => openBytes(secret, sealed.subarray(0, NONCE_BYTES), sealed.subarray(NONCE_BYTES), consentsPlace(chain));
+
+const consentsPlace = (chain: Uint8Array): Buffer => Buffer.concat([chain, Buffer.from('told consents', 'utf8')]);
 
 function contentPlace({ chain, entry }: Readonly<{ chain: Uint8Array; entry: number }>): Buffer {
   const place = Buffer.alloc(chain.length + 8);

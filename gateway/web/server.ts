@@ -1,4 +1,4 @@
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Registry } from 'prom-client';
 import { ConfigError, messageOf } from '../errors.ts';
 import type { BlockStore } from '../ledger/block-store.ts';
@@ -52,9 +52,12 @@ async function listen(app: FastifyInstance, { host, port }: WebOptions['listen']
   }
 }
 
-/** `GET /metrics` in the Prometheus text format. */
-export function addMetrics(app: FastifyInstance, registry: Registry, refresh: () => Promise<void> = () => Promise.resolve()): void {
-  app.get('/metrics', async (_request, reply) => {
+/** `GET /metrics` in the Prometheus text format. `admit`: throws {@link RequestError} for one that may not read them; default: anybody may. */
+export function addMetrics(
+  app: FastifyInstance, registry: Registry, refresh: () => Promise<void> = () => Promise.resolve(), admit: (request: FastifyRequest, reply: FastifyReply) => void = () => undefined,
+): void {
+  app.get('/metrics', async (request, reply) => {
+    admit(request, reply);
     await refresh();
     return reply.type(registry.contentType).send(await registry.metrics());
   });

@@ -7,7 +7,7 @@ import type { Asked, Reply } from '../../gateway/uplink/channel.ts';
 import { HospitalClient } from '../../gateway/uplink/hospital-client.ts';
 import { TRAFFIC, type Traffic } from '../../gateway/uplink/link.ts';
 import type { ReleaseCursor, ReleaseCursors, ReleasePart } from '../../gateway/uplink/release-cursors.ts';
-import { ReleaseRelay, type BlockRange, type ReleasedBlocks, type ReleaseSource } from '../../gateway/uplink/release-relay.ts';
+import { ReleaseRelay, type BlockRange, type ConsentNews, type NoteTaker, type ReleasedBlocks, type ReleaseSource } from '../../gateway/uplink/release-relay.ts';
 import { RetrySchedule } from '../../gateway/uplink/retry.ts';
 import { keyOf } from '../upstream/gateway-chain.ts';
 import { LogBook } from '../upstream/hospital.ts';
@@ -21,13 +21,20 @@ type Taken = Readonly<{ part: ReleasePart; number: number; blocks: BlockRange }>
 
 /** Every block has one payload of 2 KiB for every part; what a release holds is told in it. */
 class Blocks implements ReleaseSource {
+  readonly news: ConsentNews[] = [];
+
   ofBlocks(part: ReleasePart, { first, last }: BlockRange, size: Bytes): Promise<ReleasedBlocks> {
     const through = Math.min(last, first + Math.max(1, Math.floor(size / BLOCK)) - 1);
     const payload = { key: new Uint8Array(), entry: first, sealed: encode(new Map<string, string | number | Uint8Array>([['part', part], ['first', first], ['last', through], ['fill', new Uint8Array((through - first + 1) * BLOCK)]])) };
     return Promise.resolve({ last: through, pieces: [{ keys: [], payloads: [payload] }] });
   }
 
-  sign({ number, payloads: [payload] }: Parameters<ReleaseSource['sign']>[0]): Uint8Array {
+  hasConsentNews = (): Promise<boolean> => Promise.resolve(this.news.length > 0);
+  consentNews = (): Promise<ConsentNews | undefined> => Promise.resolve(this.news[0]);
+  tellAllAgain = (): Promise<void> => Promise.resolve();
+
+  sign({ number, payloads: [payload], consents = [] }: Parameters<ReleaseSource['sign']>[0]): Uint8Array {
+    if (consents.length > 0) return Buffer.concat([encode(number), encode(new Map([['consents', Buffer.from(consents[0]?.sealed ?? []).toString()]]))]);
     return Buffer.concat([encode(number), payload?.sealed ?? new Uint8Array()]);
   }
 }
@@ -42,17 +49,30 @@ class Cursors implements ReleaseCursors {
   addErased = (): Promise<void> => Promise.resolve();
   erased = (): Promise<readonly Uint8Array[]> => Promise.resolve([]);
   removeErased = (): Promise<void> => Promise.resolve();
+  told = (): Promise<undefined> => Promise.resolve(undefined);
+  onTold: () => void = () => undefined;
+  saveTold = (): Promise<void> => Promise.resolve(this.onTold());
+  forgetTold = (): Promise<void> => Promise.resolve();
 }
 
 class Scene implements AsyncDisposable {
   readonly time = new ManualTime();
   readonly cursors = new Cursors();
+  readonly blocks = new Blocks();
+  readonly told: string[] = [];
   readonly taken = new EventLog<Taken>();
   readonly heights: Record<Lane, number> = { alarm: 0, record: 0 };
   readonly relay: ReleaseRelay;
   isReached = true;
   /** How long the hospital takes for one release. */
   takes: Millis = Seconds(0.1);
+
+  /** Whether it asks what patients permit, and refuses what it is told of it. */
+  takesConsents = false;
+  refusesConsents = false;
+  /** Notes at the hospital, by number; what was taken of them. */
+  readonly notes: number[] = [];
+  readonly heard: number[] = [];
 
   /** What the links that are there carry. */
   carried: readonly Traffic[] = TRAFFIC;
@@ -61,20 +81,51 @@ class Scene implements AsyncDisposable {
   constructor(turn?: () => Promise<void>) {
     const clientFor = (traffic: Traffic): HospitalClient => new HospitalClient({ reach: (attempt) => attempt((asked) => Promise.resolve(this.#answer(asked, traffic))) });
     this.relay = new ReleaseRelay({
-      chain: new Uint8Array(16), hospital: { name: 'north', key: NORTH.publicKey }, client: clientFor, carries: (traffic) => this.carried.includes(traffic), source: new Blocks(), cursors: this.cursors,
-      heightOf: (lane) => this.heights[lane], retry: new RetrySchedule({}, () => 0.5, this.time.now), time: this.time, log: new LogBook(), ...(turn && { turn }),
+      chain: new Uint8Array(16), hospital: { name: 'north', key: NORTH.publicKey }, client: clientFor, carries: (traffic) => this.carried.includes(traffic), source: this.blocks, cursors: this.cursors,
+      heightOf: (lane) => this.heights[lane], notes: this.#taker(), retry: new RetrySchedule({}, () => 0.5, this.time.now), time: this.time, log: new LogBook(), ...(turn && { turn }),
     });
+  }
+
+  #taker(): NoteTaker {
+    const { heard } = this;
+    return {
+      get last(): number {
+        return heard.at(-1) ?? 0;
+      },
+      ask: () => Uint8Array.of(heard.at(-1) ?? 0),
+      take: (notes) => Promise.resolve(void heard.push(...notes.flatMap(([number = 0]) => number))),
+    };
   }
 
   #answer({ path, body }: Asked, traffic: Traffic): Reply {
     const reply = (status: number, said: object): Reply => ({ status, type: 'application/json', body: Buffer.from(JSON.stringify(said)), retryAfter: undefined });
-    if (path === '/v1/key') return reply(200, { payloadKey: Buffer.from(signPayloadKey(new Uint8Array(32).fill(1), NORTH)).toString('base64') });
+    if (path === '/v1/key') return reply(200, { payloadKey: Buffer.from(signPayloadKey(new Uint8Array(32).fill(1), NORTH)).toString('base64'), ...(this.takesConsents && { consents: true }) });
+    if (path.endsWith('/notes')) return { ...reply(200, {}), type: 'application/cbor', body: encode(this.notes.filter((number) => number > (body?.[0] ?? 0)).slice(0, 2).map((number) => Uint8Array.of(number))) };
     if (!this.isReached) return reply(503, { error: 'busy', message: 'come back later' });
     if (!this.carried.includes(traffic)) throw new Error(`no link carries ${traffic}`);
     this.time.advance(this.takes);
     const [number, told] = split(body ?? new Uint8Array());
+    const about = this.takesConsents ? { consents: true, notes: this.notes.at(-1) ?? 0 } : {};
+    if (told.has('consents')) {
+      if (this.refusesConsents) return reply(422, { error: 'unreadable_consents', message: 'another key' });
+      this.told.push(told.get('consents') as string);
+      return reply(200, { number, ...about });
+    }
     this.taken.add({ part: told.get('part') as ReleasePart, number, blocks: { first: told.get('first') as number, last: told.get('last') as number } });
-    return reply(200, { number, ...(this.detailsAsked && { detailsAsked: true }) });
+    return reply(200, { number, ...about, ...(this.detailsAsked && { detailsAsked: true }) });
+  }
+
+  /** Somebody says something about consent; the hospital knows it when this resolves. */
+  say(word: string): Promise<void> {
+    const { news } = this.blocks;
+    news.push({ parts: { keys: [], payloads: [], consents: [{ key: new Uint8Array(8), sealed: Buffer.from(word) }] }, told: [] });
+    return new Promise((resolve) => {
+      this.cursors.onTold = () => {
+        news.shift();
+        if (news.length === 0) resolve();
+      };
+      this.relay.wake();
+    });
   }
 
   sealed(lane: Lane, height: number): void {
@@ -170,5 +221,53 @@ describe('payloads for a hospital', () => {
     const records = await scene.until('record', 20);
     expectWhole(records, 20);
     expect(records[0]?.number).toBe(5);
+  });
+});
+
+describe('what patients permit', () => {
+  it('is told before any payload, and at once when nothing else is due', async () => {
+    await using scene = new Scene();
+    scene.takesConsents = true;
+    scene.sealed('alarm', 1);
+    const first = scene.say('anna denies');
+    scene.relay.start();
+    await first;
+    expect([scene.told, scene.taken.events]).toEqual([['anna denies'], []]);
+    await scene.until('alarm', 1);
+    await scene.say('anna permits');
+    expect(scene.told).toEqual(['anna denies', 'anna permits']);
+  });
+
+  it('is not told to a node that does not ask for it, until it does; and payloads wait for neither that nor a refusal', async () => {
+    await using scene = new Scene();
+    void scene.say('anna denies');
+    scene.sealed('alarm', 1);
+    scene.relay.start();
+    await scene.until('alarm', 1);
+    expect(scene.told).toEqual([]);
+    [scene.takesConsents, scene.refusesConsents] = [true, true];
+    scene.sealed('alarm', 2);
+    await scene.until('alarm', 2);
+    scene.sealed('alarm', 3);
+    await scene.until('alarm', 3);
+    expect(scene.told).toEqual([]);
+    scene.refusesConsents = false;
+    scene.time.advance(Seconds(61));
+    await scene.say('anna permits');
+    expect(scene.told).toEqual(['anna denies', 'anna permits']);
+  });
+});
+
+describe('notes of a hospital', () => {
+  it('are fetched when an answer says that there are any, all of them', async () => {
+    await using scene = new Scene();
+    scene.takesConsents = true;
+    scene.relay.start();
+    scene.notes.push(1, 2, 3, 4, 5);
+    scene.sealed('alarm', 1);
+    await scene.until('alarm', 1);
+    scene.sealed('alarm', 2);
+    await scene.until('alarm', 2);
+    expect(scene.heard).toEqual([1, 2, 3, 4, 5]);
   });
 });

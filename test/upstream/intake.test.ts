@@ -78,7 +78,7 @@ describe('a hospital', () => {
     const stalled = Promise.withResolvers<undefined>();
     const limits = { ...LIMITS, perGateway: 1 };
     const refused: string[] = [];
-    await using hospital = await startHospital('north', { limits, onRefused: (error) => refused.push(error), testingOnlyStall: (point) => (point === 'checked' ? stalled.promise : Promise.resolve()) });
+    await using hospital = await startHospital('north', { limits, onRefused: (_id, error) => refused.push(error), testingOnlyStall: (point) => (point === 'checked' ? stalled.promise : Promise.resolve()) });
     const writer = await ChainWriter.of(1);
     const first = offerFrom(hospital.address, writer, 0);
     // Whichever of the two comes in first stands still until the other was refused.

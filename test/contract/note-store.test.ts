@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import type { Episode } from '../../gateway/consent/break-glass.ts';
+import { UnixMillis } from '../../gateway/quantity.ts';
+import type { GlassStep, Note, Shown } from '../../gateway/records/note.ts';
+import { StoredNotes } from '../../gateway/store/note-store.ts';
+import { STORES } from './engines.ts';
+import { FaultyStore } from './faulty-store.ts';
+
+const [CHAIN, OTHER_CHAIN] = ['11', 'ff'].map((each) => each.repeat(16)) as [string, string];
+const [ANNA, OTTO] = ['a', 'b'].map((digit) => digit.repeat(32)) as [string, string];
+const NOON = UnixMillis(1_893_499_200_000);
+const shown = (chain: string, person: string, id: string): Shown => ({ what: 'shown', chain, subject: { kind: 'patient', person }, pseudonym: person, time: NOON, recipient: { id, role: 'clinician' }, by: 'fhir read', purpose: 'TREAT', times: 1, consents: ['7'.repeat(64)] });
+const episode = (number: number, patient = ANNA): Episode => ({ number, patient, by: { id: 'lee', role: 'clinician' }, reason: 'found unconscious', opened: NOON, ends: UnixMillis(NOON + 1), due: UnixMillis(NOON + 2) });
+const step = (number: number, patient = ANNA): GlassStep => ({ what: 'broken', chain: CHAIN, subject: { kind: 'patient', person: patient }, pseudonym: patient, time: NOON, episode: number, by: { id: 'lee', role: 'clinician' }, reason: 'found unconscious', ends: UnixMillis(NOON + 1) });
+const who = (notes: readonly Note[]): readonly string[] => notes.map((note) => (note.what === 'shown' ? note.recipient.id : `${note.by.id} ${note.what} ${note.episode}`));
+
+describe.each(STORES)('notes of a hospital, $name', ({ open }) => {
+  it('are numbered, those of a chain in their order, also after it was opened again', async () => {
+    await using engine = await open();
+    const notes = new StoredNotes(engine.store);
+    expect([await notes.newest(CHAIN), await notes.after(CHAIN, 0, 9)]).toEqual([0, []]);
+    await notes.append([shown(CHAIN, ANNA, 'a1'), shown(OTHER_CHAIN, OTTO, 'o1'), shown(CHAIN, ANNA, 'a2')]);
+    await Promise.all([notes.append([shown(CHAIN, OTTO, 'a3')]), notes.append([shown(CHAIN, ANNA, 'a4')])]);
+    const again = new StoredNotes(await engine.reopen());
+    await again.append([shown(CHAIN, ANNA, 'a5')]);
+    expect([await again.newest(CHAIN), await again.newest(OTHER_CHAIN)]).toEqual([6, 2]);
+    expect((await again.after(CHAIN, 1, 3)).map(({ number }) => number)).toEqual([3, 4, 5]);
+    expect(who(await again.after(CHAIN, 0, 9))).toEqual(['a1', 'a2', 'a3', 'a4', 'a5']);
+    expect(await again.after(OTHER_CHAIN, 0, 9)).toEqual([{ ...shown(OTHER_CHAIN, OTTO, 'o1'), number: 2 }]);
+    expect(who(await Array.fromAsync(again.of(ANNA)))).toEqual(['a1', 'a2', 'a4', 'a5']);
+  });
+
+  it('are numbered by several processes together: none is lost, none comes before one that is there', async () => {
+    await using engine = await open();
+    const [one, two] = [new StoredNotes(engine.store), new StoredNotes(engine.store)];
+    await Promise.all(Array.from({ length: 8 }, (_, index) => (index % 2 === 0 ? one : two).append([shown(CHAIN, ANNA, String(index)), shown(CHAIN, ANNA, String(index))])));
+    expect((await one.after(CHAIN, 0, 99)).map(({ number }) => number)).toEqual(Array.from({ length: 16 }, (_, index) => index + 1));
+    expect(new Set(who(await two.after(CHAIN, 0, 99))).size).toBe(8);
+  });
+
+  it('are all or none, and a number that failed is given to the next', async () => {
+    await using engine = await open();
+    const faulty = new FaultyStore(engine.store);
+    const notes = new StoredNotes(faulty);
+    faulty.writeFaults.push('nothing written');
+    await expect(notes.append([shown(CHAIN, ANNA, 'x'), shown(CHAIN, ANNA, 'y')])).rejects.toMatchObject({ code: 'VG_STORE_WRITE' });
+    await notes.append([shown(CHAIN, ANNA, 'z')]);
+    expect((await notes.after(CHAIN, 0, 9)).map((note) => [note.number, ...who([note])])).toEqual([[1, 'z']]);
+  });
+
+  it('of a broken glass are kept together with the episode, or neither', async () => {
+    await using engine = await open();
+    const faulty = new FaultyStore(engine.store);
+    const notes = new StoredNotes(faulty);
+    expect(await notes.put(0, episode(1), step(1), [])).toBe(true);
+    faulty.writeFaults.push('nothing written');
+    await expect(notes.put(1, episode(2), step(2), [1])).rejects.toMatchObject({ code: 'VG_STORE_WRITE' });
+    expect([await notes.episodes(), who(await notes.after(CHAIN, 0, 9))]).toEqual([{ episodes: [episode(1)], moment: 1 }, ['lee broken 1']]);
+    expect(await notes.put(1, episode(10), step(10), [1])).toBe(true);
+    // Somebody was quicker.
+    expect(await notes.put(1, episode(11), step(11), [10])).toBe(false);
+    const again = new StoredNotes(await engine.reopen());
+    expect([await again.episodes(), who(await again.after(CHAIN, 0, 9))]).toEqual([{ episodes: [episode(10)], moment: 2 }, ['lee broken 1', 'lee broken 10']]);
+  });
+
+  it('say nothing any more of why, when somebody is erased, and their episodes are gone', async () => {
+    await using engine = await open();
+    const notes = new StoredNotes(engine.store);
+    await notes.put(0, episode(1), step(1), []);
+    await notes.put(1, episode(2, OTTO), step(2, OTTO), []);
+    await notes.append([{ ...shown(CHAIN, ANNA, 'lee'), episode: 1, reason: 'found unconscious' }]);
+    await notes.forget([ANNA, 'c'.repeat(32)]);
+    expect((await notes.episodes()).episodes.map(({ number }) => number)).toEqual([2]);
+    expect((await notes.after(CHAIN, 0, 9)).map(({ number, reason }) => [number, reason])).toEqual([[1, ''], [2, 'found unconscious'], [3, '']]);
+  });
+});
