@@ -6,7 +6,8 @@ import type { Destination, Outcome } from './hl7/output.ts';
 import { startHl7Outputs, type Hl7Outputs } from './hl7/outputs.ts';
 import type { SetAsideMessages } from './hl7/set-aside.ts';
 import type { Logger } from './operations/log.ts';
-import { UnixMillis } from './quantity.ts';
+import type { OutputReporter } from './oversight/output-status.ts';
+import { Minutes, UnixMillis } from './quantity.ts';
 import type { IdentityMap } from './records/identity.ts';
 import type { Leases } from './records/lease.ts';
 import type { OutputGate } from './records/output-gate.ts';
@@ -26,6 +27,19 @@ export type HospitalHl7Options = Readonly<{
   log: Logger;
   onOutcome: (destination: string, outcome: Outcome) => void;
 }>;
+
+/** How long an engine may be without an acknowledgement, while something waits and fails, before a person has to look. */
+const PATIENCE = Minutes(5);
+
+/** How destinations do, for operators. */
+export function reportOf(outputs: Pick<Hl7Outputs, 'status'>, now: () => UnixMillis): OutputReporter {
+  const since = now();
+  return () => outputs.status().map(({ destination, sends, behind, setAside, lastAck, lastError }) => ({
+    name: destination, kind: setAside === 0 ? 'HL7 v2' : `HL7 v2, ${setAside} set aside`,
+    state: !sends || (lastError !== null && now() - (lastAck ?? since) < PATIENCE) ? 'waiting' : lastError === null ? 'working' : 'failing',
+    behind, unit: 'records', lastSuccess: lastAck, lastError,
+  }));
+}
 
 /** Begins to send. Throws {@link ConfigError} when a configured file cannot be read. */
 export function startHospitalHl7({ config, stores, records, gate, textIn, log, onOutcome }: HospitalHl7Options): Hl7Outputs {

@@ -4,10 +4,11 @@ import { randomBytes } from 'node:crypto';
 import type { UpstreamConfig } from './config/schema.ts';
 import { enrolledIn } from './enrolment-file.ts';
 import { messageOf, type StoreError } from './errors.ts';
+import type { Hl7Outputs } from './hl7/outputs.ts';
 import { openHospitalConsent, type HospitalConsent } from './hospital-consent.ts';
 import { startHospitalControl } from './hospital-control.ts';
 import { openHospitalFhir, permissionsTold, type FhirStores } from './hospital-fhir.ts';
-import type { Hl7Stores } from './hospital-hl7.ts';
+import { reportOf, startHospitalHl7, type Hl7Stores } from './hospital-hl7.ts';
 import { overseeHospital } from './hospital-oversight.ts';
 import { patientApiOf } from './hospital-patients.ts';
 import { openHospitalRecords, type RecordStores } from './hospital-records.ts';
@@ -55,7 +56,7 @@ export type HospitalOptions = Readonly<{
 }>;
 
 /** A node that runs, with what its outputs ask. */
-export type HospitalNode = Upstream & Readonly<{ consent: HospitalConsent }>;
+export type HospitalNode = Upstream & Readonly<{ consent: HospitalConsent; hl7: Hl7Outputs }>;
 
 /** Starts a hospital node. Throws {@link ConfigError} when its address cannot be taken, {@link StoreError} when a store cannot be read. */
 export async function startHospitalNode({ config, stores, key, payloadPair, certificate, textIn, log, metrics, onLost }: HospitalOptions): Promise<HospitalNode> {
@@ -106,6 +107,9 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
   starting.defer(() => records.projector.stop());
   fhir.start();
   starting.defer(() => fhir.stop());
+  const onOutcome = (destination: string, outcome: string): void => metrics.hl7Messages.inc({ destination, outcome });
+  const hl7 = starting.adopt(startHospitalHl7({ config, stores, records: records.log, gate: consent.gate, textIn, log, onOutcome }), ({ stop }) => stop());
+  outputs.push(reportOf(hl7, () => UnixMillis(Date.now())));
   const running = starting.move();
-  return { address: upstream.address, consent, close: () => running.disposeAsync() };
+  return { address: upstream.address, consent, hl7, close: () => running.disposeAsync() };
 }
