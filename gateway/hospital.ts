@@ -108,7 +108,7 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
   fhir.start();
   starting.defer(() => fhir.stop());
   const onOutcome = (destination: string, outcome: string): void => metrics.hl7Messages.inc({ destination, outcome });
-  const hl7 = starting.adopt(startHospitalHl7({ config, stores, records: records.log, gate: consent.gate, textIn, log, onOutcome }), ({ stop }) => stop());
+  const hl7 = starting.adopt(startHospitalHl7({ config, stores, records: records.log, gate: consent.gate, textIn, log, onOutcome }), (running) => running.stop());
   outputs.push(reportOf(hl7, () => UnixMillis(Date.now())));
   const running = starting.move();
   return { address: upstream.address, consent, hl7, close: () => running.disposeAsync() };
