@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { UpstreamConfig } from './config/schema.ts';
+import { UsageError } from './errors.ts';
 import type { Destination, Outcome } from './hl7/output.ts';
 import { startHl7Outputs, type Hl7Outputs } from './hl7/outputs.ts';
 import type { SetAsideMessages } from './hl7/set-aside.ts';
@@ -13,6 +14,7 @@ import type { Leases } from './records/lease.ts';
 import type { OutputGate } from './records/output-gate.ts';
 import type { OutputCursors, RecordLog } from './records/record-log.ts';
 import { systemTime } from './uplink/retry.ts';
+import type { Hl7OutputApi } from './web/control-hl7.ts';
 
 /** What it needs of a hospital's stores. */
 export type Hl7Stores = Readonly<{ outputs: OutputCursors; refusedMessages: SetAsideMessages; identities: IdentityMap; leases: Leases }>;
@@ -39,6 +41,21 @@ export function reportOf(outputs: Pick<Hl7Outputs, 'status'>, now: () => UnixMil
     state: !sends || (lastError !== null && now() - (lastAck ?? since) < PATIENCE) ? 'waiting' : lastError === null ? 'working' : 'failing',
     behind, unit: 'records', lastSuccess: lastAck, lastError,
   }));
+}
+
+const PAGE = 500;
+
+/** For commands. */
+export function outputApiOf(outputs: Hl7Outputs): Hl7OutputApi {
+  const named = (destination: string): string => {
+    if (outputs.status().every((each) => each.destination !== destination)) throw new UsageError(`${JSON.stringify(destination.slice(0, 64))} is no engine of upstream.hl7`);
+    return destination;
+  };
+  return {
+    hl7Outputs: () => Promise.resolve(outputs.status()),
+    refusedMessages: async (destination, number) => await outputs.setAside(named(destination), number, PAGE),
+    sendAgain: async (destination) => await outputs.sendAgain(named(destination)),
+  };
 }
 
 /** Begins to send. Throws {@link ConfigError} when a configured file cannot be read. */

@@ -8,7 +8,7 @@ import type { Hl7Outputs } from './hl7/outputs.ts';
 import { openHospitalConsent, type HospitalConsent } from './hospital-consent.ts';
 import { startHospitalControl } from './hospital-control.ts';
 import { openHospitalFhir, permissionsTold, type FhirStores } from './hospital-fhir.ts';
-import { reportOf, startHospitalHl7, type Hl7Stores } from './hospital-hl7.ts';
+import { outputApiOf, reportOf, startHospitalHl7, type Hl7Stores } from './hospital-hl7.ts';
 import { overseeHospital } from './hospital-oversight.ts';
 import { patientApiOf } from './hospital-patients.ts';
 import { openHospitalRecords, type RecordStores } from './hospital-records.ts';
@@ -101,15 +101,15 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
     },
   }), ({ close }) => close());
   starting.defer(keepReading(people, (error) => log.warn({ error: messageOf(error) }, 'the tokens of the staff could not be read again')));
-  const control = { ...tokenApiOf(people), ...patientApiOf(stores, () => records.projector.status()), ...fhir.outputs, status: (asked: StatusParams) => Promise.resolve(oversight.node.status(readStatusQuery(asked))) };
+  const onOutcome = (destination: string, outcome: string): void => metrics.hl7Messages.inc({ destination, outcome });
+  const hl7 = starting.adopt(startHospitalHl7({ config, stores, records: records.log, gate: consent.gate, textIn, log, onOutcome }), (running) => running.stop());
+  outputs.push(reportOf(hl7, () => UnixMillis(Date.now())));
+  const control = { ...tokenApiOf(people), ...patientApiOf(stores, () => records.projector.status()), ...fhir.outputs, ...outputApiOf(hl7), status: (asked: StatusParams) => Promise.resolve(oversight.node.status(readStatusQuery(asked))) };
   starting.adopt(await startHospitalControl(hospitalSocketIn(config.data), control), ({ close }) => close());
   records.projector.start();
   starting.defer(() => records.projector.stop());
   fhir.start();
   starting.defer(() => fhir.stop());
-  const onOutcome = (destination: string, outcome: string): void => metrics.hl7Messages.inc({ destination, outcome });
-  const hl7 = starting.adopt(startHospitalHl7({ config, stores, records: records.log, gate: consent.gate, textIn, log, onOutcome }), (running) => running.stop());
-  outputs.push(reportOf(hl7, () => UnixMillis(Date.now())));
   const running = starting.move();
   return { address: upstream.address, consent, hl7, close: () => running.disposeAsync() };
 }
