@@ -70,4 +70,12 @@ describe('an integration engine of a hospital', () => {
     });
     expect(shown).toMatchObject({ what: 'hl7', purpose: 'TREAT' });
   });
+
+  it('is asked about on the command line', async () => {
+    const status = await vitalgate('hl7', 'status', '--config', site.config);
+    expect(status.stdout).toMatch(/^ENGINE +BEHIND +REFUSED +SENT +NOW\nengine +\d+ +0 +[1-9]\d* +well$/m);
+    expect((await vitalgate('hl7', 'refused', 'engine', '--config', site.config)).stdout).toBe('engine refuses nothing\n');
+    expect((await vitalgate('hl7', 'again', 'engine', '--config', site.config)).stdout).toBe('0 are sent again\n');
+    expect((await vitalgate('hl7', 'refused', 'other', '--config', site.config)).stderr).toContain('"other" is no engine of upstream.hl7');
+  });
 });
