@@ -1,11 +1,15 @@
 import { UsageError } from './errors.ts';
 import type { KnownSubject } from './records/record.ts';
 import type { RecordStores } from './hospital-records.ts';
-import { assertIdentity, assertPseudonym, type ListedPerson, type PatientApi } from './web/control-patients.ts';
+import { assertIdentity, assertPseudonym, type ListedPerson, type OpeningStatus, type PatientApi } from './web/control-patients.ts';
 
-/** Whom a hospital knows, and what it calls them itself, out of its stores. Nothing of what was measured is opened. */
-export function patientApiOf({ records, identities }: Pick<RecordStores, 'records' | 'identities'>): PatientApi {
+/** Up to how many arrivals are counted. */
+const MOST_BEHIND = 10_000;
+
+/** Whom a hospital knows, and what it calls them itself, out of its stores. Nothing of what was measured is opened. `opening`: of whoever opens what was given. */
+export function patientApiOf({ records, identities }: Pick<RecordStores, 'records' | 'identities'>, opening: () => Promise<OpeningStatus>): PatientApi {
   return {
+    opening,
     people: async () => {
       const listed: ListedPerson[] = [];
       for await (const { person, kind, into, also } of records.people()) {
@@ -24,6 +28,12 @@ export function patientApiOf({ records, identities }: Pick<RecordStores, 'record
       if (!(await identities.unmap(pseudonym))) throw new UsageError(`nobody is mapped to an identifier by the pseudonym ${pseudonym}`);
     },
   };
+}
+
+/** While nobody opens anything. */
+export async function openingAtRest({ records }: Pick<RecordStores, 'records'>): Promise<OpeningStatus> {
+  const { opened, bad } = await records.state();
+  return { opened, waiting: 0, bad, behind: await records.countArrivals(MOST_BEHIND) };
 }
 
 /** Null where nothing is of them any more. */

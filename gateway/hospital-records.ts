@@ -47,7 +47,8 @@ const heard = (store: ReleaseStore, ring: () => void): ReleaseStore => ({
   keys: (chain) => store.keys(chain),
   payloads: (chain, key) => store.payloads(chain, key),
   put: async (release) => {
-    await store.put(release);
-    ring();
+    const isKept = await store.put(release);
+    if (isKept) ring();
+    return isKept;
   },
 });

@@ -2,16 +2,21 @@
 
 import { randomBytes } from 'node:crypto';
 import type { UpstreamConfig } from './config/schema.ts';
+import { enrolledIn } from './enrolment-file.ts';
 import { messageOf, type StoreError } from './errors.ts';
 import { openHospitalConsent, type HospitalConsent } from './hospital-consent.ts';
-import { openHospitalRecords, type RecordStores } from './hospital-records.ts';
+import { startHospitalControl } from './hospital-control.ts';
+import type { Hl7Stores } from './hospital-hl7.ts';
+import { overseeHospital } from './hospital-oversight.ts';
 import { patientApiOf } from './hospital-patients.ts';
+import { openHospitalRecords, type RecordStores } from './hospital-records.ts';
 import { hospitalSocketIn, keepReading, openHospitalPeople, staffOf, tokenApiOf } from './hospital-staff.ts';
 import { keyFilesIn } from './key-files.ts';
 import type { BlockStore } from './ledger/block-store.ts';
 import type { SigningKey } from './ledger/es256k.ts';
 import type { Logger } from './operations/log.ts';
 import type { UpstreamMetrics } from './operations/metrics.ts';
+import { readStatusQuery, type StatusParams } from './oversight/status-query.ts';
 import type { TokenStore } from './people/tokens.ts';
 import { UnixMillis } from './quantity.ts';
 import type { EpisodeStore } from './records/episode-store.ts';
@@ -23,13 +28,11 @@ import { addBreakGlassRoutes } from './upstream/break-glass-routes.ts';
 import { promisedFor } from './upstream/promises.ts';
 import type { ReleaseStore } from './upstream/release-store.ts';
 import { startUpstream, type Upstream } from './upstream/server.ts';
+import { VerifyPool } from './upstream/verify-pool.ts';
 import type { HpkePair } from './vault/hpke.ts';
-import { startHospitalControl } from './web/hospital-control.ts';
-import { addMetrics } from './web/server.ts';
-import { addStaffSessions } from './web/staff.ts';
 
 /** Everything a hospital keeps. */
-export type HospitalStores = Readonly<{ blocks: BlockStore; releases: ReleaseStore; told: ToldStore; notes: NoteLog & EpisodeStore; tokens: TokenStore; close: () => Promise<void> }> & RecordStores;
+export type HospitalStores = Readonly<{ blocks: BlockStore; releases: ReleaseStore; told: ToldStore; notes: NoteLog & EpisodeStore; tokens: TokenStore; /** Which engine, for people. */ kind: string; close: () => Promise<void> }> & RecordStores & Hl7Stores;
 
 export type HospitalOptions = Readonly<{
   config: UpstreamConfig;
@@ -43,44 +46,54 @@ export type HospitalOptions = Readonly<{
   certificate: (files: Exclude<UpstreamConfig['tls'], 'own' | 'none'>) => NodeCertificate;
   log: Logger;
   metrics: UpstreamMetrics;
-  /** The store must be opened anew. */
-  onStoreLost: (fault: StoreError) => void;
+  /** What serves must begin anew: the store has to be opened again, or a thread was lost. */
+  onLost: (fault: Error) => void;
 }>;
 
 /** A node that runs, with what its outputs ask. */
 export type HospitalNode = Upstream & Readonly<{ consent: HospitalConsent }>;
 
 /** Starts a hospital node. Throws {@link ConfigError} when its address cannot be taken, {@link StoreError} when a store cannot be read. */
-export async function startHospitalNode({ config, stores, key, payloadPair, certificate, log, metrics, onStoreLost }: HospitalOptions): Promise<HospitalNode> {
-  const { tls: tlsSetting, ...settings } = config;
+export async function startHospitalNode({ config, stores, key, payloadPair, certificate, log, metrics, onLost }: HospitalOptions): Promise<HospitalNode> {
+  const { tls: tlsSetting, gateways: gatewaysSetting, ...settings } = config;
+  await using starting = new AsyncDisposableStack();
+  const enrolled = typeof gatewaysSetting === 'object' && 'file' in gatewaysSetting ? enrolledIn(gatewaysSetting.file, log) : undefined;
+  starting.defer(() => enrolled?.stop());
+  const gateways = Array.isArray(gatewaysSetting) ? (gatewaysSetting as readonly string[]).map((hex) => Buffer.from(hex, 'hex')) : 'open';
   const tls = tlsSetting === 'none' ? undefined : tlsSetting === 'own' ? await nodeCertificateIn(keyFilesIn(config.data), key, (size) => randomBytes(size)) : certificate(tlsSetting);
   const people = await openHospitalPeople(stores.tokens, config.people);
   const staff = staffOf(people);
   const onStoreFault = (fault: StoreError): void => {
-    if (fault.code === 'VG_STORE_CLOSED') onStoreLost(fault);
+    if (fault.code === 'VG_STORE_CLOSED') onLost(fault);
   };
-  const records = openHospitalRecords({ stores, opener: { pair: payloadPair, recipient: key.publicKey }, data: config.data, log, onStoreFault });
-  await using starting = new AsyncDisposableStack();
+  const oversight = overseeHospital({ name: config.name, data: config.data, gatewayNames: config.gatewayNames, key: key.publicKey, stores, staff, metrics, outputs: [], log });
+  starting.defer(oversight.stop);
+  const records = openHospitalRecords({ stores: { ...stores, releases: oversight.releases }, opener: { pair: payloadPair, recipient: key.publicKey }, data: config.data, log, onStoreFault });
+  const verifier = starting.adopt(new VerifyPool({ key, onFailure: onLost }), (pool) => pool.close());
+  metrics.watchQueue(() => verifier.waiting);
   const consent = starting.adopt(openHospitalConsent({ ...stores, key, pair: payloadPair, now: () => UnixMillis(Date.now()), onFault: (error) => log.error({ error: messageOf(error) }, 'what was shown again could not be counted') }), ({ stop }) => stop());
   const upstream = starting.adopt(await startUpstream({
     ...settings,
     ...(tls && { tls }),
     key,
-    blocks: stores.blocks,
+    verifier,
+    blocks: oversight.blocks,
     released: { store: records.releases, payloadKey: payloadPair.publicBytes, detailsAsked: (chain) => areDetailsAsked(config.data, chain, UnixMillis(Date.now())), consents: consent.door },
     promised: (chain) => promisedFor(config.data, chain),
     log,
-    gateways: config.gateways === 'open' ? 'open' : config.gateways.map((hex) => Buffer.from(hex, 'hex')),
+    gateways: enrolled?.admission ?? gateways,
     onJudged: (outcome) => metrics.blocks.inc({ outcome }),
+    onVerified: (duration) => metrics.verificationSeconds.observe(duration / 1000),
+    onRefused: oversight.refused,
     onStoreFault,
     register: async (app) => {
-      addMetrics(app, metrics.registry);
-      await addStaffSessions(app, staff);
+      await oversight.addRoutes(app);
       await addBreakGlassRoutes(app, { glass: consent.glass, admit: (...asks) => staff.admit(...asks) });
     },
   }), ({ close }) => close());
   starting.defer(keepReading(people, (error) => log.warn({ error: messageOf(error) }, 'the tokens of the staff could not be read again')));
-  starting.adopt(await startHospitalControl(hospitalSocketIn(config.data), { ...tokenApiOf(people), ...patientApiOf(stores) }), ({ close }) => close());
+  const control = { ...tokenApiOf(people), ...patientApiOf(stores, () => records.projector.status()), status: (asked: StatusParams) => Promise.resolve(oversight.node.status(readStatusQuery(asked))) };
+  starting.adopt(await startHospitalControl(hospitalSocketIn(config.data), control), ({ close }) => close());
   records.projector.start();
   starting.defer(() => records.projector.stop());
   const running = starting.move();

@@ -29,6 +29,7 @@ import { StoredTold } from './store/told-store.ts';
 import { StoredDerivation } from './store/derive-store.ts';
 import { openJournal } from './store/journal-store.ts';
 import type { KeyValueStore } from './store/key-value.ts';
+import { StoredRefusedMessages } from './store/refused-message-store.ts';
 import { openRocksStore } from './store/rocks-store.ts';
 import { StoredIdentities } from './store/identity-store.ts';
 import { StoredLeases } from './store/lease-store.ts';
@@ -156,16 +157,23 @@ async function countJournal(folder: string): Promise<number> {
   }
 }
 
-async function openBlocks(folder: string, options: Readonly<{ readOnly: boolean }>): Promise<HospitalStores> {
-  const store = await openRocksStore(join(folder, STORE_FOLDER), options);
+const openBlocks: Environment['openBlocks'] = async (folder, options) => {
+  const { store, blocks, kind, close } = await openHospitalEngine(folder, options);
   const now = (): UnixMillis => UnixMillis(Date.now());
   const records = new StoredRecords(store);
   return {
-    blocks: new StoredBlocks(store, { removePending: false }), releases: new StoredReleases(store, now), tokens: new StoredTokens(store),
-    told: new StoredTold(store), notes: new StoredNotes(store),
-    records, outputs: new StoredOutputs(store), identities: new StoredIdentities(store, records), leases: new StoredLeases(store, now),
-    close: () => store.close(),
+    blocks, releases: new StoredReleases(store, now), tokens: new StoredTokens(store),
+    told: new StoredTold(store), notes: new StoredNotes(store), refusedMessages: new StoredRefusedMessages(store),
+    records, outputs: new StoredOutputs(store), identities: new StoredIdentities(store, records), leases: new StoredLeases(store, now), kind, close,
   };
+};
+
+/** `store`: for everything but blocks. */
+async function openHospitalEngine(folder: string, { readOnly, store = 'rocksdb', durability = 'replicated' }: Parameters<Environment['openBlocks']>[1]): Promise<Pick<HospitalStores, 'blocks' | 'kind' | 'close'> & Readonly<{ store: KeyValueStore }>> {
+  // Loaded when it is asked for: a gateway does not carry the client of a database.
+  if (store !== 'rocksdb') return { ...(await (await import('./store/postgres.ts')).openPostgres(store, { durability })), kind: 'PostgreSQL' };
+  const engine = await openRocksStore(join(folder, STORE_FOLDER), { readOnly });
+  return { blocks: new StoredBlocks(engine, { removePending: false }), store: engine, kind: 'RocksDB', close: () => engine.close() };
 }
 
 function environment(): Environment {

@@ -17,6 +17,9 @@ export type DebianPackage = Readonly<{
 
 const FAKETIME = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/faketime/libfaketime.so.1`);
 
+/** Debian keeps the servers of every version apart, and none of them on the path. */
+const POSTGRES = [14, 15, 16, 17, 18, 19].map((version) => `/usr/lib/postgresql/${version}/bin/initdb`);
+
 const DEBIAN_PACKAGES: readonly DebianPackage[] = [
   { name: 'chromium', shownBy: ['/usr/bin/chromium'], suites: 'the page that verifies, in a browser' },
   { name: 'mosquitto', shownBy: ['mosquitto', '/usr/sbin/mosquitto'], suites: 'the comparison in "npm run bench -- ingest"' },
@@ -25,6 +28,7 @@ const DEBIAN_PACKAGES: readonly DebianPackage[] = [
   { name: 'iproute2', shownBy: ['ip', '/usr/sbin/ip'], suites: 'links between a house and a hospital in network namespaces' },
   { name: 'libfaketime', shownBy: FAKETIME, suites: 'hours of a gateway in minutes: what is pruned by age, and "npm run bench -- backlog"' },
   { name: 'openssl', shownBy: ['openssl'], suites: 'certificates and requests, made and judged by openssl' },
+  { name: 'postgresql', shownBy: POSTGRES, suites: 'the store of a hospital on PostgreSQL, with standbys and without' },
   { name: 'python3-paho-mqtt', shownBy: ['/usr/lib/python3/dist-packages/paho/mqtt/client.py'], suites: 'Paho for Python over TLS' },
   { name: 'socat', shownBy: ['socat'], suites: 'serial lines, through pseudo-terminals' },
   {

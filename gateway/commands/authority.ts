@@ -16,7 +16,7 @@ import { promise, takeBack } from '../upstream/promises.ts';
 import { administer } from './administer.ts';
 import { inWords, signerInWords } from './authority-words.ts';
 import { listOf, numberOf, textOf, type Arguments, type Command, type Environment } from './command.ts';
-import { CONFIG_OPTIONS, upstreamConfig } from './settings.ts';
+import { CONFIG_OPTIONS, STORE_OPTIONS, upstreamConfig } from './settings.ts';
 import { deliver, textIn } from './text-files.ts';
 
 const DAY = 24 * 60;
@@ -36,6 +36,7 @@ is recorded waits. Hospitals sign it when they have exactly the blocks it names,
 "sign FILE --take-back". "sign" reads the hospital's data folder, also while its node runs.`,
   options: {
     ...CONFIG_OPTIONS,
+    ...STORE_OPTIONS,
     join: { type: 'string', value: 'NAME=KEY,…', help: 'Hospitals that join, with their public keys ("vitalgate upstream --print-key")' },
     leave: { type: 'string', value: 'NAME,…', help: 'Hospitals that leave' },
     quorum: { type: 'string', value: 'K', help: 'How many of the hospitals must countersign from then on (default: the smallest majority)' },
@@ -110,14 +111,14 @@ async function sign(files: readonly string[], args: Arguments, environment: Envi
   const [file, ...more] = files;
   if (file === undefined || more.length > 0) throw new UsageError('authority sign takes one file');
   const signed = copiesOf([textIn(file)]);
-  const { data } = upstreamConfig({ ...args, values: { gateways: 'open', ...args.values } });
+  const { data, store, durability } = upstreamConfig({ ...args, values: { gateways: 'open', ...args.values } });
   if (args.values['take-back'] === true) {
     takeBack(data, signed.change.chain);
     environment.err('blocks of the old key are taken again; the signature that was given stays good until it expires');
     return 0;
   }
   const key = hospitalKeyIn(data);
-  const { blocks, close } = await environment.openBlocks(data, { readOnly: true });
+  const { blocks, close } = await environment.openBlocks(data, { readOnly: true, store, durability });
   try {
     const lanes = await Promise.all(LANES.map((lane) => headOf(blocks, signed, lane)));
     for (const head of lanes) refuseWhatContradicts(signed, head, key);

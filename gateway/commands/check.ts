@@ -1,87 +1,54 @@
-import { existsSync, readFileSync, readdirSync, statSync, statfsSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { basename, dirname, join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { GatewayConfig } from '../config/schema.ts';
 import { StoreError, reasonOf } from '../errors.ts';
-import { systemClock } from '../ingest/clock.ts';
-import { Bytes, MiB, formatBytes } from '../quantity.ts';
 import { controlSocketOf } from '../gateway.ts';
-import { isSealed } from '../vault/sealed-files.ts';
-import { controlAnswers } from '../web/control.ts';
-import { STORE_FOLDER } from './chain-source.ts';
-import type { Command, Environment } from './command.ts';
-import { CONFIG_OPTIONS, gatewayConfig } from './settings.ts';
 import { nodeFetch } from '../tls/node-fetch.ts';
 import { isPlaced, systemInterfaces } from '../uplink/interfaces.ts';
 import { leavesThrough, misled, misledInWords } from '../uplink/routes.ts';
+import { controlAnswers } from '../web/control.ts';
+import { STORE_FOLDER } from './chain-source.ts';
+import { checkHospitalNode } from './check-hospital.ts';
+import { checkPort, clockFinding, diskFinding, finding, keyFindings, type Finding, type Verdict } from './check-machine.ts';
+import type { Command, Environment } from './command.ts';
+import { CONFIG_OPTIONS, gatewayConfig, sectionsOf, upstreamConfig } from './settings.ts';
 
-type Verdict = 'ok' | 'warning' | 'FAILED';
-type Finding = Readonly<{ verdict: Verdict; what: string; detail: string }>;
 type Check = (config: GatewayConfig, environment: Environment) => Promise<readonly Finding[]>;
 
-const LEAST_FREE = MiB(256);
 const HOSPITAL_TIMEOUT_MS = 5000;
-
-const finding = (verdict: Verdict, what: string, detail: string): Finding => ({ verdict, what, detail });
 
 export const checkCommand: Command = {
   name: 'check',
-  summary: 'Checks whether a gateway can run here: clock, disk, keys, store, ports, links, hospitals.',
+  summary: 'Checks whether a gateway, or a hospital node, can run here: clock, disk, keys, store, ports, links, hospitals, certificate.',
   usage: ['check [--config FILE] [--data FOLDER]'],
-  details: 'Says what is wrong and what to do. Exit code 1 when a check failed; warnings do not count.',
+  details: 'Says what is wrong and what to do. Exit code 1 when a check failed; warnings do not count.\n' +
+    'What is checked is what the file configures: "gateway", "upstream", or both; --data is for the gateway then.',
   options: CONFIG_OPTIONS,
   run: async (args, environment) => {
-    const config = gatewayConfig(args);
-    const findings: Finding[] = [];
-    for (const check of [checkClock, checkDisk, checkKeys, checkStore, checkPorts, checkLinks, checkHospitals]) {
-      for (const found of await check(config, environment)) {
-        environment.out(`${found.verdict.padEnd(8)} ${found.what.padEnd(10)} ${found.detail}`);
-        findings.push(found);
+    const { gateway, upstream } = sectionsOf(args);
+    // Without a file it is a gateway with all its defaults.
+    const isGateway = gateway !== undefined || upstream === undefined;
+    const verdicts: Verdict[] = [];
+    const tell = async (findings: AsyncIterable<Finding>): Promise<void> => {
+      for await (const { verdict, what, detail } of findings) {
+        environment.out(`${verdict.padEnd(8)} ${what.padEnd(10)} ${detail}`);
+        verdicts.push(verdict);
       }
-    }
-    return findings.some(({ verdict }) => verdict === 'FAILED') ? 1 : 0;
+    };
+    if (isGateway) await tell(checkGateway(gatewayConfig(args), environment));
+    if (isGateway && upstream !== undefined) environment.out('\nthe hospital node of the same file:');
+    if (upstream !== undefined) await tell(checkHospitalNode(isGateway ? upstream : upstreamConfig(args), environment));
+    return verdicts.includes('FAILED') ? 1 : 0;
   },
 };
 
-const checkClock: Check = () => {
-  const clock = systemClock();
-  const now = new Date(clock.now()).toISOString();
-  switch (clock.trust()) {
-    case 'synchronised':
-      return Promise.resolve([finding('ok', 'clock', `${now}, synchronised`)]);
-    case 'unverified':
-      return Promise.resolve([finding('warning', 'clock', `${now}, but no time service has confirmed it; start systemd-timesyncd`)]);
-    case 'implausible':
-      return Promise.resolve([finding('FAILED', 'clock', `${now} is before this program was written; set the clock`)]);
-  }
-};
-
-const checkDisk: Check = ({ data }) => {
-  let folder = resolve(data);
-  while (!existsSync(folder)) folder = dirname(folder);
-  const { bavail, bsize } = statfsSync(folder);
-  const free = Bytes(bavail * bsize);
-  const verdict = free < LEAST_FREE ? 'FAILED' : 'ok';
-  return Promise.resolve([finding(verdict, 'disk', `${formatBytes(free)} free at ${folder}; at least ${formatBytes(LEAST_FREE)} are needed`)]);
-};
-
-const checkKeys: Check = ({ data }) => {
-  if (!existsSync(data)) return Promise.resolve([finding('ok', 'keys', `${data} does not exist yet; the first run makes folder and keys`)]);
-  const mode = (path: string): number => statSync(path).mode & 0o777;
-  const files = readdirSync(data).filter((name) => name.endsWith('.key')).map((name) => join(data, name));
-  return Promise.resolve([
-    mode(data) === 0o700 ? finding('ok', 'keys', `${data} has mode 700`) : finding('FAILED', 'keys', `${data} can be read by others; run: chmod 700 ${data}`),
-    ...sealingOf(files.filter((file) => (mode(file) & 0o077) === 0)),
-    ...files.filter((file) => (mode(file) & 0o077) !== 0).map((file) => finding('FAILED', 'keys', `${file} can be read by others; run: chmod 600 ${file}`)),
-  ]);
-};
-
-function sealingOf(files: readonly string[]): readonly Finding[] {
-  const plain = files.filter((file) => !isSealed(readFileSync(file, 'utf8')));
-  if (files.length === 0) return [];
-  if (plain.length === 0) return [finding('ok', 'keys', `${files.length} key files are sealed under a passphrase`)];
-  return [finding('warning', 'keys', `${plain.map((file) => basename(file)).join(', ')} in clear: whoever takes the disk has everything; the README says how to seal them`)];
+async function* checkGateway(config: GatewayConfig, environment: Environment): AsyncIterable<Finding> {
+  yield clockFinding();
+  yield diskFinding(config.data);
+  yield* keyFindings(config.data);
+  for (const check of [checkStore, checkPorts, checkLinks, checkHospitals]) yield* await check(config, environment);
 }
+
 
 const checkStore: Check = async ({ data }, { openBlocks, countJournal }) => {
   if (!existsSync(join(data, STORE_FOLDER))) return [finding('ok', 'store', 'empty')];
@@ -107,14 +74,6 @@ const checkPorts: Check = async (config) => {
   const places = [['MQTT', listen], ['MQTT over TLS', tls?.listen ?? 'none'], ['MQTT over WebSocket', webSocket?.listen ?? 'none'], ['web', config.web.listen]] as const;
   return await Promise.all(places.flatMap(([name, address]) => (address === 'none' ? [] : [checkPort(name, address)])));
 };
-
-function checkPort(name: string, { host, port }: Readonly<{ host: string; port: number }>): Promise<Finding> {
-  return new Promise((resolveFinding) => {
-    const server = createServer();
-    server.once('error', (error) => resolveFinding(finding('FAILED', 'ports', `${name} cannot listen on ${host}:${port}: ${error.message}`)));
-    server.listen(port, host, () => server.close(() => resolveFinding(finding('ok', 'ports', `${name} can listen on ${host}:${port}`))));
-  });
-}
 
 const checkLinks: Check = async ({ links, hospitals }) => {
   const interfaces = systemInterfaces();

@@ -1,7 +1,8 @@
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import type { Row } from '../backup.ts';
+import type { UpstreamConfig } from '../config/schema.ts';
 import type { GatewayStores } from '../gateway.ts';
-import { UsageError, messageOf, type StoreError } from '../errors.ts';
+import { UsageError, VitalgateError, messageOf } from '../errors.ts';
 import type { HospitalStores } from '../hospital.ts';
 import type { Logger } from '../operations/log.ts';
 import { parseDuration, UnixMillis, type Millis } from '../quantity.ts';
@@ -12,7 +13,8 @@ export type Restoring = Readonly<{ put: (store: string, rows: readonly Row[]) =>
 /** What commands are given instead of reaching for it: the stores main.ts chose, the terminal, and the wish to end. */
 export type Environment = Readonly<{
   openGatewayStores: (folder: string, bootId: Uint8Array) => Promise<GatewayStores>;
-  openBlocks: (folder: string, options: Readonly<{ readOnly: boolean }>) => Promise<HospitalStores>;
+  /** `store`: where it is. Default: in the folder. */
+  openBlocks: (folder: string, options: Readonly<{ readOnly: boolean }> & Partial<Pick<UpstreamConfig, 'store' | 'durability'>>) => Promise<HospitalStores>;
   /** Journal and blocks of a data folder whose gateway may run; nothing is written. */
   openForReading: (folder: string) => Promise<Pick<GatewayStores, 'journal' | 'blocks' | 'keyring' | 'close'>>;
   /** The engines of a data folder that a backup is unpacked into. */
@@ -125,10 +127,10 @@ export const START_AGAIN = 75;
  * Resolves when a program that serves has to end: false when the user or the system asks for it, true when its store must
  * be opened anew.
  */
-export async function untilStoppedOrLost(signal: AbortSignal, storeLost: Promise<StoreError>, log: Logger): Promise<boolean> {
-  const lost = await Promise.race([untilAborted(signal), storeLost]);
+export async function untilStoppedOrLost(signal: AbortSignal, whatServes: Promise<Error>, log: Logger): Promise<boolean> {
+  const lost = await Promise.race([untilAborted(signal), whatServes]);
   if (lost === undefined) log.info({}, 'stopping');
-  else log.fatal({ code: lost.code, error: lost.message }, 'ALARM: ending, so that the supervisor starts this program again and opens the store anew');
+  else log.fatal({ ...(lost instanceof VitalgateError && { code: lost.code }), error: lost.message }, 'ALARM: ending, so that the supervisor starts this program again and opens the store anew');
   return lost !== undefined;
 }
 

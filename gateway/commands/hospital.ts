@@ -14,7 +14,7 @@ export async function hospitalTokens(action: TokenAction, args: Arguments, envir
     const socket = hospitalSocketIn(config.data);
     if (await controlAnswers(socket)) return await work(tokenClient(socket));
     openDataFolder(config.data);
-    const stores = await environment.openBlocks(config.data, { readOnly: false });
+    const stores = await environment.openBlocks(config.data, { readOnly: false, store: config.store, durability: config.durability });
     try {
       return await work(tokenApiOf(await openHospitalPeople(stores.tokens, config.people)));
     } finally {

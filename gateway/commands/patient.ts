@@ -1,10 +1,10 @@
 import { UsageError } from '../errors.ts';
-import { patientApiOf } from '../hospital-patients.ts';
+import { openingAtRest, patientApiOf } from '../hospital-patients.ts';
 import { hospitalSocketIn } from '../hospital-staff.ts';
 import { openDataFolder } from '../operations/data-folder.ts';
 import { controlAnswers } from '../web/control.ts';
 import { assertPseudonym, patientClient, type ListedPerson, type PatientApi } from '../web/control-patients.ts';
-import { textOf, type Arguments, type Command, type Environment } from './command.ts';
+import { counted, textOf, type Arguments, type Command, type Environment } from './command.ts';
 import { table } from './device-list.ts';
 import { CONFIG_OPTIONS, upstreamConfig } from './settings.ts';
 
@@ -42,8 +42,11 @@ function pseudonymOf(text: string | undefined): string {
 }
 
 async function list(args: Arguments, environment: Environment): Promise<number> {
-  const people = await asking(args, environment, (api) => api.people());
+  const [people, { waiting, bad, behind }] = await asking(args, environment, async (api) => [await api.people(), await api.opening()] as const);
   for (const line of args.values['json'] === true ? people.map((each) => JSON.stringify(each)) : peopleTable(people)) environment.out(line);
+  if (behind > 0) environment.err(`${counted(behind, 'release')} ${behind === 1 ? 'is' : 'are'} not opened yet`);
+  if (waiting > 0) environment.err(`${counted(waiting, 'payload')} of blocks that are not here yet`);
+  if (bad > 0) environment.err(`${bad} of the payloads and content keys did not open or did not fit: "vitalgate released" says which`);
   return 0;
 }
 
@@ -74,13 +77,13 @@ async function unmap(pseudonym: string, args: Arguments, environment: Environmen
 /** With the node that runs on the data folder or, when none runs, with the folder itself. */
 async function asking<T>(args: Arguments, environment: Environment, work: (api: PatientApi) => Promise<T>): Promise<T> {
   // Whose blocks are taken is not asked here.
-  const { data } = upstreamConfig({ ...args, values: { gateways: 'open', ...args.values } });
+  const { data, store, durability } = upstreamConfig({ ...args, values: { gateways: 'open', ...args.values } });
   const socket = hospitalSocketIn(data);
   if (await controlAnswers(socket)) return await work(patientClient(socket));
   openDataFolder(data);
-  const stores = await environment.openBlocks(data, { readOnly: false });
+  const stores = await environment.openBlocks(data, { readOnly: false, store, durability });
   try {
-    return await work(patientApiOf(stores));
+    return await work(patientApiOf(stores, () => openingAtRest(stores)));
   } finally {
     await stores.close();
   }

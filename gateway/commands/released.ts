@@ -9,7 +9,7 @@ import { Minutes, UnixMillis } from '../quantity.ts';
 import { askForDetails } from '../upstream/asked-details.ts';
 import { textOf, timeOf, type Arguments, type Command } from './command.ts';
 import { payloadPairIn } from './hospital-keys.ts';
-import { CONFIG_OPTIONS, upstreamConfig } from './settings.ts';
+import { CONFIG_OPTIONS, STORE_OPTIONS, upstreamConfig } from './settings.ts';
 
 const BAD = 1;
 
@@ -23,6 +23,7 @@ gateway alone. Works beside the running node. Exit code 1: something does not op
 "released ask" has a gateway give waveforms now that it would keep until it has a link that costs nothing, for as long as is said; its budget holds.`,
   options: {
     ...CONFIG_OPTIONS,
+    ...STORE_OPTIONS,
     chain: { type: 'string', value: 'CHAIN', help: 'Only of this chain, 32 hexadecimal digits (default: of all)' },
     for: { type: 'string', value: 'DURATION', help: 'ask: for how long (default 30min)' },
     pseudonym: { type: 'string', value: 'HEX', help: 'Only of the subject and epoch with this pseudonym' },
@@ -30,7 +31,7 @@ gateway alone. Works beside the running node. Exit code 1: something does not op
   run: async (args, { openBlocks, out, err }) => {
     const [what, ...more] = args.positionals;
     if (more.length > 0 || (what !== undefined && what !== 'ask')) throw new UsageError(`unexpected: ${args.positionals.join(' ')}`);
-    const { data } = upstreamConfig({ ...args, values: { gateways: 'open', ...args.values } });
+    const { data, ...where } = upstreamConfig({ ...args, values: { gateways: 'open', ...args.values } });
     const files = keyFilesIn(data, { sealsPlain: false });
     if (!existsSync(files.pathOf('payload.key'))) throw new ConfigError(`${files.pathOf('payload.key')} is not there: run this on the hospital's machine, with its --config or --data`);
     if (what === 'ask') {
@@ -38,7 +39,7 @@ gateway alone. Works beside the running node. Exit code 1: something does not op
       return 0;
     }
     const recipient = signingKeyFrom(secretIn(files, 'hospital.key', () => new Uint8Array()).secret).publicKey;
-    const { blocks, releases, close } = await openBlocks(data, { readOnly: true });
+    const { blocks, releases, close } = await openBlocks(data, { readOnly: true, store: where.store, durability: where.durability });
     let code = 0;
     try {
       for (const chain of await blocks.chains()) {

@@ -15,6 +15,12 @@ export const CONFIG_OPTIONS = {
   data: { type: 'string', short: 'd', value: 'FOLDER', help: 'Data folder, instead of the configured one' },
 } as const;
 
+/** Of commands that open the store of a hospital. */
+export const STORE_OPTIONS = {
+  store: { type: 'string', value: 'URL', help: 'Where the hospital keeps what it is given, instead of what is configured: rocksdb, or postgres://user@host,host/database' },
+  durability: { type: 'string', value: 'WORD', help: 'replicated (blocks are on a synchronous standby too, default) or local' },
+} as const;
+
 const KNOWN = {
   measurements: MEASUREMENTS,
   families: FAMILY_NAMES,
@@ -23,7 +29,8 @@ const KNOWN = {
 
 export const readConfig = (path: string): Config => loadConfig(path, { known: KNOWN });
 
-function configOf(args: Arguments): Config {
+/** What the file configures; nothing when there is none. */
+export function sectionsOf(args: Arguments): Config {
   const path = configPath(args);
   return path === undefined ? {} : readConfig(path);
 }
@@ -33,7 +40,7 @@ export const configPath = (args: Arguments): string | undefined => textOf(args, 
 
 /** The gateway section, or all defaults when there is no configuration file. */
 export function gatewayConfig(args: Arguments): GatewayConfig {
-  const config = configOf(args).gateway ?? defaultGatewayConfig;
+  const config = sectionsOf(args).gateway ?? defaultGatewayConfig;
   const data = textOf(args, 'data');
   return data === undefined ? config : { ...config, data };
 }
@@ -41,9 +48,19 @@ export function gatewayConfig(args: Arguments): GatewayConfig {
 /** The upstream section; --gateways stands in for a file. */
 export function upstreamConfig(args: Arguments): UpstreamConfig {
   const gateways = textOf(args, 'gateways');
-  const section = configOf(args).upstream ?? fromGateways(gateways);
+  const section = { ...(sectionsOf(args).upstream ?? fromGateways(gateways)), ...storeOf(args) };
   const data = textOf(args, 'data');
   return data === undefined ? section : { ...section, data };
+}
+
+function storeOf(args: Arguments): Partial<Pick<UpstreamConfig, 'store' | 'durability'>> {
+  const given = (['store', 'durability'] as const).flatMap((name) => {
+    const text = textOf(args, name);
+    if (text === undefined) return [];
+    const { upstream } = parseConfig(`upstream: { gateways: open, ${name}: ${JSON.stringify(text)} }`, `--${name}`);
+    return upstream === undefined ? [] : [[name, upstream[name]]];
+  });
+  return Object.fromEntries(given) as Partial<Pick<UpstreamConfig, 'store' | 'durability'>>;
 }
 
 function fromGateways(gateways: string | undefined): UpstreamConfig {

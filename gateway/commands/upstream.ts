@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { UsageError, type StoreError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import { startHospitalNode } from '../hospital.ts';
 import { toHex } from '../ledger/bytes.ts';
 import { generateSecret, signingKeyFrom, type SigningKey } from '../ledger/es256k.ts';
@@ -10,31 +10,38 @@ import { UpstreamMetrics } from '../operations/metrics.ts';
 import { payloadPairIn } from './hospital-keys.ts';
 import { textIn } from './text-files.ts';
 import { START_AGAIN, untilStoppedOrLost, type Arguments, type Command, type Environment } from './command.ts';
-import { hospitalTokens } from './hospital.ts';
-import { CONFIG_OPTIONS, upstreamConfig } from './settings.ts';
+import { hospitalTokens } from './hospital-tokens.ts';
+import { hospitalStatus, STATUS_OPTIONS } from './hospital-status.ts';
+import { CONFIG_OPTIONS, STORE_OPTIONS, upstreamConfig } from './settings.ts';
 import { TOKEN_ACTIONS, TOKEN_OPTIONS } from './token-words.ts';
 
 export const upstreamCommand: Command = {
   name: 'upstream',
   summary: 'Runs a hospital node: verifies, keeps and countersigns the blocks of gateways.',
   usage: [
-    'upstream [--config FILE] [--data FOLDER] [--gateways KEY,KEY… | --gateways open]', 'upstream --print-key [--data FOLDER]',
+    'upstream [--config FILE] [--data FOLDER] [--gateways KEY,KEY… | --gateways open] [--store URL [--durability WORD]]', 'upstream --print-key [--data FOLDER]',
     'upstream token <name> [--expires 90d] [--json]', 'upstream tokens [--json]', 'upstream revoke <name | id>',
+    'upstream status [--order lag] [--state silent] [--search TEXT] [--limit N] [--after NEXT] [--json]',
   ],
   details: 'The first run makes the hospital\'s key. Gateways name it in their configuration (hospitals: key).\n' +
+    'Several processes with the same key work for one hospital when they share a store on PostgreSQL; each has a data folder of its own, with a copy of\n' +
+    'the keys. A password does not belong into --store: others can see it there. PGPASSWORD and ~/.pgpass are read.\n' +
     'A token lets somebody of upstream.people in the configuration ask the node: with "Authorization: Bearer …", or by signing in on its page.\n' +
     'It is shown once; only its hash is kept. Making and revoking works with the running node, or on its data folder while none runs.',
   options: {
     ...CONFIG_OPTIONS,
     ...TOKEN_OPTIONS,
+    ...STORE_OPTIONS,
+    ...STATUS_OPTIONS,
     gateways: { type: 'string', value: 'KEYS', help: 'Public keys of the gateways that are taken, or "open" for every new chain (demonstrations only)' },
     'print-key': { type: 'boolean', help: 'Print the public key (made if need be) and end' },
   },
   run: async (args, environment) => {
     const [word] = args.positionals;
     if (word === undefined) return await serve(args, environment);
+    if (word === 'status') return await hospitalStatus(args, environment);
     const action = TOKEN_ACTIONS.find((each) => each === word);
-    if (action === undefined) throw new UsageError(`upstream ${word}: expected nothing, or one of ${TOKEN_ACTIONS.join(', ')}`);
+    if (action === undefined) throw new UsageError(`upstream ${word}: expected nothing, or one of status, ${TOKEN_ACTIONS.join(', ')}`);
     return await hospitalTokens(action, args, environment);
   },
 };
@@ -49,20 +56,20 @@ async function serve(args: Arguments, { openBlocks, out, signal }: Environment):
     return 0;
   }
   const log = createLog(config.log.level, config.name);
-  const stores = await openBlocks(config.data, { readOnly: false });
-  const storeLost = Promise.withResolvers<StoreError>();
+  const stores = await openBlocks(config.data, { readOnly: false, store: config.store, durability: config.durability });
+  const lost = Promise.withResolvers<Error>();
   const upstream = await startHospitalNode({
     config, stores, key, log,
     payloadPair: payloadPairIn(config.data),
     certificate: ({ certificateFile, keyFile }) => ({ certificate: textIn(certificateFile), key: textIn(keyFile) }),
     metrics: new UpstreamMetrics(),
-    onStoreLost: storeLost.resolve,
+    onLost: lost.resolve,
   });
   out(`vitalgate upstream ${config.name}: ${upstream.address}, key ${toHex(key.publicKey)}, data ${config.data}`);
-  const lost = await untilStoppedOrLost(signal, storeLost.promise, log);
+  const isLost = await untilStoppedOrLost(signal, lost.promise, log);
   await upstream.close();
   await stores.close();
-  return lost ? START_AGAIN : 0;
+  return isLost ? START_AGAIN : 0;
 }
 
 function hospitalKeyIn(folder: string): SigningKey {

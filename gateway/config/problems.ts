@@ -62,11 +62,16 @@ function describe(issue: SchemaIssue): string {
 }
 
 function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+  if (typeof value === 'string') return JSON.stringify(shortened(withoutPassword(value)));
   if (typeof value === 'number' || typeof value === 'boolean') return `the ${typeof value === 'number' ? 'number' : 'word'} ${value}`;
   if (value === null) return 'nothing';
   return Array.isArray(value) ? 'a list' : 'a mapping';
 }
+
+const shortened = (text: string): string => (text.length > 80 ? `${text.slice(0, 80)}…` : text);
+
+/** What stands in front of the host of a URL is nobody's business. */
+const withoutPassword = (text: string): string => text.replace(/:\/\/.*@/s, '://…@');
 
 /** `gateway.hospitals[0].url` */
 function spell(path: Path): string {

@@ -8,10 +8,12 @@ import type { Mapping, Profile } from '../decode/profile.ts';
 import { Bytes, KiB, Millis, MiB, Minutes, Seconds } from '../quantity.ts';
 import { ZONE_OF_GATEWAY, alarmSection } from './alarm-section.ts';
 import { address, addressOrNone, brokerAddress, count, deviceId, duration, hostOrAddress, line, name, number, publicKey, purpose, serialPath, size, timeZone, topicFilter, usbNumber, webAddress, word } from './fields.ts';
+import { hl7Section } from './hl7-section.ts';
 import { linksSection } from './links-section.ts';
-import { staffSection } from './staff-section.ts';
+import { gatewayNamesSection, staffSection } from './staff-section.ts';
 import { checkBridges, checkHospitals, checkMqtt, checkNames, checkPacks, checkPatients, checkProfiles, checkPublicKeys, checkRelay, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
 import { ALWAYS, setting } from './setting.ts';
+import { durabilitySetting, storeSetting } from './store-section.ts';
 
 const MOST_HOSPITALS = 1000;
 const MOST_PACKS = 64;
@@ -377,9 +379,12 @@ const upstreamSection = z
     data: setting(folder(), './data/hospital', 'Folder for received chains, evidence and the key; created with mode 0700.'),
     listen: setting(address(), '127.0.0.1:9090', 'Where gateways send their blocks, host:port; port 0 takes a free one.'),
     gateways: z
-      .union([z.literal('open'), z.array(publicKey())], { error: 'expected a list of gateway public keys, or the word open' })
+      .union([z.literal('open'), z.array(publicKey()), z.strictObject({ file: folderOrFile('the path of a file').describe('Path of the list.') })], { error: 'expected a list of gateway public keys, a mapping with a file, or the word open' })
       .superRefine(checkPublicKeys, ALWAYS)
-      .describe('Public keys of the gateways whose chains are accepted; or the word open: accept any new chain (demonstrations only).'),
+      .describe(
+        'Public keys of the gateways whose chains are accepted. A file: a list of many, read again whenever it changes; on each line a public key or its fingerprint and, if the gateway ' +
+          'may have that one chain only, the chain\'s id; "#" begins a remark. Or the word open: accept any new chain (demonstrations only).',
+      ),
     tls: z
       .union([
         z.literal('own'),
@@ -391,8 +396,20 @@ const upstreamSection = z
       ], { error: 'expected own, none, or a mapping of certificateFile and keyFile' })
       .prefault('own')
       .describe('own: TLS with a certificate that is bound to the key of this node, by which gateways know it. A mapping: with an ordinary certificate for its name. none: plain HTTP, for tests and behind a proxy on the same machine. Default own.'),
+    hl7: hl7Section,
     maxBlock: setting(size(KiB(64), MiB(64)), '4MiB', 'Largest block accepted, a size in bytes.'),
+    limits: z
+      .strictObject({
+        memory: setting(size(MiB(4), MiB(16384)), '64MiB', 'Bodies of requests that are received or judged at a time, together; a size in bytes. What does not fit is told to come again (503).'),
+        requests: setting(count('requests', 1, 100_000), 1024, 'Requests that are received or judged at a time. A quarter of both is for alarms alone.'),
+        perGateway: setting(count('requests', 1, 64), 4, 'Requests of one gateway at a time (429).'),
+      })
+      .prefault({})
+      .describe('How much the node takes on at a time.'),
     people: staffSection,
+    store: storeSetting,
+    durability: durabilitySetting,
+    gatewayNames: gatewayNamesSection,
     log: logSection,
   })
   .describe('A hospital node ("vitalgate upstream").');

@@ -4,7 +4,7 @@ import type { ChainState } from './state.ts';
 import type { VerifiedBlock } from './verify.ts';
 
 /** A block that {@link verifyBlock} has judged good, with its bytes. */
-export type StorableBlock = Readonly<{ bytes: Uint8Array; verified: VerifiedBlock }>;
+export type StorableBlock = Readonly<{ bytes: Uint8Array; verified: Pick<VerifiedBlock, 'state' | 'header' | 'newNodes' | 'sequences'> }>;
 
 /**
  * What became of an append. `same`: these very bytes' block was there already. `fork`: another block has that height;
@@ -64,6 +64,9 @@ export interface BlockStore {
   putFork(fork: Fork): Promise<void>;
 
   forks(): Promise<readonly Fork[]>;
+
+  /** The first fork of this lane by height, also when another process has kept it; cheap enough to be asked for every block. */
+  fork(id: LaneId): Promise<Fork | undefined>;
 }
 
 /** An entry that derivation made and no block holds yet. */

@@ -39,6 +39,8 @@ export type ChainState = Readonly<{
 }>;
 
 export function encodeState(state: ChainState): Uint8Array {
+  const known = readFrom.get(state);
+  if (known !== undefined) return known;
   return encode(new Map<CborKey, CborValue>([
     [1, state.changes.length === 0 ? FIRST_VERSION : STATE_VERSION],
     [2, state.chain],
@@ -52,6 +54,9 @@ export function encodeState(state: ChainState): Uint8Array {
     ...changedIn(state),
   ]));
 }
+
+/** The bytes that a state was read from: there is one encoding, and a hospital encodes what it has just read. */
+const readFrom = new WeakMap<ChainState, Uint8Array>();
 
 function changedIn({ authority, changes }: ChainState): readonly (readonly [CborKey, CborValue])[] {
   return changes.length === 0 ? [] : [[10, encodeAuthority(authority)], [11, changes]];
@@ -67,7 +72,7 @@ export function decodeState(bytes: Uint8Array): ChainState {
   if (!equalBytes(chainIdOf(fields.bytes(9)), chain)) {
     throw new CborError('malformed', 'chain state: the parameters are not those of the chain');
   }
-  return {
+  const state: ChainState = {
     chain,
     lane: readLane(fields.text(3)),
     height: fields.count(4),
@@ -78,6 +83,8 @@ export function decodeState(bytes: Uint8Array): ChainState {
     authority: isFirst ? firstAuthority(parameters) : decodeAuthority(fields.bytes(10)),
     changes: isFirst ? [] : fields.array(11).map((height) => asCount(height, 'height of a change', 1)),
   };
+  readFrom.set(state, bytes);
+  return state;
 }
 
 function readTree(fields: CborFields): Tree {

@@ -333,7 +333,12 @@ export class GatewayMetrics {
   }
 }
 
-/** The hospital node's Prometheus metrics. */
+/** The part of what is known of outputs that is shown. `behind`: null where it is not known. */
+type OutputsShown = readonly Readonly<{ name: string; kind: string; state: string; behind: number | null }>[];
+
+const QUICK_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+
+/** The hospital node's Prometheus metrics. Labels are reasons, states, lanes and names of systems: never a patient, a device or a gateway. */
 export class UpstreamMetrics {
   readonly registry = new Registry();
   readonly blocks = new Counter<'outcome'>({
@@ -342,8 +347,121 @@ export class UpstreamMetrics {
     labelNames: ['outcome'],
     registers: [this.registry],
   });
+  readonly rejected = new Counter<'reason'>({
+    name: 'vitalgate_upstream_rejected_total',
+    help: 'Offers that were not taken: "gap" (blocks before it are missing), the rule of the chain that a block broke, or why its gateway may not',
+    labelNames: ['reason'],
+    registers: [this.registry],
+  });
+  readonly verificationSeconds = new Histogram({
+    name: 'vitalgate_upstream_verification_seconds',
+    help: 'Time to ask every rule of the chain of one block',
+    buckets: QUICK_SECONDS,
+    registers: [this.registry],
+  });
+  readonly appendSeconds = new Histogram({
+    name: 'vitalgate_upstream_append_seconds',
+    help: 'Time until blocks that were offered together were durable in the store',
+    buckets: QUICK_SECONDS,
+    registers: [this.registry],
+  });
+  readonly taken = new Counter<'lane'>({ name: 'vitalgate_upstream_taken_total', help: 'Blocks that became durable here', labelNames: ['lane'], registers: [this.registry] });
+  readonly takenBytes = new Counter<'what'>({
+    name: 'vitalgate_upstream_taken_bytes_total',
+    help: 'Bytes of blocks and of sealed payloads that became durable here',
+    labelNames: ['what'],
+    registers: [this.registry],
+  });
+  readonly countersignatures = new Counter<'lane'>({
+    name: 'vitalgate_upstream_countersignatures_total',
+    help: 'Receipts signed; one covers every block below it',
+    labelNames: ['lane'],
+    registers: [this.registry],
+  });
+  readonly forks = new Counter<'lane'>({
+    name: 'vitalgate_upstream_forks_total',
+    help: 'Forks that this process has seen: two histories under one key',
+    labelNames: ['lane'],
+    registers: [this.registry],
+  });
+  readonly releases = new Counter({ name: 'vitalgate_upstream_releases_total', help: 'Releases taken: keys and payloads beside the blocks', registers: [this.registry] });
+  readonly payloads = new Counter({ name: 'vitalgate_upstream_payloads_total', help: 'Sealed payloads taken', registers: [this.registry] });
+  readonly inFlight = new Gauge({ name: 'vitalgate_upstream_requests_in_flight', help: 'Requests that are being answered', registers: [this.registry] });
+  readonly requests = new Counter<'status'>({
+    name: 'vitalgate_upstream_requests_total',
+    help: 'Requests answered, by class of status; 429 (too many from one) and 503 (too many altogether, or the store fails) by themselves',
+    labelNames: ['status'],
+    registers: [this.registry],
+  });
+  readonly gateways = new Gauge<'state'>({
+    name: 'vitalgate_upstream_gateways',
+    help: 'Gateways of which there is a block, by state: current, silent, forked',
+    labelNames: ['state'],
+    registers: [this.registry],
+  });
+  readonly outputBehind = new Gauge<'output' | 'kind'>({
+    name: 'vitalgate_upstream_output_behind',
+    help: 'Records, messages or blocks that an output has not got yet',
+    labelNames: ['output', 'kind'],
+    registers: [this.registry],
+  });
+  readonly outputState = new Gauge<'output' | 'kind' | 'state'>({
+    name: 'vitalgate_upstream_output_state',
+    help: '1 for the state an output is in: working, waiting, failing, off',
+    labelNames: ['output', 'kind', 'state'],
+    registers: [this.registry],
+  });
+  readonly storeHealthy = new Gauge({ name: 'vitalgate_upstream_store_healthy', help: '1 while the store takes writes; 0 after one failed', registers: [this.registry] });
+  readonly hl7Messages = new Counter<'destination' | 'outcome'>({
+    name: 'vitalgate_hl7_messages_total',
+    help: 'HL7 v2 messages to integration engines, by what became of them: acknowledged, refused, unanswered, set_aside, withheld',
+    labelNames: ['destination', 'outcome'],
+    registers: [this.registry],
+  });
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
+    this.storeHealthy.set(1);
+  }
+
+  /** What stores tell of themselves (oversight/observed-stores.ts). */
+  readonly observer = {
+    took: ({ lane, blocks, bytes }: Readonly<{ lane: string; blocks: number; bytes: number }>): void => {
+      this.taken.inc({ lane }, blocks);
+      this.takenBytes.inc({ what: 'blocks' }, bytes);
+    },
+    appended: (milliseconds: number): void => this.appendSeconds.observe(milliseconds / 1000),
+    countersigned: ({ lane }: Readonly<{ lane: string }>): void => this.countersignatures.inc({ lane }),
+    forked: ({ lane }: Readonly<{ lane: string }>): void => this.forks.inc({ lane }),
+    released: ({ payloads, bytes }: Readonly<{ payloads: number; bytes: number }>): void => {
+      this.releases.inc();
+      this.payloads.inc(payloads);
+      this.takenBytes.inc({ what: 'payloads' }, bytes);
+    },
+    wrote: (fault: Error | undefined): void => this.storeHealthy.set(fault === undefined ? 1 : 0),
+  };
+
+  answered(status: number): void {
+    this.requests.inc({ status: status === 429 || status === 503 ? String(status) : `${Math.floor(status / 100)}xx` });
+  }
+
+  /** Shows how many blocks wait for a thread that verifies them; without a call there is no such metric. */
+  watchQueue(length: () => number): void {
+    const registers = [this.registry];
+    const queue: Gauge = new Gauge({ name: 'vitalgate_upstream_worker_queue', help: 'Blocks that wait for a thread to verify them', registers, collect: () => queue.set(length()) });
+  }
+
+  showGateways(gateways: Readonly<Record<'current' | 'silent' | 'forked', number>>): void {
+    for (const state of ['current', 'silent', 'forked'] as const) this.gateways.set({ state }, gateways[state]);
+  }
+
+  /** Takes over how outputs do. `states`: all that one can be in. */
+  showOutputs(outputs: OutputsShown, states: readonly string[]): void {
+    this.outputBehind.reset();
+    this.outputState.reset();
+    for (const { name: output, kind, state, behind } of outputs) {
+      if (behind !== null) this.outputBehind.set({ output, kind }, behind);
+      for (const each of states) this.outputState.set({ output, kind, state: each }, each === state ? 1 : 0);
+    }
   }
 }

@@ -12,7 +12,8 @@ export type PlacedEntry = Readonly<{ lane: Lane; height: number; blockHash: Uint
 /** `not here yet`: some lane has not come so far. `nowhere`: both have, and neither has it. */
 export type Found = PlacedEntry | 'not here yet' | 'nowhere';
 
-type OpenedBlock = Readonly<{ height: number; first: number; last: number; hash: Uint8Array; entries: readonly Uint8Array[]; decoded: (Entry | undefined)[]; size: number }>;
+/** `floor`: the last entry of the block before. What lies between that and `last` is in this block, or not in its lane. */
+type OpenedBlock = Readonly<{ height: number; floor: number; last: number; hash: Uint8Array; entries: readonly Uint8Array[]; decoded: (Entry | undefined)[]; size: number }>;
 
 /** What blocks that were found last may weigh. */
 const ROOM = MiB(4);
@@ -42,60 +43,50 @@ export class BlockFinder {
 
   /** Undefined: the lane has come beyond it without it. */
   async #findIn(id: LaneId, entry: number): Promise<PlacedEntry | 'not here yet' | undefined> {
-    const last = this.#last.get(nameOf(id));
-    if (last !== undefined && last.first <= entry && entry <= last.last) return undefined;
+    const near = this.#last.get(nameOf(id));
+    if (near !== undefined && covers(near, entry)) return undefined;
     const head = await this.#blocks.head(id);
     if (head === undefined || head.lastEntrySequence < entry) return 'not here yet';
-    const height = await this.#heightOf(id, entry, head.height, last);
-    if (height === undefined) return undefined;
-    const block = await this.#open(id, height);
+    const block = await this.#search(id, entry, head.height, near);
+    if (block === undefined) return undefined;
+    this.#last.set(nameOf(id), block);
     return placedIn(block, id.lane, entry);
   }
 
-  /** The first block that ends with this entry or behind it: near the last one in growing steps, then between two in halves. */
-  async #heightOf(id: LaneId, entry: number, head: number, near: OpenedBlock | undefined): Promise<number | undefined> {
-    let [low, high] = near === undefined ? [1, head] : near.last < entry ? [near.height + 1, head] : [1, near.height];
-    for (let step = 1; near !== undefined && near.last < entry && low < high; step *= 2) {
-      const probe = Math.min(low + step - 1, high);
-      const last = await this.#lastOf(id, probe);
-      if (last === undefined) return undefined;
+  /** The first block that ends with this entry or behind it: near the last one in growing steps, then between two in halves. Undefined: one is missing. */
+  async #search(id: LaneId, entry: number, head: number, near: OpenedBlock | undefined): Promise<OpenedBlock | undefined> {
+    const isAhead = near !== undefined && near.last < entry;
+    let [low, high, floor] = isAhead ? [near.height + 1, head, near.last] : [1, near?.height ?? head, 0];
+    let best: Uint8Array | undefined;
+    for (let step = 1; low < high || best === undefined; step *= 2) {
+      // Growing steps until one is behind it.
+      const probe = isAhead && best === undefined ? Math.min(low + step - 1, high) : Math.floor((low + high) / 2);
+      const bytes = await this.#blocks.block(id, probe);
+      if (bytes === undefined) return undefined;
+      const last = headerIn(bytes).entryRange?.[1] ?? 0;
       if (last >= entry) {
-        high = probe;
-        break;
+        [high, best] = [probe, bytes];
+      } else {
+        if (probe === high) return undefined;
+        [low, floor] = [probe + 1, last];
       }
-      low = probe + 1;
     }
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      const last = await this.#lastOf(id, middle);
-      if (last === undefined) return undefined;
-      if (last >= entry) high = middle;
-      else low = middle + 1;
-    }
-    return low;
-  }
-
-  /** Number of a block's last entry. */
-  async #lastOf(id: LaneId, height: number): Promise<number | undefined> {
-    const bytes = await this.#blocks.block(id, height);
-    return bytes === undefined ? undefined : (headerIn(bytes).entryRange?.[1] ?? 0);
-  }
-
-  async #open(id: LaneId, height: number): Promise<OpenedBlock | undefined> {
-    const bytes = await this.#blocks.block(id, height);
-    if (bytes === undefined) return undefined;
-    const { header: { entryRange: [first, last] = [0, 0] }, hash, entries } = openBlock(bytes);
-    const block = { height, first, last, hash, entries, decoded: [], size: bytes.length };
-    this.#last.set(nameOf(id), block);
-    return block;
+    return opened(best, floor);
   }
 }
+
+function opened(bytes: Uint8Array, floor: number): OpenedBlock {
+  const { header: { height, entryRange }, hash, entries } = openBlock(bytes);
+  return { height, floor, last: entryRange?.[1] ?? 0, hash, entries, decoded: [], size: bytes.length };
+}
+
+const covers = ({ floor, last }: OpenedBlock, entry: number): boolean => floor < entry && entry <= last;
 
 const nameOf = ({ chain, lane }: LaneId): string => `${toHex(chain)}/${lane}`;
 
 /** Numbers in a block ascend. */
 function placedIn(block: OpenedBlock | undefined, lane: Lane, wanted: number): PlacedEntry | undefined {
-  if (block === undefined || wanted < block.first || wanted > block.last) return undefined;
+  if (block === undefined || !covers(block, wanted)) return undefined;
   let [low, high] = [0, block.entries.length - 1];
   while (low <= high) {
     const middle = Math.floor((low + high) / 2);

@@ -12,6 +12,9 @@ export type OpenedRecordsOptions = Readonly<{
   onMore: RecordLog['onMore'];
 }>;
 
+/** Most records that are opened at a time for one reader. */
+const MOST_TOGETHER = 32;
+
 /** Records, each opened when it is asked for: nothing of what they say is kept in clear. */
 export class OpenedRecords implements RecordLog {
   readonly #store: RecordStore;
@@ -26,11 +29,9 @@ export class OpenedRecords implements RecordLog {
 
   async after(number: number, limit: number): Promise<readonly HospitalRecord[]> {
     const records: HospitalRecord[] = [];
-    const people: KnownPeople = new Map();
     if (limit < 1) return records;
-    for await (const row of this.#store.rowsAfter(number)) {
-      const record = await this.#open(row, people);
-      if (record !== undefined) records.push(record);
+    for await (const record of this.#opened(this.#store.rowsAfter(number))) {
+      records.push(record);
       if (records.length === limit) break;
     }
     return records;
@@ -39,12 +40,26 @@ export class OpenedRecords implements RecordLog {
   async *of({ person }: KnownSubject, filter: RecordFilter = {}): AsyncIterable<HospitalRecord> {
     const known = await this.#personOf(person);
     if (known === undefined) return;
-    const people: KnownPeople = new Map();
     const rows = [known.person, ...known.also].map((each) => this.#store.rowsOf(each, filter));
-    for await (const row of merged(rows, filter.newestFirst === true ? later : earlier)) {
-      const record = await this.#open(row, people);
-      if (record !== undefined) yield record;
+    yield* this.#opened(merged(rows, filter.newestFirst === true ? later : earlier));
+  }
+
+  /** One, then more and more at a time: whoever wants the first does not wait for others, and whoever wants all does not wait for each. */
+  async *#opened(rows: AsyncIterable<RecordRow>): AsyncIterable<HospitalRecord> {
+    const people: KnownPeople = new Map();
+    let [together, batch]: [number, RecordRow[]] = [1, []];
+    for await (const row of rows) {
+      batch.push(row);
+      if (batch.length < together) continue;
+      yield* await this.#openAll(batch, people);
+      [together, batch] = [Math.min(together * 2, MOST_TOGETHER), []];
     }
+    yield* await this.#openAll(batch, people);
+  }
+
+  async #openAll(rows: readonly RecordRow[], people: KnownPeople): Promise<readonly HospitalRecord[]> {
+    const records = await Promise.all(rows.map((row) => this.#open(row, people)));
+    return records.filter((record) => record !== undefined);
   }
 
   async record(chain: string, entry: number): Promise<HospitalRecord | undefined> {

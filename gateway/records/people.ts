@@ -42,8 +42,11 @@ export class People {
 
   /** Whose content key it is; undefined for one that was not taken. */
   async with(chain: Uint8Array, key: Uint8Array): Promise<PersonRow | undefined> {
-    const person = this.#byKey.get(nameOf(chain, key)) ?? (await this.#kept.personWith(chain, key));
-    return person === undefined || this.#forgotten.has(person) ? undefined : await this.#canonical(person);
+    const name = nameOf(chain, key);
+    const person = this.#byKey.get(name) ?? (await this.#kept.personWith(chain, key));
+    if (person === undefined || this.#forgotten.has(person)) return undefined;
+    this.#byKey.set(name, person);
+    return await this.#canonical(person);
   }
 
   /** Learns what a content key tells. A fault: it claims somebody of another gateway, or of another kind. */
@@ -67,6 +70,7 @@ export class People {
 
   async #canonical(person: string): Promise<PersonRow | undefined> {
     const row = this.#rows.get(person) ?? (await this.#kept.person(person));
+    if (row !== undefined) this.#rows.set(person, row);
     return row?.into === undefined ? row : await this.#canonical(row.into);
   }
 

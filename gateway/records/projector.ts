@@ -21,6 +21,8 @@ const AFTER_FAULT = Seconds(5);
 /** How long payloads wait for their block before they are tried again: at first, and at most. */
 const FIRST_RETRY = Millis(250);
 const LAST_RETRY = Seconds(30);
+/** For how long it only looks behind what it has looked at: an arrival of another process, whose clock is slow or whose write took long, may stand before that. */
+const LONGEST_PASS = Seconds(5);
 /** Most arrivals in one step, and after how many payloads it ends. */
 const ARRIVALS = 64;
 const PAYLOADS = 500;
@@ -62,7 +64,9 @@ export class Projector {
   /** When the lease ends, on the monotonic clock; 0: another has it. */
   #heldUntil = 0;
   #newest = 0;
-  /** The last arrival that was looked at, as long as something before it waits. */
+  /** When it last began with the first arrival there is. */
+  #begun = 0;
+  /** The last arrival that was looked at since then: what is gone before it need not be passed over again and again. */
   #after: Arrival | undefined;
   #waiting = 0;
   #retryIn: Millis = FIRST_RETRY;
@@ -134,7 +138,7 @@ export class Projector {
       await this.#queueOld(state);
       return Millis(0);
     }
-    if (this.#waiting > 0 && performance.now() >= this.#retryAt) this.#beginAnew();
+    if (performance.now() >= (this.#waiting > 0 ? this.#retryAt : this.#begun + LONGEST_PASS)) this.#beginAnew();
     const arrivals = await store.arrivals(ARRIVALS, this.#after);
     if (arrivals.length > 0) {
       await this.#project(arrivals, state);
@@ -197,6 +201,7 @@ export class Projector {
   }
 
   #beginAnew(): void {
+    this.#begun = performance.now();
     this.#after = undefined;
     this.#waiting = 0;
   }

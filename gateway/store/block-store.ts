@@ -18,7 +18,7 @@ import { decodeState, encodeState, type ChainState } from '../ledger/state.ts';
 import { LANES, type Lane } from '../reading.ts';
 import { Turns } from '../turns.ts';
 import type { Change, KeyValueStore } from './key-value.ts';
-import { allOf, blockKey, forkKey, headKey, nodeKey, numberAt, payloadKey, pendingKey, prunedKey, receiptKey, startingWith } from './keys.ts';
+import { allOf, blockKey, forkKey, forksOf, headKey, nodeKey, numberAt, payloadKey, pendingKey, prunedKey, receiptKey, startingWith } from './keys.ts';
 
 const CHAIN_LENGTH = 16;
 const NUMBER_LENGTH = 8;
@@ -148,20 +148,34 @@ export class StoredBlocks implements BlockStore {
     return receipts;
   }
 
-  async putFork({ chain, lane, height, recorded, offered }: Fork): Promise<void> {
-    const key = forkKey(chain, lane, height, openBlock(offered).hash);
-    await this.#store.write([{ key, value: encode([recorded, offered]) }], { sync: true });
+  async putFork(fork: Fork): Promise<void> {
+    const { chain, lane, height, offered } = fork;
+    await this.#store.write([{ key: forkKey(chain, lane, height, openBlock(offered).hash), value: encodeFork(fork) }], { sync: true });
   }
 
   async forks(): Promise<readonly Fork[]> {
     const forks: Fork[] = [];
-    for await (const [key, value] of this.#store.range(allOf('F'))) {
-      const [recorded, offered] = decode(value) as readonly CborValue[] as readonly [Uint8Array, Uint8Array];
-      const lane = LANES[key[1 + CHAIN_LENGTH] as number] as Lane;
-      forks.push({ chain: Uint8Array.from(key.subarray(1, 1 + CHAIN_LENGTH)), lane, height: numberAt(key, 2 + CHAIN_LENGTH), recorded, offered });
-    }
+    for await (const [key, value] of this.#store.range(allOf('F'))) forks.push(forkOf(key, value));
     return forks;
   }
+
+  async fork({ chain, lane }: LaneId): Promise<Fork | undefined> {
+    for await (const [key, value] of this.#store.range({ ...forksOf(chain, lane), limit: 1 })) return forkOf(key, value);
+    return undefined;
+  }
+}
+
+/** What is kept of a fork under its key: CBOR array [recorded bstr, offered bstr]. */
+export const encodeFork = ({ recorded, offered }: Fork): Uint8Array => encode([recorded, offered]);
+
+export function decodeFork(bytes: Uint8Array): Pick<Fork, 'recorded' | 'offered'> {
+  const [recorded, offered] = decode(bytes) as readonly CborValue[] as readonly [Uint8Array, Uint8Array];
+  return { recorded, offered };
+}
+
+function forkOf(key: Uint8Array, value: Uint8Array): Fork {
+  const lane = LANES[key[1 + CHAIN_LENGTH] as number] as Lane;
+  return { chain: Uint8Array.from(key.subarray(1, 1 + CHAIN_LENGTH)), lane, height: numberAt(key, 2 + CHAIN_LENGTH), ...decodeFork(value) };
 }
 
 const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;

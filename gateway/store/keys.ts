@@ -64,6 +64,8 @@
  *     i B chain(16) id(8) entry(8)            why a payload (or, entry 0, a content key) is not opened
  *     i I pseudonym(16)                       what the hospital itself calls whoever has this pseudonym
  *     i O output(n)                           how far something that leaves the hospital has come
+ *     m  destination(n) 00 number(8)          message that an integration engine refuses, by its record
+ *     m  destination(n) 01 number(8)          that somebody asks for another try of it
  *     g C chain(16) id(8)                     what somebody permits, under a content key
  *     g P pseudonym(16)                       under which content key that is, of whoever has this pseudonym
  *     g V chain(16)                           how often what people of a chain permit was changed
@@ -89,11 +91,16 @@ function shortNumber(n: number): Buffer {
   return bytes;
 }
 
+const numbered = (n: number | undefined): Uint8Array => (n === undefined ? new Uint8Array() : number(n));
+
 const bytesOf = (hexadecimal: string): Buffer => Buffer.from(hexadecimal, 'hex');
 
 const laneByte = (lane: Lane): Buffer => Buffer.of(LANES.indexOf(lane));
 
 const key = (letter: string, ...parts: readonly Uint8Array[]): Buffer => Buffer.concat([text(letter), ...parts]);
+
+/** Names a lane where there is no letter in front: chain(16) lane(1). */
+export const laneName = (chain: Uint8Array, lane: Lane): Buffer => key('', chain, laneByte(lane));
 
 export const journalKey = (sequence: number): Buffer => key('J', number(sequence));
 export const derivationKey = (): Buffer => key('D');
@@ -122,6 +129,8 @@ export const receiptKey = (chain: Uint8Array, lane: Lane, height: number, finger
 export const prunedKey = (chain: Uint8Array, lane: Lane): Buffer => key('p', chain, laneByte(lane));
 export const forkKey = (chain: Uint8Array, lane: Lane, height: number, hash: Uint8Array): Buffer =>
   key('F', chain, laneByte(lane), number(height), hash);
+/** The range of all forks of a lane. */
+export const forksOf = (chain: Uint8Array, lane: Lane): { gte: Buffer; lt: Buffer } => startingWith(key('F', chain, laneByte(lane)));
 export const cursorKey = (fingerprint: Uint8Array, lane: Lane): Buffer => key('C', fingerprint, laneByte(lane));
 export const credentialKey = (device: string): Buffer => key('U', text(device));
 export const tokenKey = (digest: Uint8Array): Buffer => key('A', digest);
@@ -150,17 +159,17 @@ export const personOfKeyKey = (chain: Uint8Array, id: Uint8Array): Buffer => key
 export const badPayloadKey = (chain: Uint8Array, id: Uint8Array, entry?: number): Buffer => key('iB', chain, id, entry === undefined ? new Uint8Array() : number(entry));
 export const identityKey = (pseudonym: string): Buffer => key('iI', bytesOf(pseudonym));
 export const outputKey = (output: string): Buffer => key('iO', text(output));
+export const refusedMessageKey = (destination: string, record?: number): Buffer => key('m', text(destination), Buffer.of(0), numbered(record));
+export const retriedMessageKey = (destination: string, record?: number): Buffer => key('m', text(destination), Buffer.of(1), numbered(record));
 export const toldKey = (chain: Uint8Array, id: Uint8Array): Buffer => key('gC', chain, id);
 export const toldNameKey = (name: Uint8Array): Buffer => key('gP', name);
 export const toldVersionKey = (chain: Uint8Array): Buffer => key('gV', chain);
 export const lastNoteKey = (): Buffer => key('gS');
-export const noteKey = (chain: Uint8Array, n?: number): Buffer => key('gN', chain, ...numbered(n));
-export const noteAboutKey = (person: Uint8Array, chain: Uint8Array = new Uint8Array(), n?: number): Buffer => key('gA', person, chain, ...numbered(n));
-export const episodeKey = (n?: number): Buffer => key('gE', ...numbered(n));
+export const noteKey = (chain: Uint8Array, n?: number): Buffer => key('gN', chain, numbered(n));
+export const noteAboutKey = (person: Uint8Array, chain: Uint8Array = new Uint8Array(), n?: number): Buffer => key('gA', person, chain, numbered(n));
+export const episodeKey = (n?: number): Buffer => key('gE', numbered(n));
 export const tidiedKey = (): Buffer => key('Y');
 export const probeKey = (): Buffer => key('Z');
-
-const numbered = (n: number | undefined): readonly Buffer[] => (n === undefined ? [] : [number(n)]);
 
 /** The range of all keys that begin with `prefix`. */
 export function startingWith(prefix: Buffer): { gte: Buffer; lt: Buffer } {

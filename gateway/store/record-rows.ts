@@ -28,7 +28,7 @@ function reading<T>(what: string, read: () => T): T {
  *     { 1: 1, 2: chain, 3: content key, 4: entry, 5: arrived, 6: lane, 7: height, 8: block hash, 9: kind, 10: time, 11: commitment, 12: person,
  *       13: whether it is whole, 0 or 1, 14: seconds and 15: late of a summary }
  */
-export function encodeRecord(row: RecordRow): Uint8Array {
+function encodeRecord(row: RecordRow): Uint8Array {
   const map = new Map<CborKey, CborValue>([
     [1, VERSION], [2, row.chain], [3, row.key], [4, row.entry], [5, row.arrived], [6, row.lane], [7, row.height], [8, row.blockHash], [9, row.kind],
     [10, row.time], [11, row.commit], [12, Buffer.from(row.person, 'hex')], [13, row.isWhole ? 1 : 0],

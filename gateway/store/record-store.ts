@@ -13,6 +13,9 @@ const CHAIN_LENGTH = 16;
 /** Of `r` and of `iB` and `iC`: where the entry stands. */
 const ENTRY_AT = 1 + CHAIN_LENGTH + 8;
 
+/** Most rows that are read at a time for one reader. */
+const MOST_TOGETHER = 32;
+
 /** The index of records, over any engine that also holds the releases. */
 export class StoredRecords implements RecordStore {
   readonly #store: KeyValueStore;
@@ -95,12 +98,21 @@ export class StoredRecords implements RecordStore {
     return this.#rowsIn(startingWith(recordUnderKey(chain, key)));
   }
 
-  /** Of keys whose values are numbers of records. */
+  /** Of keys whose values are numbers of records: read one, then more and more at a time. */
   async *#rowsIn(bounds: Parameters<KeyValueStore['range']>[0]): AsyncIterable<RecordRow> {
+    let [together, numbers]: [number, number[]] = [1, []];
     for await (const [, value] of this.#store.range(bounds)) {
-      const row = await this.row(numberAt(value, 0));
-      if (row !== undefined) yield row;
+      numbers.push(numberAt(value, 0));
+      if (numbers.length < together) continue;
+      yield* await this.#rowsNumbered(numbers);
+      [together, numbers] = [Math.min(together * 2, MOST_TOGETHER), []];
     }
+    yield* await this.#rowsNumbered(numbers);
+  }
+
+  async #rowsNumbered(numbers: readonly number[]): Promise<readonly RecordRow[]> {
+    const rows = await Promise.all(numbers.map((number) => this.row(number)));
+    return rows.filter((row) => row !== undefined);
   }
 
   async hasRowsOf(person: string): Promise<boolean> {

@@ -26,25 +26,34 @@ export class StoredReleases implements ReleaseStore {
   }
 
   async lastNumber(chain: Uint8Array): Promise<number> {
-    const bytes = await this.#store.get(releasedNumberKey(chain));
-    return bytes === undefined ? 0 : numberAt(bytes, 0);
+    return numberIn(await this.#store.get(releasedNumberKey(chain)));
   }
 
-  async put(release: Release): Promise<void> {
-    const { chain, number, keys, payloads, erased } = release;
+  async put(release: Release): Promise<boolean> {
+    const key = releasedNumberKey(release.chain);
+    for (;;) {
+      const from = await this.#store.get(key);
+      if (release.number <= numberIn(from)) return false;
+      // Another process has kept one meanwhile: which of the two is newer is asked again, and so is what lies under the erased keys.
+      if (await this.#store.swap({ key, from, to: numberBytes(release.number) }, await this.#changesOf(release))) break;
+    }
+    for (const id of release.erased) {
+      await this.#store.compact(startingWith(releasedKeyKey(release.chain, id)));
+      await this.#store.compact(startingWith(releasedPayloadKey(release.chain, id)));
+    }
+    return true;
+  }
+
+  async #changesOf(release: Release): Promise<readonly Change[]> {
+    const { chain, keys, payloads, erased } = release;
     const gone: Change[] = [];
     for (const id of erased) gone.push(...await this.#removalsUnder(chain, id));
-    await this.#store.write([
+    return [
       ...gone,
       ...keys.map((key) => ({ key: releasedKeyKey(chain, key.id), value: encodeSealedKey(key) })),
       ...payloads.map(({ key, entry, sealed }) => ({ key: releasedPayloadKey(chain, key, entry), value: sealed })),
-      { key: releasedNumberKey(chain), value: numberBytes(number) },
       arrivalPut(arrivalOf(release, this.#now())),
-    ], { sync: true });
-    for (const id of erased) {
-      await this.#store.compact(startingWith(releasedKeyKey(chain, id)));
-      await this.#store.compact(startingWith(releasedPayloadKey(chain, id)));
-    }
+    ];
   }
 
   async #removalsUnder(chain: Uint8Array, id: Uint8Array): Promise<readonly Change[]> {
@@ -81,3 +90,6 @@ function arrivalOf({ chain, number, keys, payloads, erased }: Release, arrived: 
   }
   return { arrived, chain, number, part: 0, keys: keys.map(({ id }) => id), payloads: [...entries.values()], erased };
 }
+
+const numberIn = (bytes: Uint8Array | undefined): number => (bytes === undefined ? 0 : numberAt(bytes, 0));
+

@@ -2,7 +2,7 @@
 
 import { promisify } from 'node:util';
 import { zstdDecompress } from 'node:zlib';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { BlockRejected, messageOf } from '../errors.ts';
 import type { BlockStore, Fork, LaneId } from '../ledger/block-store.ts';
 import { openBlock } from '../ledger/block.ts';
@@ -13,6 +13,7 @@ import { addChainReading, CBOR, CBOR_SEQUENCE, headOf, shortHead } from '../web/
 import { type LaneParams, type PlaceParams, readLaneId, readPlace } from '../web/path.ts';
 import { RequestError } from '../web/request-error.ts';
 import { type Bytes, formatBytes } from '../quantity.ts';
+import type { Guard } from './guard.ts';
 import type { BatchJudgement, Judgement, Witness } from './witness.ts';
 
 const unzstd = promisify(zstdDecompress);
@@ -22,10 +23,11 @@ export type ChainRoutesOptions = Readonly<{
   witness: Witness;
   /** Called once for every offered block that was judged. */
   onJudged: (outcome: Judgement['outcome']) => void;
+  /** Called for what was not taken: with `gap`, `fork`, the rule that a block broke, the outcome, or why nothing was judged. Of blocks offered together, for the one that stopped them. */
+  onRefused: (id: LaneId, reason: string) => void;
   /** Longest block, and longest run of blocks, that is taken. */
   maxBlock: Bytes;
-  /** Throws {@link RequestError} for one that may not offer anything of this chain. */
-  authorise: (request: FastifyRequest, chain: Uint8Array) => Promise<void>;
+  guard: Guard;
 }>;
 
 /** Most blocks that are taken together. */
@@ -62,23 +64,31 @@ export function addChainRoutes(app: FastifyInstance, options: ChainRoutesOptions
   addForks(app, options);
 }
 
-function addOffering(app: FastifyInstance, { witness, onJudged, maxBlock, authorise }: ChainRoutesOptions): void {
-  app.put<{ Params: PlaceParams; Body: Uint8Array | undefined }>('/v1/chains/:chain/:lane/blocks/:height', async (request, reply) => {
+function addOffering(app: FastifyInstance, { witness, onJudged, onRefused, maxBlock, guard }: ChainRoutesOptions): void {
+  const onRequest = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => await guard(request, reply, readLaneId(request.params as LaneParams));
+
+  app.put<{ Params: PlaceParams; Body: Uint8Array | undefined }>('/v1/chains/:chain/:lane/blocks/:height', { onRequest }, async (request, reply) => {
     const place = readPlace(request.params);
-    await authorise(request, place.chain);
     const judgement = await witness.judge(place, request.body ?? new Uint8Array());
     onJudged(judgement.outcome);
+    noteRefusal(place, judgement);
     const { status, type, body } = answerFor(judgement);
     return await reply.code(status).type(type).send(body);
   });
 
-  app.post<{ Params: LaneParams; Body: Uint8Array | undefined }>('/v1/chains/:chain/:lane/blocks', async (request, reply) => {
+  app.post<{ Params: LaneParams; Body: Uint8Array | undefined }>('/v1/chains/:chain/:lane/blocks', { onRequest }, async (request, reply) => {
     const id = readLaneId(request.params);
-    await authorise(request, id.chain);
     const blocks = await blocksIn(request.body ?? new Uint8Array(), request.headers['content-encoding'], maxBlock);
-    const { status, type, body } = answerForAll(await witness.judgeAll(id, blocks, onJudged));
+    const judged = await witness.judgeAll(id, blocks, onJudged);
+    noteRefusal(id, judged.stopped);
+    const { status, type, body } = answerForAll(judged);
     return await reply.code(status).type(type).send(body);
   });
+
+  function noteRefusal(id: LaneId, judgement: Judgement | undefined): void {
+    if (judgement === undefined || 'receipt' in judgement) return;
+    onRefused(id, judgement.outcome === 'rejected' ? judgement.reason : judgement.outcome === 'forked' ? 'fork' : judgement.outcome);
+  }
 }
 
 /** 200 as soon as one was taken: what stopped the rest stands beside the receipt. */

@@ -1,6 +1,6 @@
 /** Where gateways fetch what people here did with the data of theirs, for the chains of those. */
 
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { verifyNotesAsked, type NotesAsked } from '../consent/hospital-note.ts';
 import type { BlockStore } from '../ledger/block-store.ts';
 import { equalBytes } from '../ledger/bytes.ts';
@@ -13,13 +13,15 @@ import { RequestError } from '../web/request-error.ts';
 import type { ChainRoutesOptions } from './chain-routes.ts';
 import type { ConsentDoor } from './release-routes.ts';
 
-export type NoteRoutesOptions = Readonly<{ blocks: BlockStore; key: SigningKey; consents: Pick<ConsentDoor, 'notesAfter'> }> & Pick<ChainRoutesOptions, 'authorise'>;
+export type NoteRoutesOptions = Readonly<{ blocks: BlockStore; key: SigningKey; consents: Pick<ConsentDoor, 'notesAfter'> }> & Pick<ChainRoutesOptions, 'guard'>;
 
 /** Adds the route. Who asks proves by a signature that they are the chain's gateway, whatever is between it and this node. Nothing changes by asking. */
-export function addNoteRoutes(app: FastifyInstance, { blocks, key, consents, authorise }: NoteRoutesOptions): void {
-  app.post<{ Params: Readonly<{ chain: string }>; Body: Uint8Array | undefined }>('/v1/chains/:chain/notes', async (request, reply) => {
-    const { chain } = readLaneId({ chain: request.params.chain, lane: 'record' });
-    await authorise(request, chain);
+export function addNoteRoutes(app: FastifyInstance, { blocks, key, consents, guard }: NoteRoutesOptions): void {
+  const chainIn = ({ params }: FastifyRequest): Uint8Array => readLaneId({ chain: (params as Readonly<{ chain: string }>).chain, lane: 'record' }).chain;
+  const onRequest = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => await guard(request, reply, { chain: chainIn(request) });
+
+  app.post<{ Params: Readonly<{ chain: string }>; Body: Uint8Array | undefined }>('/v1/chains/:chain/notes', { onRequest }, async (request, reply) => {
+    const chain = chainIn(request);
     const head = (await Promise.all(LANES.map((lane) => blocks.head({ chain, lane })))).find((each) => each !== undefined);
     if (head === undefined) throw new RequestError(404, 'unknown_chain', 'this chain has no block here');
     const asked = questionIn(request.body ?? new Uint8Array(), head.authority.gateway);

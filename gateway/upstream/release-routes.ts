@@ -1,6 +1,6 @@
 /** Where gateways give what lies beside the blocks: payloads, and the keys to open them, sealed for this hospital alone. */
 
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { UnreadableError } from '../errors.ts';
 import type { BlockStore } from '../ledger/block-store.ts';
 import { CborError } from '../ledger/cbor.ts';
@@ -24,15 +24,16 @@ export interface ConsentDoor {
   notesAfter(chain: Uint8Array, number: number): Promise<readonly Uint8Array[]>;
 }
 
-export type ReleaseRoutesOptions = Readonly<{ blocks: BlockStore; releases: ReleaseStore; key: SigningKey; detailsAsked: (chain: Uint8Array) => boolean; /** Default: releases with consents are refused, as nodes did before they knew them. */ consents?: ConsentDoor }> & Pick<ChainRoutesOptions, 'authorise'>;
+export type ReleaseRoutesOptions = Readonly<{ blocks: BlockStore; releases: ReleaseStore; key: SigningKey; detailsAsked: (chain: Uint8Array) => boolean; /** Default: releases with consents are refused, as nodes did before they knew them. */ consents?: ConsentDoor }> & Pick<ChainRoutesOptions, 'guard'>;
 
 /** Adds the route. Bodies of type application/cbor must be parsed to bytes by the server it is added to. */
 export function addReleaseRoutes(app: FastifyInstance, options: ReleaseRoutesOptions): void {
   const turns = new Turns();
-  app.post<{ Params: Readonly<{ chain: string }>; Body: Uint8Array | undefined }>('/v1/chains/:chain/releases', async (request, reply) => {
+  const chainIn = ({ params }: FastifyRequest): Uint8Array => readLaneId({ chain: (params as Readonly<{ chain: string }>).chain, lane: 'record' }).chain;
+  const onRequest = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => await options.guard(request, reply, { chain: chainIn(request) });
+  app.post<{ Params: Readonly<{ chain: string }>; Body: Uint8Array | undefined }>('/v1/chains/:chain/releases', { onRequest }, async (request, reply) => {
     const { params, body } = request;
-    const { chain } = readLaneId({ chain: params.chain, lane: 'record' });
-    await options.authorise(request, chain);
+    const chain = chainIn(request);
     const answer = await turns.take(params.chain, () => take(chain, body ?? new Uint8Array(), options));
     return await reply.code(answer.status).send(answer.body);
   });
@@ -47,13 +48,16 @@ async function take(chain: Uint8Array, bytes: Uint8Array, { blocks, releases, ke
   const early = release.payloads.find(({ entry }) => entry > newest);
   if (early !== undefined) throw new RequestError(409, 'gap', `entry ${early.entry} is in no block here yet: expected payloads of entries up to ${newest}`);
   const last = await releases.lastNumber(chain);
-  if (release.number <= last) return { status: 409, body: { error: 'old_number', last, message: `release ${release.number} comes after release ${last}: expected a later number` } };
+  if (release.number <= last) return oldNumber(release.number, last);
   // Before the release counts: it comes again when this was not finished.
   await takeConsents(release, consents);
-  await releases.put(release);
+  if (!(await releases.put(release))) return oldNumber(release.number, await releases.lastNumber(chain));
   const more = consents === undefined ? {} : { consents: true, notes: await consents.newestNote(chain) };
   return { status: 200, body: { number: release.number, ...(detailsAsked(chain) && { detailsAsked: true }), ...more } };
 }
+
+const oldNumber = (number: number, last: number): Readonly<{ status: number; body: object }> =>
+  ({ status: 409, body: { error: 'old_number', last, message: `release ${number} comes after release ${last}: expected a later number` } });
 
 async function takeConsents(release: Release, consents: ConsentDoor | undefined): Promise<void> {
   if (consents === undefined && release.consents === undefined) return;

@@ -1,9 +1,7 @@
 /** A hospital node over HTTP (RFC 9110): receives blocks, and shows what it holds. */
 
 import type { RequestListener } from 'node:http';
-import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { ConfigError, messageOf, StoreError } from '../errors.ts';
 import type { BlockStore } from '../ledger/block-store.ts';
 import { MAX_BLOCK_BYTES } from '../ledger/block.ts';
@@ -11,10 +9,12 @@ import { toHex } from '../ledger/bytes.ts';
 import { fingerprint, type SigningKey } from '../ledger/es256k.ts';
 import { CHAIN_ID_BYTES } from '../ledger/genesis.ts';
 import { Bytes, type Millis, Seconds, UnixMillis } from '../quantity.ts';
-import { addChainRoutes } from './chain-routes.ts';
-import { type NodeCertificate, nodeKeyOf } from '../tls/node-certificate.ts';
+import { addChainRoutes, type ChainRoutesOptions } from './chain-routes.ts';
+import type { NodeCertificate } from '../tls/node-certificate.ts';
 import { answerTo, RequestError } from '../web/request-error.ts';
 import { signPayloadKey } from '../ledger/release.ts';
+import { guardOf } from './guard.ts';
+import { Intake, INTAKE_LIMITS, type IntakeLimits } from './intake.ts';
 import { secureServer } from './secure-server.ts';
 import { addNoteRoutes } from './note-routes.ts';
 import { addReleaseRoutes, type ConsentDoor } from './release-routes.ts';
@@ -32,14 +32,20 @@ export type UpstreamOptions = Readonly<{
   blocks: BlockStore;
   /** What gateways give beside the blocks, and the key it is sealed for. Default: nothing is taken. */
   released?: Readonly<{ store: ReleaseStore; payloadKey: Uint8Array; /** Whether waveforms of a chain are wanted over whatever link. Default: never. */ detailsAsked?: (chain: Uint8Array) => boolean; /** See {@link ReleaseRoutesOptions}. */ consents?: ConsentDoor }>;
-  /** Gateways whose chains are taken: compressed public keys, 33 bytes each, or `open` for every gateway. */
-  gateways: 'open' | readonly Uint8Array[];
+  /** See {@link WitnessOptions}. */
+  gateways: WitnessOptions['gateways'];
   /** Speak TLS (1.3, HTTP/2 and HTTP/1.1) under this certificate; who offers something has to show one of its own. Default: plain HTTP/1.1. */
   tls?: NodeCertificate;
   /** Longest request body in bytes; longer ones get 413. Default: the longest block of the format, 4 MiB. */
   maxBlock?: Bytes;
   /** How long a request may take to arrive completely. Default 30 s. */
   requestTimeout?: Millis;
+  /** How much is taken on at a time. Default: {@link INTAKE_LIMITS}. */
+  limits?: IntakeLimits;
+  /** From 0 to 1, so that gateways that are sent away come back one by one. Default: Math.random. */
+  random?: () => number;
+  /** See {@link WitnessOptions}. */
+  verifier?: NonNullable<WitnessOptions['verifier']>;
   /** How long {@link Upstream.close} waits for answers under way before it cuts connections. Default 5 s. */
   closeTimeout?: Millis;
   log: UpstreamLog;
@@ -49,6 +55,10 @@ export type UpstreamOptions = Readonly<{
   now?: () => UnixMillis;
   /** Called once for every offered block that was judged, for counters. Default: not counted. */
   onJudged?: (outcome: Judgement['outcome']) => void;
+  /** See {@link WitnessOptions}. Default: nobody is told. */
+  onVerified?: NonNullable<WitnessOptions['onVerified']>;
+  /** See {@link ChainRoutesOptions}. Default: nobody is told. */
+  onRefused?: ChainRoutesOptions['onRefused'];
   /** Called when the store fails while a request is served; `VG_STORE_CLOSED`: it must be opened anew. Default: nobody is told. */
   onStoreFault?: (fault: StoreError) => void;
   /** Adds routes of the caller, such as /metrics, before the server listens. Default: none. */
@@ -67,18 +77,22 @@ export type Upstream = Readonly<{
   close(): Promise<void>;
 }>;
 
+const REQUEST_TIMEOUT = Seconds(30);
+
 /** Starts a hospital node. Throws {@link ConfigError} when the address cannot be taken, {@link StoreError} when the store cannot be read. */
 export async function startUpstream(options: UpstreamOptions): Promise<Upstream> {
   const now = options.now ?? ((): UnixMillis => UnixMillis(Date.now()));
   const witness = await Witness.open({ ...options, now });
   const app = buildServer(options);
-  const { tls, maxBlock = Bytes(MAX_BLOCK_BYTES) } = options;
-  const authorise = tls === undefined ? () => Promise.resolve() : async ({ raw }: FastifyRequest, chain: Uint8Array) => await refuseStrangers(raw.socket, chain, witness);
-  addChainRoutes(app, { blocks: options.blocks, witness, maxBlock, authorise, onJudged: options.onJudged ?? (() => undefined) });
+  const onRefused = options.onRefused ?? (() => undefined);
+  const { tls, maxBlock = Bytes(MAX_BLOCK_BYTES), requestTimeout = REQUEST_TIMEOUT } = options;
+  const intake = new Intake(options.limits ?? INTAKE_LIMITS, options.random ?? Math.random);
+  const guard = guardOf({ witness, intake, mutual: tls !== undefined, maxBody: maxBlock, bodyWithin: requestTimeout, now, onRefused });
+  addChainRoutes(app, { blocks: options.blocks, witness, maxBlock, guard, onJudged: options.onJudged ?? (() => undefined), onRefused });
   if (options.released !== undefined) {
     const { store: releases, detailsAsked = () => false, consents } = options.released;
-    addReleaseRoutes(app, { blocks: options.blocks, releases, key: options.key, detailsAsked, authorise, ...(consents && { consents }) });
-    if (consents !== undefined) addNoteRoutes(app, { blocks: options.blocks, key: options.key, consents, authorise });
+    addReleaseRoutes(app, { blocks: options.blocks, releases, key: options.key, detailsAsked, guard, ...(consents && { consents }) });
+    if (consents !== undefined) addNoteRoutes(app, { blocks: options.blocks, key: options.key, consents, guard });
   }
   addNodeRoutes(app, options, now);
   await options.register?.(app);
@@ -98,20 +112,11 @@ async function listen(app: FastifyInstance, { host, port }: UpstreamOptions['lis
   }
 }
 
-/** What is offered is judged by its own signatures: this is about who may make us work. */
-async function refuseStrangers(socket: Socket, chain: Uint8Array, witness: Witness): Promise<void> {
-  const shown = (socket as TLSSocket).getPeerX509Certificate();
-  if (shown === undefined) throw new RequestError(401, 'no_certificate', 'expected a client certificate: TLS between gateway and hospital is mutual');
-  const key = nodeKeyOf(shown);
-  if (key === undefined) throw new RequestError(401, 'unknown_certificate', 'the client certificate is not bound to the key of a gateway');
-  if (!(await witness.mayOffer(chain, key))) throw new RequestError(403, 'not_admitted', `gateway key ${fingerprint(key)} is not among those admitted here`);
-}
-
-function buildServer({ maxBlock = Bytes(MAX_BLOCK_BYTES), requestTimeout = Seconds(30), tls, log, onStoreFault }: UpstreamOptions): FastifyInstance {
+function buildServer({ maxBlock = Bytes(MAX_BLOCK_BYTES), requestTimeout = REQUEST_TIMEOUT, tls, log, onStoreFault }: UpstreamOptions): FastifyInstance {
   const answerError = (thrown: unknown, _request: unknown, reply: FastifyReply): void => {
     if (thrown instanceof StoreError) onStoreFault?.(thrown);
-    const { status, body } = answerTo(thrown, log);
-    void reply.code(status).type('application/json').send(body);
+    const { status, headers = {}, body } = answerTo(thrown, log);
+    void reply.code(status).headers(headers).type('application/json').send(body);
   };
   const app = fastify({ trustProxy: 'loopback', bodyLimit: maxBlock, requestTimeout, frameworkErrors: answerError, ...(tls && { serverFactory: (handler: RequestListener) => secureServer(tls, requestTimeout, handler) }) });
   app.removeAllContentTypeParsers();

@@ -4,21 +4,24 @@
  */
 
 import { BlockRejected, type RejectReason, StoreError } from '../errors.ts';
-import type { BlockStore, LaneId, Place } from '../ledger/block-store.ts';
+import { firstAuthority } from '../ledger/authority.ts';
+import type { BlockStore, Fork, LaneId, Place, StorableBlock } from '../ledger/block-store.ts';
 import { type Header, type OpenBlock, openBlock, rejecting } from '../ledger/block.ts';
 import { equalBytes, toHex } from '../ledger/bytes.ts';
 import type { Replacement } from '../ledger/change.ts';
 import { DOMAINS, verifySign1 } from '../ledger/cose.ts';
 import { fingerprint, fingerprintBytes, type SigningKey, verifyWithNodeCrypto } from '../ledger/es256k.ts';
-import { firstAuthority } from '../ledger/authority.ts';
 import { decodeParameters } from '../ledger/genesis.ts';
-import { ReceiptRejected, signReceipt, verifyReceipt } from '../ledger/receipt.ts';
-import type { ChainState } from '../ledger/state.ts';
+import type { TreeNode } from '../ledger/merkle.ts';
+import { grownBy } from '../ledger/merkle-prune.ts';
+import { ReceiptRejected, verifyReceipt } from '../ledger/receipt.ts';
+import { type ChainState, decodeState, encodeState } from '../ledger/state.ts';
 import { currentTerm, isRevoked, type Term, termAt, TermBook } from '../ledger/terms.ts';
-import { type VerifiedBlock, verifyOpenBlock } from '../ledger/verify.ts';
 import type { UnixMillis } from '../quantity.ts';
 import { LANES } from '../reading.ts';
 import { Turns } from '../turns.ts';
+import { type Admission, EnrolledGateways, EVERY_GATEWAY } from './admission.ts';
+import { type GoodBlock, type PlacedBlock, type Verifier, verifierHere } from './verifier.ts';
 
 /** What this room tells about itself: fields first, as pino takes them. */
 export interface UpstreamLog {
@@ -35,13 +38,17 @@ export type WitnessOptions = Readonly<{
   blocks: BlockStore;
   /** This hospital's key. */
   key: SigningKey;
-  /** Gateways whose chains are taken: compressed public keys of 33 bytes, or `open` for every gateway. Any key that was the chain's. */
-  gateways: 'open' | readonly Uint8Array[];
+  /** Judges blocks and signs receipts. Default: here, in this thread. It stays open when the witness is done with. */
+  verifier?: Verifier;
+  /** Gateways whose chains are taken: compressed public keys of 33 bytes, `open` for every gateway, or who decides. Any key that was the chain's. */
+  gateways: 'open' | readonly Uint8Array[] | Admission;
   /** This hospital's wall clock, for receipts. */
   now: () => UnixMillis;
   /** The replacement of a chain's key that this hospital has signed, if any (promises.ts). Default: none. */
   promised?: (chain: Uint8Array) => Replacement | undefined;
   log: UpstreamLog;
+  /** Told how long it took to ask every rule of one block, ms. Default: nobody is. */
+  onVerified?: (duration: number) => void;
   /** Awaited at every {@link StallPoint}. For tests only. Default: goes on at once. */
   testingOnlyStall?: (point: StallPoint, place: Place) => Promise<void>;
 }>;
@@ -77,21 +84,26 @@ export type BatchJudgement = Readonly<{
 
 /** A judgement of a block that is not taken. */
 type Refusal = Exclude<Judgement, { outcome: 'committed' | 'repeated' }>;
-/** A judgement before anything is signed. */
-type Verdict = Refusal | Taken;
-type Taken = Readonly<{ outcome: 'committed' } | { outcome: 'repeated' }>;
-type Offer = Readonly<{ place: Place; bytes: Uint8Array; block: OpenBlock }>;
-type TakenInTurn = Readonly<{ taken: number; last: Readonly<{ offer: Offer; verdict: Taken }> | undefined; stopped: Refusal | undefined }>;
-type Recorded = Readonly<{ bytes: Uint8Array; hash: Uint8Array }>;
+/** What a receipt says of a block, and how it was taken. */
+type Taken = Readonly<{ outcome: 'committed'; header: Header; hash: Uint8Array } | { outcome: 'repeated'; height: number }>;
+type TakenInTurn = Readonly<{ taken: number; last: Taken | undefined; stopped: Refusal | undefined }>;
+/** Blocks that are to follow each other; `height`: of the first, where whoever offers them says it. */
+type Offer = LaneId & Readonly<{ height: number | undefined; blocks: readonly Uint8Array[] }>;
+/** Races for one height that are lost one after the other. */
+const MOST_LOST_RACES = 100;
+
+type OnJudged = (outcome: Judgement['outcome']) => void;
 
 export class Witness {
   readonly #blocks: BlockStore;
   readonly #key: SigningKey;
-  readonly #admitted: ReadonlySet<string> | 'open';
+  readonly #verifier: Verifier;
+  readonly #admission: Admission;
   readonly #now: () => UnixMillis;
   readonly #promised: NonNullable<WitnessOptions['promised']>;
   readonly #log: UpstreamLog;
   readonly #stall: NonNullable<WitnessOptions['testingOnlyStall']>;
+  readonly #onVerified: NonNullable<WitnessOptions['onVerified']>;
   readonly #turns = new Turns();
   readonly #terms: TermBook;
   readonly #forked: Set<string>;
@@ -104,11 +116,13 @@ export class Witness {
   private constructor(options: WitnessOptions, forked: Set<string>) {
     this.#blocks = options.blocks;
     this.#key = options.key;
-    this.#admitted = options.gateways === 'open' ? 'open' : new Set(options.gateways.map(toHex));
+    this.#verifier = options.verifier ?? verifierHere(options.key);
+    this.#admission = admissionOf(options.gateways);
     this.#now = options.now;
     this.#promised = options.promised ?? (() => undefined);
     this.#log = options.log;
     this.#stall = options.testingOnlyStall ?? (() => Promise.resolve());
+    this.#onVerified = options.onVerified ?? (() => undefined);
     this.#terms = new TermBook(options.blocks);
     this.#forked = forked;
   }
@@ -120,35 +134,83 @@ export class Witness {
    * again is safe.
    */
   async judge(place: Place, bytes: Uint8Array): Promise<Judgement> {
-    const offer = offered(place, bytes);
-    if ('outcome' in offer) return offer;
-    return await this.#turns.take(nameOf(place), async () => await this.#answer(await this.#verdict(offer), offer));
+    let outcome: Judgement['outcome'] = 'committed';
+    const { receipt, stopped } = await this.#judgeInTurn({ ...place, blocks: [bytes] }, (each) => {
+      outcome = each;
+    });
+    return receipt === undefined ? stopped as Refusal : { outcome: outcome as 'committed' | 'repeated', receipt };
   }
 
   /**
-   * The same for blocks that follow each other, offered together: they are taken up to the first that cannot be. One receipt for the last covers
-   * all of them. `onJudged` hears of each.
+   * The same for blocks that follow each other, offered together: they are taken up to the first that cannot be, and are durable together. One
+   * receipt for the last covers all of them. `onJudged` hears of each.
    */
-  async judgeAll(id: LaneId, blocks: readonly Uint8Array[], onJudged: (outcome: Judgement['outcome']) => void): Promise<BatchJudgement> {
-    return await this.#turns.take(nameOf(id), async () => {
-      const { taken, last, stopped } = await this.#takeInTurn(id, blocks, onJudged);
+  async judgeAll(id: LaneId, blocks: readonly Uint8Array[], onJudged: OnJudged): Promise<BatchJudgement> {
+    return await this.#judgeInTurn({ ...id, height: undefined, blocks }, onJudged);
+  }
+
+  async #judgeInTurn(offer: Offer, onJudged: OnJudged): Promise<BatchJudgement & Readonly<{ stopped?: Refusal }>> {
+    const { chain, lane } = offer;
+    return await this.#turns.take(nameOf(offer), async () => {
+      const { taken, last, stopped } = await this.#takeInTurn(offer, onJudged);
       if (last === undefined) return { taken, ...(stopped && { stopped }) };
-      const answer = await this.#answer(last.verdict, last.offer);
-      if (!('receipt' in answer)) return { taken: 0, stopped: answer };
-      return { taken, receipt: answer.receipt, ...(stopped && { stopped }) };
+      const receipt = last.outcome === 'committed' ? await this.#countersign(last) : await this.receipt({ chain, lane, height: last.height });
+      return receipt === undefined ? { taken: 0, stopped: forkedLane(offer) } : { taken, receipt, ...(stopped && { stopped }) };
     });
   }
 
-  async #takeInTurn(id: LaneId, blocks: readonly Uint8Array[], onJudged: (outcome: Judgement['outcome']) => void): Promise<TakenInTurn> {
-    let last: TakenInTurn['last'];
-    for (const [taken, bytes] of blocks.entries()) {
-      const offer = offered({ ...id, height: last === undefined ? heightIn(bytes) : last.offer.place.height + 1 }, bytes);
-      const verdict = 'outcome' in offer ? offer : await this.#verdict(offer);
-      onJudged(verdict.outcome);
-      if ('outcome' in offer || !isTaken(verdict)) return { taken, last, stopped: verdict as Refusal };
-      last = { offer, verdict };
+  async #takeInTurn(offer: Offer, onJudged: OnJudged): Promise<TakenInTurn> {
+    let { height, blocks: left } = offer;
+    let last: Taken | undefined;
+    const done = (stopped: Refusal | undefined): TakenInTurn => {
+      if (stopped !== undefined) onJudged(stopped.outcome);
+      return { taken: offer.blocks.length - left.length, last, stopped };
+    };
+    for (let fruitless = 0; left.length > 0;) {
+      const step = await this.#step({ ...offer, height, blocks: left });
+      for (const taken of step.taken) {
+        onJudged(taken.outcome);
+        last = taken;
+        height = (taken.outcome === 'committed' ? taken.header.height : taken.height) + 1;
+      }
+      left = left.slice(step.taken.length);
+      if (step.stopped !== undefined) return done(step.stopped);
+      fruitless = step.taken.length > 0 ? 0 : fruitless + 1;
+      // Whoever was quicker moved the head; a store where it stays is not one.
+      if (fruitless > MOST_LOST_RACES) throw new StoreError('VG_STORE_WRITE', `lane ${nameOf(offer)} takes no block, and says that others were quicker ${fruitless} times`);
     }
-    return { taken: blocks.length, last, stopped: undefined };
+    return done(undefined);
+  }
+
+  /** Takes blocks as far as one look at the lane allows: none when somebody else was quicker, then the next look shows what they did. */
+  async #step(offer: Offer): Promise<Readonly<{ taken: readonly Taken[]; stopped?: Refusal }>> {
+    const { chain, lane, height, blocks } = offer;
+    const head = await this.#blocks.head(offer);
+    const terms = head === undefined ? firstTermsOf(offer) : await this.#terms.of(head);
+    if ('outcome' in terms) return { taken: [], stopped: terms };
+    if (!this.#admits(chain, terms)) {
+      return { taken: [], stopped: { outcome: 'not_admitted', message: `gateway key ${fingerprint(currentTerm(terms).authority.gateway)} is not among those admitted here` } };
+    }
+    const began = performance.now();
+    const { below, good, after, stopped } = await this.#verifier.verify({ chain, lane, ...(height !== undefined && { height }), head: head && encodeState(head), blocks });
+    if (good.length > 0) this.#onVerified(performance.now() - began);
+    const repeated: Taken[] = [];
+    for (const [position, block] of below.entries()) {
+      const refusal = await this.#compare({ offer, block, bytes: blocks[position] as Uint8Array, head: head as ChainState, terms });
+      if (refusal !== undefined) return { taken: repeated, stopped: refusal };
+      repeated.push({ outcome: 'repeated', height: block.height });
+    }
+    if (good.length > 0) {
+      const committed = await this.#commit(offer, head, good, after, below.length);
+      if ('outcome' in committed) return { taken: repeated, stopped: committed };
+      // What is left is looked at anew, as whatever stopped the run will be.
+      return { taken: [...repeated, ...committed] };
+    }
+    if (stopped === undefined) return { taken: repeated };
+    if (stopped.outcome !== 'unfitting') return { taken: repeated, stopped };
+    const { block } = stopped;
+    if (head !== undefined && block.height === head.height + 1) return { taken: repeated, stopped: await this.#compare({ offer, block, bytes: blocks[below.length] as Uint8Array, head, terms }) ?? forkedLane(offer) };
+    return { taken: repeated, stopped: unfitting(offer, block.height, head) };
   }
 
   /**
@@ -156,7 +218,7 @@ export class Witness {
    * A chain that is not here yet is anybody's to begin. Throws {@link StoreError}.
    */
   async mayOffer(chain: Uint8Array, key: Uint8Array): Promise<boolean> {
-    if (this.#admitted === 'open' || this.#admitted.has(toHex(key))) return true;
+    if (this.#admission.admits(chain, key)) return true;
     for (const lane of LANES) {
       const head = await this.#blocks.head({ chain, lane });
       if (head === undefined) continue;
@@ -173,7 +235,7 @@ export class Witness {
     if (recorded === undefined) return undefined;
     const block = openBlock(recorded);
     const stored = (await this.#blocks.receipts(place, place.height)).find((receipt) => this.#isOwn(receipt, block));
-    if (stored !== undefined || this.isForked(place)) return stored;
+    if (stored !== undefined || (await this.#isForkedNow(place))) return stored;
     return await this.#countersign(block);
   }
 
@@ -187,46 +249,32 @@ export class Witness {
     return this.#turns.settled();
   }
 
-  async #verdict(offer: Offer): Promise<Verdict> {
-    try {
-      return await this.#judgeInTurn(offer);
-    } catch (thrown) {
-      if (thrown instanceof BlockRejected) return rejectedBy(thrown);
-      throw thrown;
+  /** Persists; only then may it be signed. Nothing is taken when somebody else's append came first. */
+  async #commit(offer: Offer, head: ChainState | undefined, good: readonly GoodBlock[], after: Uint8Array | undefined, below: number): Promise<readonly Taken[] | Refusal> {
+    if (await this.#isForkedNow(offer)) return forkedLane(offer);
+    const offered = offer.blocks.slice(below);
+    const blocks: StorableBlock[] = [];
+    let state = head;
+    for (const [position, { header, hash, sequences, nodes }] of good.entries()) {
+      const isLast = position === good.length - 1;
+      const next = isLast && after !== undefined ? decodeState(after) : stateWith(state as ChainState, header, hash, nodes);
+      const broken = this.#broken(next, header);
+      if (broken !== undefined && blocks.length === 0) return broken;
+      if (broken !== undefined) break;
+      blocks.push({ bytes: offered[position] as Uint8Array, verified: { state: next, header, newNodes: nodes, sequences } });
+      state = next;
     }
-  }
-
-  /** Signs what is to be signed. */
-  async #answer(verdict: Verdict, { place, block }: Offer): Promise<Judgement> {
-    if (verdict.outcome === 'committed') return { outcome: 'committed', receipt: await this.#countersign(block) };
-    if (!isTaken(verdict)) return verdict;
-    const receipt = await this.receipt(place);
-    return receipt === undefined ? forkedLane(place) : { outcome: 'repeated', receipt };
-  }
-
-  async #judgeInTurn(offer: Offer): Promise<Verdict> {
-    const { place, block } = offer;
-    const head = await this.#blocks.head(place);
-    if (head === undefined && place.height > 0) {
-      return { outcome: 'unknown_chain', message: `lane ${nameOf(place)} has no block here: expected its genesis block` };
-    }
-    const terms = head === undefined ? [firstTermIn(block.header)] : await this.#terms.of(head);
-    if (!this.#admits(terms)) {
-      return { outcome: 'not_admitted', message: `gateway key ${fingerprint(currentTerm(terms).authority.gateway)} is not among those admitted here` };
-    }
-    if (head !== undefined && place.height > head.height + 1) {
-      const message = `block ${place.height} does not follow the head ${head.height}: expected block ${head.height + 1}`;
-      return { outcome: 'gap', head, message };
-    }
-    const rival = head && await this.#rivalOf(offer, head);
-    if (rival !== undefined) return await this.#compare(offer, rival, terms);
-    if (this.isForked(place)) return forkedLane(place);
-    const verified = verifyOpenBlock(head, block, { chain: place.chain, lane: place.lane, check: verifyWithNodeCrypto });
-    return this.#broken(verified) ?? await this.#commit(offer, verified);
+    const [first, ...following] = blocks as [StorableBlock, ...StorableBlock[]];
+    const place = { chain: offer.chain, lane: offer.lane, height: (following.at(-1) ?? first).verified.header.height };
+    await this.#stall('checked', place);
+    const { outcome } = await this.#blocks.append(first, ...following);
+    if (outcome !== 'committed') return [];
+    await this.#stall('persisted', place);
+    return blocks.map(({ verified: { header, state: { hash } } }) => ({ outcome: 'committed', header, hash }));
   }
 
   /** A block that a promise of this hospital forbids. */
-  #broken({ state, header }: VerifiedBlock): Verdict | undefined {
+  #broken(state: ChainState, header: Header): Refusal | undefined {
     const promised = this.#promised(state.chain);
     if (promised === undefined || state.authority.number >= promised.number || header.height <= promised.last[state.lane]) return undefined;
     if (promised.expires !== undefined && promised.expires < this.#now()) return undefined;
@@ -236,60 +284,55 @@ export class Witness {
     };
   }
 
-  /** Persists; only then may it be signed. */
-  async #commit(offer: Offer, verified: VerifiedBlock): Promise<Verdict> {
-    await this.#stall('checked', offer.place);
-    const { outcome } = await this.#blocks.append({ bytes: offer.bytes, verified });
-    if (outcome !== 'committed') return await this.#judgeInTurn(offer);
-    await this.#stall('persisted', offer.place);
-    return { outcome: 'committed' };
-  }
-
-  /** The recorded block that stands where the offered one, or the one it follows, would have to be. */
-  async #rivalOf({ place, block }: Offer, head: ChainState): Promise<Recorded | undefined> {
-    if (place.height > head.height && equalBytes(block.header.prev, head.hash)) return undefined;
-    const height = Math.min(place.height, head.height);
-    const bytes = await this.#blocks.block(place, height);
-    if (bytes === undefined) {
-      throw new StoreError('VG_STORE_CORRUPT', `block ${height} of lane ${nameOf(place)} is missing below its head ${head.height}`);
-    }
-    return { bytes, hash: openBlock(bytes).hash };
-  }
-
-  async #compare(offer: Offer, rival: Recorded, terms: readonly Term[]): Promise<Verdict> {
-    const { place, block } = offer;
+  /** Whether the block is the recorded one of its height; or what is to be said of it. A block that should follow the head is compared with that. */
+  async #compare({ offer, block, bytes, head, terms }: Readonly<{ offer: LaneId; block: PlacedBlock; bytes: Uint8Array; head: ChainState; terms: readonly Term[] }>): Promise<Refusal | undefined> {
+    const { chain, lane } = offer;
+    const place = { chain, lane, height: block.height };
+    const recorded = await this.#recorded(place, head);
+    if (equalBytes(recorded, bytes) || equalBytes(openBlock(recorded).hash, block.hash)) return undefined;
     const { gateway } = termAt(terms, place.height).authority;
-    if (equalBytes(block.hash, rival.hash)) return { outcome: 'repeated' };
-    if (!verifySign1(block.envelope, gateway, DOMAINS.block, verifyWithNodeCrypto)) {
+    if (!verifySign1(openBlock(bytes).envelope, gateway, DOMAINS.block, verifyWithNodeCrypto)) {
       return { outcome: 'rejected', reason: 'bad_signature', message: `not a signature of gateway key ${toHex(gateway)}` };
     }
     // Whoever stole a key could stop the lane with it for ever; up to where it counts the hospitals have fixed what it said.
     if (isRevoked(terms, gateway)) {
       return { outcome: 'rejected', reason: 'revoked_key', message: `gateway key ${toHex(gateway)} was replaced: what it signs against the record is nothing` };
     }
-    if (!this.isForked(place)) await this.#keepEvidence(offer, rival);
+    if (!(await this.#isForkedNow(place))) await this.#keepEvidence({ ...place, recorded, offered: bytes });
     return forkedLane(place);
   }
 
+  async #recorded(place: Place, head: ChainState): Promise<Uint8Array> {
+    const height = Math.min(place.height, head.height);
+    const bytes = await this.#blocks.block(place, height);
+    if (bytes === undefined) throw new StoreError('VG_STORE_CORRUPT', `block ${height} of lane ${nameOf(place)} is missing below its head ${head.height}`);
+    return bytes;
+  }
+
   /** One proof is enough; keeping every further one would let a broken gateway fill the disk. */
-  async #keepEvidence({ place, bytes, block }: Offer, rival: Recorded): Promise<void> {
-    await this.#blocks.putFork({ chain: place.chain, lane: place.lane, height: place.height, recorded: rival.bytes, offered: bytes });
-    this.#forked.add(nameOf(place));
+  async #keepEvidence(fork: Fork): Promise<void> {
+    await this.#blocks.putFork(fork);
+    this.#forked.add(nameOf(fork));
+    const { chain, lane, height, recorded, offered } = fork;
     this.#log.error(
-      { chain: toHex(place.chain), lane: place.lane, height: place.height, recorded: toHex(rival.hash), offered: toHex(block.hash) },
+      { chain: toHex(chain), lane, height, recorded: toHex(openBlock(recorded).hash), offered: toHex(openBlock(offered).hash) },
       'FORK: a gateway key signed two histories of one lane; both blocks are kept as evidence, the lane is not countersigned any more',
     );
   }
 
-  /** A chain is known by any key it has had: rotations are in the chain for everybody to see. */
-  #admits(terms: readonly Term[]): boolean {
-    const admitted = this.#admitted;
-    return admitted === 'open' || terms.some(({ authority }) => admitted.has(toHex(authority.gateway)));
+  /** The store knows: another process over it may have found the other history. */
+  async #isForkedNow(lane: LaneId): Promise<boolean> {
+    if (!this.isForked(lane) && (await this.#blocks.fork(lane)) !== undefined) this.#forked.add(nameOf(lane));
+    return this.isForked(lane);
   }
 
-  async #countersign({ header, hash }: OpenBlock): Promise<Uint8Array> {
+  #admits(chain: Uint8Array, terms: readonly Term[]): boolean {
+    return terms.some(({ authority }) => this.#admission.admits(chain, authority.gateway));
+  }
+
+  async #countersign({ header, hash }: Readonly<{ header: Header; hash: Uint8Array }>): Promise<Uint8Array> {
     const { chain, lane, height, treeSize, treeRoot } = header;
-    const receipt = signReceipt({ chain, lane, height, hash, treeSize, treeRoot, time: this.#now() }, this.#key);
+    const receipt = await this.#verifier.countersign({ chain, lane, height, hash, treeSize, treeRoot, time: this.#now() });
     await this.#blocks.putReceipt(header, height, fingerprintBytes(this.#key.publicKey), receipt);
     return receipt;
   }
@@ -307,47 +350,37 @@ export class Witness {
   }
 }
 
-/** Taken apart and found to be of that place; or what is wrong with it. */
-function offered(place: Place, bytes: Uint8Array): Offer | Refusal {
-  try {
-    const block = openBlock(bytes);
-    const misplaced = differenceFrom(place, block.header);
-    return misplaced === undefined ? { place, bytes, block } : { outcome: 'misplaced', message: misplaced };
-  } catch (thrown) {
-    if (thrown instanceof BlockRejected) return rejectedBy(thrown);
-    throw thrown;
-  }
+function admissionOf(gateways: WitnessOptions['gateways']): Admission {
+  if (gateways === 'open') return EVERY_GATEWAY;
+  return 'admits' in gateways ? gateways : new EnrolledGateways(gateways.map((key) => ({ gateway: toHex(key) })));
 }
-
-/** Where the first block of a batch says that it belongs; 0 for bytes that are no block, which are refused next. */
-function heightIn(bytes: Uint8Array): number {
-  try {
-    return openBlock(bytes).header.height;
-  } catch (thrown) {
-    if (thrown instanceof BlockRejected) return 0;
-    throw thrown;
-  }
-}
-
-const isTaken = (verdict: Verdict): verdict is Taken => verdict.outcome === 'committed' || verdict.outcome === 'repeated';
-
-const rejectedBy = ({ reason, message }: BlockRejected): Refusal => ({ outcome: 'rejected', reason, message });
 
 function nameOf({ chain, lane }: LaneId): string {
   return `${toHex(chain)}/${lane}`;
 }
 
-/** What the sender says about the block and the block does not. */
-function differenceFrom(place: Place, header: Header): string | undefined {
-  if (!equalBytes(header.chain, place.chain)) return `the block is of chain ${toHex(header.chain)}, expected ${toHex(place.chain)}`;
-  if (header.lane !== place.lane) return `the block is of lane ${header.lane}, expected ${place.lane}`;
-  if (header.height !== place.height) return `the block has height ${header.height}, expected ${place.height}`;
-  return undefined;
+/** Whose word the first block of a lane is; or why it begins none. */
+function firstTermsOf({ chain, lane, height, blocks }: Offer): readonly Term[] | Refusal {
+  try {
+    const { header } = openBlock(blocks[0] as Uint8Array);
+    const isElsewhere = !equalBytes(header.chain, chain) || header.lane !== lane || header.height !== (height ?? header.height);
+    if (isElsewhere) return { outcome: 'misplaced', message: `the block is block ${header.height} of lane ${header.lane} of chain ${toHex(header.chain)}, expected ${height ?? 'a block'} of lane ${nameOf({ chain, lane })}` };
+    if (header.height > 0) return { outcome: 'unknown_chain', message: `lane ${nameOf({ chain, lane })} has no block here: expected its genesis block` };
+    return [{ from: 0, authority: firstAuthority(rejecting(() => decodeParameters(header.parameters as Uint8Array), 'wrong_genesis')) }];
+  } catch (thrown) {
+    if (thrown instanceof BlockRejected) return { outcome: 'rejected', reason: thrown.reason, message: thrown.message };
+    throw thrown;
+  }
 }
 
-/** What a genesis block says of itself. */
-const firstTermIn = (header: Header): Term =>
-  ({ from: 0, authority: firstAuthority(rejecting(() => decodeParameters(header.parameters as Uint8Array), 'wrong_genesis')) });
+/** The lane after a block that carries no change. */
+const stateWith = (before: ChainState, { height, treeSize, entryRange }: Header, hash: Uint8Array, nodes: readonly TreeNode[]): ChainState =>
+  ({ ...before, height, hash, tree: grownBy(before.tree, nodes, treeSize), lastEntrySequence: entryRange?.[1] ?? before.lastEntrySequence });
+
+function unfitting(id: LaneId, height: number, head: ChainState | undefined): Refusal {
+  if (head === undefined) return { outcome: 'unknown_chain', message: `lane ${nameOf(id)} has no block here: expected its genesis block` };
+  return { outcome: 'gap', head, message: `block ${height} does not follow the head ${head.height}: expected block ${head.height + 1}` };
+}
 
 function forkedLane(place: LaneId): Refusal {
   return { outcome: 'forked', message: `two signed histories of lane ${nameOf(place)} were seen: it is not countersigned any more` };

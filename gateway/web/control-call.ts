@@ -13,7 +13,7 @@ export async function call(socketPath: string, method: string, path: string, bod
 
 function exchange(socketPath: string, method: string, path: string, body?: object): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
-    const failed = (cause: Error): void => reject(new PeerError('VG_PEER_UNREACHABLE', `no gateway answers on ${socketPath}`, { cause }));
+    const failed = (cause: Error): void => reject(new PeerError('VG_PEER_UNREACHABLE', `nothing answers on ${socketPath}`, { cause }));
     const headers = body === undefined ? {} : { 'content-type': 'application/json' };
     const sent = request({ socketPath, method, path, headers }, (response) => {
       const parts: Buffer[] = [];
@@ -29,7 +29,7 @@ function exchange(socketPath: string, method: string, path: string, body?: objec
 /** What the gateway sends in answer to a request, as it comes. Throws {@link PeerError} when it breaks off. */
 export async function follow(socketPath: string, path: string): Promise<AsyncIterable<Uint8Array>> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    request({ socketPath, path }, resolve).on('error', (cause) => reject(new PeerError('VG_PEER_UNREACHABLE', `no gateway answers on ${socketPath}`, { cause }))).end();
+    request({ socketPath, path }, resolve).on('error', (cause) => reject(new PeerError('VG_PEER_UNREACHABLE', `nothing answers on ${socketPath}`, { cause }))).end();
   });
   if (response.statusCode !== 200) throw new PeerError('VG_PEER_REFUSED', `the gateway could not do it: it answered ${response.statusCode}`);
   return whole(response);

@@ -11,11 +11,15 @@ type Identity = Readonly<{ system: string; value: string; name?: string }>;
 /** Somebody, or a room, of whom there is a record. `last`: Unix milliseconds, the time of the newest. */
 export type ListedPerson = Readonly<{ person: string; kind: Subject['kind']; identity: Identity | null; last: number | null }>;
 
+/** How far what was given is opened (records/projector.ts). */
+export type OpeningStatus = Readonly<{ opened: number; waiting: number; bad: number; behind: number }>;
+
 export type PatientApi = Readonly<{
   people: () => Promise<readonly ListedPerson[]>;
   /** Throws {@link UsageError} for what is no pseudonym or no identifier. */
   mapPerson: (pseudonym: string, identity: Identity) => Promise<void>;
   unmapPerson: (pseudonym: string) => Promise<void>;
+  opening: () => Promise<OpeningStatus>;
 }>;
 
 /** Longest part of an identity, in characters. */
@@ -24,6 +28,7 @@ const PSEUDONYM = /^[0-9a-f]{32}$/;
 
 export function addPatientRoutes(app: FastifyInstance, api: PatientApi): void {
   app.get('/people', () => api.people());
+  app.get('/records', () => api.opening());
   app.put<{ Params: Readonly<{ pseudonym: string }>; Body: Readonly<Record<'system' | 'value' | 'name', unknown>> }>('/people/:pseudonym/identity', async ({ params, body: { system, value, name } }) => {
     await api.mapPerson(params.pseudonym, { system: textIn(system, 'system'), value: textIn(value, 'value'), ...(name !== undefined && { name: textIn(name, 'name') }) });
     return {};
@@ -37,6 +42,7 @@ export function addPatientRoutes(app: FastifyInstance, api: PatientApi): void {
 export function patientClient(path: string): PatientApi {
   return {
     people: async () => (await call(path, 'GET', '/people')) as readonly ListedPerson[],
+    opening: async () => (await call(path, 'GET', '/records')) as OpeningStatus,
     mapPerson: async (pseudonym, identity) => {
       await call(path, 'PUT', `/people/${pseudonym}/identity`, identity);
     },

@@ -1,4 +1,4 @@
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Registry } from 'prom-client';
 import { ConfigError, messageOf } from '../errors.ts';
 import type { BlockStore } from '../ledger/block-store.ts';
@@ -29,8 +29,8 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   // Closing cuts off who is slow to read: the gateway stops in time, and an auditor asks again.
   const app = fastify({ forceCloseConnections: true, ...API_SERVER_OPTIONS });
   app.setErrorHandler((thrown: unknown, _request, reply) => {
-    const { status, body } = answerTo(thrown, options.log);
-    return reply.code(status).send(body);
+    const { status, headers = {}, body } = answerTo(thrown, options.log);
+    return reply.code(status).headers(headers).send(body);
   });
   app.get('/healthz', () => ({ status: 'ok' }));
   app.get('/readyz', (_request, reply) => {
@@ -52,9 +52,12 @@ async function listen(app: FastifyInstance, { host, port }: WebOptions['listen']
   }
 }
 
-/** `GET /metrics` in the Prometheus text format. */
-export function addMetrics(app: FastifyInstance, registry: Registry, refresh: () => Promise<void> = () => Promise.resolve()): void {
-  app.get('/metrics', async (_request, reply) => {
+/** `GET /metrics` in the Prometheus text format. `admit`: throws {@link RequestError} for one that may not read them; default: anybody may. */
+export function addMetrics(
+  app: FastifyInstance, registry: Registry, refresh: () => Promise<void> = () => Promise.resolve(), admit: (request: FastifyRequest, reply: FastifyReply) => void = () => undefined,
+): void {
+  app.get('/metrics', async (request, reply) => {
+    admit(request, reply);
     await refresh();
     return reply.type(registry.contentType).send(await registry.metrics());
   });

@@ -9,19 +9,22 @@ import { backlog } from './backlog.ts';
 import { conditionsIn } from './conditions.ts';
 import { context } from './context.ts';
 import { decode } from './decode.ts';
+import { failover } from './failover.ts';
 import { ingest } from './ingest.ts';
 import { outage } from './outage.ts';
 import { links } from './links.ts';
 import { memory } from './memory.ts';
 import { jsonLines, tableLines } from './report.ts';
 import { proofs } from './proofs.ts';
+import { records } from './records.ts';
 import { seal } from './seal.ts';
 import { serial } from './serial.ts';
 import { startup } from './startup.ts';
+import { upstream } from './upstream.ts';
 import { verify } from './verify.ts';
 import { week } from './week.ts';
 
-const BENCHES: readonly Bench[] = [ingest, decode, context, seal, verify, proofs, startup, memory, serial, links, outage, backlog, week];
+const BENCHES: readonly Bench[] = [ingest, decode, context, seal, verify, proofs, startup, memory, serial, links, outage, backlog, upstream, failover, records, week];
 
 const HELP = [
   'Usage: npm run bench [-- <bench>… options]      (without a name: all of them)',

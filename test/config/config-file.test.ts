@@ -68,7 +68,7 @@ describe('a file that is fine', () => {
   log: { level: debug }
 `;
     expect(parseConfig(text, 'c.yaml').upstream).toEqual({
-      name: 'north', data: './data/hospital', listen: { host: '::1', port: 0 }, gateways: [KEYS[0]], maxBlock: 1_048_576, tls: 'own', people: [],
+      name: 'north', data: './data/hospital', listen: { host: '::1', port: 0 }, gateways: [KEYS[0]], hl7: [], maxBlock: 1_048_576, limits: { memory: 67_108_864, requests: 1024, perGateway: 4 }, tls: 'own', people: [], gatewayNames: [], store: 'rocksdb', durability: 'replicated',
       log: { level: 'debug' },
     });
   });
@@ -179,7 +179,7 @@ describe('a value that is wrong', () => {
 
   it('is told as missing where there is none', () => {
     expect(problems('upstream:\n  name: x\n')).toEqual(
-      ['c.yaml:1:1: upstream.gateways: missing; expected a list of gateway public keys, or the word open'],
+      ['c.yaml:1:1: upstream.gateways: missing; expected a list of gateway public keys, a mapping with a file, or the word open'],
     );
     expect(problems('gateway:\n  hospitals:\n    - name: a\n').map((each) => each.split(';')[0])).toEqual(
       ['c.yaml:3:7: gateway.hospitals[0].url: missing', 'c.yaml:3:7: gateway.hospitals[0].key: missing'],

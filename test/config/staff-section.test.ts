@@ -22,3 +22,16 @@ describe('the staff of a hospital in the configuration', () => {
     }
   });
 });
+
+describe('the names of gateways in the configuration of a hospital', () => {
+  const [first, second] = ['0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798', '02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5'];
+  const namesIn = (names: string): unknown => parseConfig(`upstream: { gateways: open, gatewayNames: ${names} }`, 'c.yaml').upstream?.gatewayNames;
+
+  it('belong to one key each', () => {
+    expect(namesIn(`[{ key: "${first}", name: kit-1 }, { key: "${second}", name: kit-2 }]`)).toEqual([{ key: first, name: 'kit-1' }, { key: second, name: 'kit-2' }]);
+    for (const [names, problem] of [
+      [`[{ key: "${first}", name: kit-1 }, { key: "${first}", name: kit-2 }]`, 'is used twice'], [`[{ key: "${first}", name: kit-1 }, { key: "${second}", name: kit-1 }]`, "name 'kit-1' is used twice"],
+      ['[{ key: "02ab", name: kit-1 }]', 'expected a compressed secp256k1 public key'], [`[{ key: "${first}", name: "Anna's flat" }]`, 'expected a name of 1 to 64 of the characters'],
+    ] as const) expect(() => namesIn(names)).toThrow(problem);
+  });
+});

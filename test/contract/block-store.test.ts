@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import type { BlockStore, StorableBlock } from '../../gateway/ledger/block-store.ts';
 import { openBlock } from '../../gateway/ledger/block.ts';
+import { verifyWithNodeCrypto } from '../../gateway/ledger/es256k.ts';
 import { leafHash, rootOf } from '../../gateway/ledger/merkle.ts';
 import { consistencyProof, inclusionProof, verifyConsistency, verifyInclusion } from '../../gateway/ledger/merkle-proof.ts';
 import type { SealedBlock } from '../../gateway/ledger/sealer.ts';
@@ -9,17 +10,19 @@ import { verifyBlock } from '../../gateway/ledger/verify.ts';
 import { verifyChain } from '../../gateway/ledger/verify-chain.ts';
 import { StoredBlocks } from '../../gateway/store/block-store.ts';
 import { headKey, nodeKey } from '../../gateway/store/keys.ts';
-import type { KeyValueStore } from '../../gateway/store/key-value.ts';
 import { ChainWriter, keyOf, parametersOf } from '../upstream/gateway-chain.ts';
+import { until } from '../path/program.ts';
+import { BLOCK_STORES, type BlockStoreAdapter, storeOver } from './block-stores.ts';
 import { STORES } from './engines.ts';
 import { FaultyStore } from './faulty-store.ts';
+import { stopDatabases } from './postgres-databases.ts';
 
-const storeOver = (store: KeyValueStore): BlockStore => new StoredBlocks(store, { removePending: false });
+const HEIGHTS = 300;
 
 /** A block as whoever judged it after `previous` hands it to the store. */
 const storable = (block: SealedBlock, previous: SealedBlock | undefined): StorableBlock => ({
   bytes: block.bytes,
-  verified: verifyBlock(previous?.newState, block.bytes),
+  verified: verifyBlock(previous?.newState, block.bytes, { check: verifyWithNodeCrypto }),
 });
 
 const storableAt = (writer: ChainWriter, height: number): StorableBlock => storable(
@@ -38,10 +41,18 @@ async function collect(blocks: BlockStore, writer: ChainWriter, from: number): P
 
 const bytesOf = (writer: ChainWriter): Buffer[] => writer.blocks.map(({ bytes }) => Buffer.from(bytes));
 
-describe.each(STORES)('a block store, $name', ({ open }) => {
+afterAll(stopDatabases);
+
+for (const adapter of BLOCK_STORES) {
+  describe.skipIf(adapter.missing)(`a block store, ${adapter.name}${adapter.note}`, () => {
+    suite(adapter);
+  });
+}
+
+function suite({ open }: BlockStoreAdapter): void {
   it('knows nothing of a chain before its first block', async () => {
     await using engine = await open();
-    const blocks = storeOver(engine.store);
+    const { blocks } = engine;
     const { id } = new ChainWriter();
     expect(await blocks.head(id)).toBeUndefined();
     expect(await blocks.block(id, 0)).toBeUndefined();
@@ -53,9 +64,9 @@ describe.each(STORES)('a block store, $name', ({ open }) => {
   it('commits blocks in order and gives back bytes and head, also after it was opened again', async () => {
     await using engine = await open();
     const writer = await ChainWriter.of(5);
-    const before = storeOver(engine.store);
+    const before = engine.blocks;
     for (const { height } of writer.blocks) expect(await outcomeOf(before, storableAt(writer, height))).toBe('committed');
-    const blocks = storeOver(await engine.reopen());
+    const blocks = await engine.reopen();
     expect(await blocks.head(writer.id)).toEqual(writer.state);
     expect(await collect(blocks, writer, 0)).toEqual(bytesOf(writer));
     expect(await collect(blocks, writer, 3)).toEqual(bytesOf(writer).slice(3));
@@ -64,6 +75,235 @@ describe.each(STORES)('a block store, $name', ({ open }) => {
     expect(await blocks.block(writer.id, 5)).toBeUndefined();
   });
 
+  it('says "same" to a block it has, at the head and below it', async () => {
+    await using engine = await open();
+    const { blocks } = engine;
+    const writer = await ChainWriter.of(3);
+    await writer.keepIn(blocks);
+    for (const height of [0, 1, 2]) expect(await outcomeOf(blocks, storableAt(writer, height))).toBe('same');
+    expect(await blocks.head(writer.id)).toEqual(writer.state);
+  });
+
+  it('says "gap" to a block that leaves some out, and writes nothing', async () => {
+    await using engine = await open();
+    const { blocks } = engine;
+    const writer = await ChainWriter.of(4);
+    expect(await blocks.append(storableAt(writer, 1))).toEqual({ outcome: 'gap', head: undefined });
+    await blocks.append(storableAt(writer, 0));
+    expect(await blocks.append(storableAt(writer, 3))).toEqual({ outcome: 'gap', head: writer.at(0).newState });
+    expect(await collect(blocks, writer, 0)).toEqual(bytesOf(writer).slice(0, 1));
+  });
+
+  it('says "fork" to another block of a height it has, genesis included, and keeps its own', async () => {
+    await using engine = await open();
+    const { blocks } = engine;
+    const writer = await ChainWriter.of(3);
+    await writer.keepIn(blocks);
+    const other = writer.copy(2);
+    await other.seal('false');
+    await other.seal('false');
+    for (const height of [1, 2]) expect(await blocks.append(storableAt(other, height))).toEqual({ outcome: 'fork', head: writer.state });
+    const secondGenesis = new ChainWriter();
+    await secondGenesis.seal('another time');
+    expect(await outcomeOf(blocks, storableAt(secondGenesis, 0))).toBe('fork');
+    expect(await collect(blocks, writer, 0)).toEqual(bytesOf(writer));
+  });
+
+  it('says "fork" to a next block that does not follow its head', async () => {
+    await using engine = await open();
+    const { blocks } = engine;
+    const writer = await ChainWriter.of(3);
+    await writer.keepIn(blocks);
+    const other = writer.copy(1);
+    await other.seal('false');
+    await other.seal('false');
+    expect(await blocks.append(storableAt(other, 3))).toEqual({ outcome: 'fork', head: writer.state });
+    expect(await blocks.head(writer.id)).toEqual(writer.state);
+  });
+
+  it('commits exactly one of many blocks that race for one height', async () => {
+    await using engine = await open();
+    const { blocks } = engine;
+    const writer = await ChainWriter.of(2);
+    await writer.keepIn(blocks);
+    const rivals = await Promise.all(Array.from({ length: 8 }, async (_, i) => {
+      const rival = writer.copy();
+      await rival.seal(`story ${i % 4}`);
+      return rival;
+    }));
+    const outcomes = await Promise.all(rivals.map((rival) => outcomeOf(blocks, storableAt(rival, 2))));
+    expect(outcomes.toSorted()).toEqual(['committed', ...Array.from({ length: 6 }, () => 'fork'), 'same'].toSorted());
+    const winner = rivals[outcomes.indexOf('committed')] as ChainWriter;
+    expect(await blocks.head(writer.id)).toEqual(winner.state);
+    expect(await collect(blocks, writer, 0)).toEqual(bytesOf(winner));
+  });
+
+  it('takes the blocks of a chain offered all at once, in order', async () => {
+    await using engine = await open();
+    const { blocks } = engine;
+    const writer = await ChainWriter.of(6);
+    const outcomes = await Promise.all(writer.blocks.map(({ height }) => outcomeOf(blocks, storableAt(writer, height))));
+    expect(new Set(outcomes)).toEqual(new Set(['committed']));
+  });
+
+  it('keeps lanes and chains apart', async () => {
+    await using engine = await open();
+    const { blocks } = engine;
+    const stranger = keyOf('another gateway');
+    const writers = [
+      await ChainWriter.of(3, 'record'),
+      await ChainWriter.of(2, 'alarm'),
+      await ChainWriter.of(4, 'record', parametersOf(['north'], stranger), stranger),
+    ];
+    for (const writer of writers) await writer.keepIn(blocks);
+    for (const writer of writers) {
+      expect(await blocks.head(writer.id)).toEqual(writer.state);
+      expect(await collect(blocks, writer, 0)).toEqual(bytesOf(writer));
+    }
+    const ids = [writers[0], writers[2]].map((writer) => Buffer.from((writer as ChainWriter).id.chain));
+    expect(
+      (await blocks.chains()).map((id) => Buffer.from(id)).toSorted((a, b) => a.compare(b))
+    ).toEqual(ids.toSorted((a, b) => a.compare(b)));
+  });
+
+  it('holds every node that a proof needs', async () => {
+    await using engine = await open();
+    const writer = await ChainWriter.of(8);
+    await writer.keepIn(engine.blocks);
+    const blocks = await engine.reopen();
+    const entries = writer.blocks.flatMap(({ bytes }) => openBlock(bytes).entries);
+    const node = (level: number, index: number): Promise<Uint8Array> => blocks.node(writer.id, level, index);
+    for (const { newState: { tree }, bytes } of writer.blocks.slice(1)) {
+      const { treeRoot } = openBlock(bytes).header;
+      for (let index = 0; index < tree.size; index++) {
+        const proof = await inclusionProof(index, tree.size, node);
+        expect(() => verifyInclusion(leafHash(entries[index] as Uint8Array), index, tree.size, proof, treeRoot)).not.toThrow();
+      }
+      const last = openBlock((writer.blocks.at(-1) as SealedBlock).bytes).header;
+      const proof = await consistencyProof(tree.size, last.treeSize, node);
+      expect(
+        () => verifyConsistency({ size: tree.size, root: treeRoot }, { size: last.treeSize, root: last.treeRoot }, proof)
+      ).not.toThrow();
+    }
+  });
+
+  it('keeps one receipt for each hospital and height, the last one put', async () => {
+    await using engine = await open();
+    const { id } = new ChainWriter();
+    const hospital = (n: number): Uint8Array => new Uint8Array(16).fill(n);
+    const before = engine.blocks;
+    // 255 and 256: neighbours whose last bytes carry.
+    for (const height of [254, 255, 256]) await before.putReceipt(id, height, hospital(1), Buffer.from(`first of ${height}`));
+    await before.putReceipt(id, 255, hospital(0xff), Buffer.from('second of 255'));
+    await before.putReceipt(id, 255, hospital(1), Buffer.from('again of 255'));
+    await before.putReceipt({ ...id, lane: 'alarm' }, 255, hospital(1), Buffer.from('alarm'));
+    const blocks = await engine.reopen();
+    const textsAt = async (height: number): Promise<string[]> => (await blocks.receipts(id, height)).map(
+      (bytes) => Buffer.from(bytes).toString()
+    );
+    expect(await textsAt(254)).toEqual(['first of 254']);
+    expect(await textsAt(255)).toEqual(['again of 255', 'second of 255']);
+    expect(await textsAt(256)).toEqual(['first of 256']);
+    expect(await textsAt(257)).toEqual([]);
+  });
+
+  it('keeps every fork it was shown, each once', async () => {
+    await using engine = await open();
+    const writer = await ChainWriter.of(2);
+    const others = await Promise.all(['a', 'b'].map(async (story) => {
+      const other = writer.copy(1);
+      return await other.seal(story);
+    }));
+    const recorded = writer.at(1).bytes;
+    const before = engine.blocks;
+    for (const { bytes } of [...others, ...others]) await before.putFork({ ...writer.id, height: 1, recorded, offered: bytes });
+    const forks = await (await engine.reopen()).forks();
+    expect(forks).toHaveLength(2);
+    for (const fork of forks) {
+      expect(fork).toMatchObject({ lane: 'record', height: 1 });
+      expect(Buffer.from(fork.chain)).toEqual(Buffer.from(writer.id.chain));
+      expect(Buffer.from(fork.recorded)).toEqual(Buffer.from(recorded));
+    }
+    const offered = (bytes: readonly Uint8Array[]): string[] => bytes.map((each) => Buffer.from(each).toString('hex')).toSorted();
+    expect(offered(forks.map((fork) => fork.offered))).toEqual(offered(others.map(({ bytes }) => bytes)));
+  });
+
+  it('commits a run of blocks as one: all of them, or none', async () => {
+    await using engine = await open();
+    const { blocks } = engine;
+    const writer = await ChainWriter.of(7);
+    const run = (from: number, to: number): [StorableBlock, ...StorableBlock[]] => {
+      const [first, ...following] = writer.blocks.slice(from, to).map(({ height }) => storableAt(writer, height));
+      return [first as StorableBlock, ...following];
+    };
+    expect(await blocks.append(...run(0, 3))).toEqual({ outcome: 'committed' });
+    expect(await blocks.append(...run(1, 5))).toEqual({ outcome: 'same' });
+    expect(await blocks.append(...run(4, 6))).toEqual({ outcome: 'gap', head: writer.at(2).newState });
+    expect(await blocks.head(writer.id)).toEqual(writer.at(2).newState);
+    const other = writer.copy(4);
+    await other.seal('another story');
+    await other.seal();
+    expect(await outcomeOf(blocks, storableAt(other, 3))).toBe('committed');
+    expect(await blocks.append(...run(3, 6))).toEqual({ outcome: 'fork', head: other.at(3).newState });
+    expect(await blocks.append(...run(4, 6))).toEqual({ outcome: 'fork', head: other.at(3).newState });
+    expect(await collect(blocks, writer, 0)).toEqual(bytesOf(other).slice(0, 4));
+    await expect(blocks.node(writer.id, 0, other.at(3).newState.tree.size)).rejects.toMatchObject({ code: 'VG_STORE_CORRUPT' });
+    expect(await (await engine.another()).head(writer.id)).toEqual(other.at(3).newState);
+  });
+
+  it(`lets one of three writers win each of ${HEIGHTS} heights that they race for`, async () => {
+    await using engine = await open();
+    const stores = [engine.blocks, await engine.another(), await engine.another()];
+    let chain = await ChainWriter.of(1);
+    await chain.keepIn(engine.blocks);
+    let wins = 0;
+    for (let height = 1; height <= HEIGHTS; height++) {
+      const rivals = await Promise.all(stores.map(async (_, n) => {
+        const rival = chain.copy();
+        await rival.seal(`story ${n}`);
+        return rival;
+      }));
+      const outcomes = await Promise.all(rivals.map(async (rival, n) => await outcomeOf(stores[n] as BlockStore, storableAt(rival, height))));
+      wins += outcomes.filter((outcome) => outcome === 'committed').length;
+      expect(outcomes.toSorted()).toEqual(['committed', 'fork', 'fork']);
+      chain = rivals[outcomes.indexOf('committed')] as ChainWriter;
+    }
+    expect(wins).toBe(HEIGHTS);
+    expect(await collect(engine.blocks, chain, 0)).toEqual(bytesOf(chain));
+    expect((await verifyChain(engine.blocks.blocks(chain.id, 0), { check: verifyWithNodeCrypto })).ok).toBe(true);
+  });
+
+  it('says "same" when a commit whose answer was lost is tried again', async () => {
+    await using engine = await open();
+    const writer = await ChainWriter.of(4);
+    await engine.blocks.append(storableAt(writer, 0));
+    await engine.unanswered(async (blocks) => {
+      await expect(blocks.append(storableAt(writer, 1), storableAt(writer, 2))).rejects.toMatchObject({ code: 'VG_STORE_WRITE' });
+    });
+    // The engine may have been a moment behind the connection that died.
+    await until('the blocks are there', async () => (await engine.blocks.head(writer.id))?.height === 2);
+    expect(await outcomeOf(engine.blocks, storableAt(writer, 1))).toBe('same');
+    expect(await outcomeOf(engine.blocks, storableAt(writer, 2))).toBe('same');
+    expect(await outcomeOf(engine.blocks, storableAt(writer, 3))).toBe('committed');
+    expect(await collect(engine.blocks, writer, 0)).toEqual(bytesOf(writer));
+  });
+
+  it('answers for a lane whether there is a fork of it, whoever has kept it', async () => {
+    await using engine = await open();
+    const writer = await ChainWriter.of(3);
+    const [low, high] = [writer.copy(2), writer.copy(1)];
+    const forks = [await high.seal('x'), await low.seal('y')].map(({ bytes }, n) => ({ ...writer.id, height: 2 - n, recorded: writer.at(2 - n).bytes, offered: bytes }));
+    expect(await engine.blocks.fork(writer.id)).toBeUndefined();
+    for (const fork of forks) await (await engine.another()).putFork(fork);
+    const first = await engine.blocks.fork(writer.id);
+    expect(first).toMatchObject({ lane: 'record', height: 1 });
+    expect([first?.chain, first?.offered, first?.recorded].map((each) => Buffer.from(each ?? []))).toEqual([writer.id.chain, forks[1]?.offered, forks[1]?.recorded].map((each) => Buffer.from(each ?? [])));
+    expect(await engine.blocks.fork({ ...writer.id, lane: 'alarm' })).toBeUndefined();
+    expect(await Promise.all([writer.id, { ...writer.id, chain: new Uint8Array(16) }].map(async (id) => (await engine.blocks.fork(id))?.height))).toEqual([1, undefined]);
+  });
+}
+
+describe.each(STORES)('a block store over keys and values, $name', ({ open }) => {
   it('goes on behind what was pruned: same head, same proofs of what came after it, and blocks that an auditor can judge', async () => {
     await using engine = await open();
     const writer = await ChainWriter.of(40);
@@ -103,118 +343,6 @@ describe.each(STORES)('a block store, $name', ({ open }) => {
     expect(await collect(blocks, writer, 0)).toEqual(bytesOf(writer));
   });
 
-  it('says "same" to a block it has, at the head and below it', async () => {
-    await using engine = await open();
-    const blocks = storeOver(engine.store);
-    const writer = await ChainWriter.of(3);
-    await writer.keepIn(blocks);
-    for (const height of [0, 1, 2]) expect(await outcomeOf(blocks, storableAt(writer, height))).toBe('same');
-    expect(await blocks.head(writer.id)).toEqual(writer.state);
-  });
-
-  it('says "gap" to a block that leaves some out, and writes nothing', async () => {
-    await using engine = await open();
-    const blocks = storeOver(engine.store);
-    const writer = await ChainWriter.of(4);
-    expect(await blocks.append(storableAt(writer, 1))).toEqual({ outcome: 'gap', head: undefined });
-    await blocks.append(storableAt(writer, 0));
-    expect(await blocks.append(storableAt(writer, 3))).toEqual({ outcome: 'gap', head: writer.at(0).newState });
-    expect(await collect(blocks, writer, 0)).toEqual(bytesOf(writer).slice(0, 1));
-  });
-
-  it('says "fork" to another block of a height it has, genesis included, and keeps its own', async () => {
-    await using engine = await open();
-    const blocks = storeOver(engine.store);
-    const writer = await ChainWriter.of(3);
-    await writer.keepIn(blocks);
-    const other = writer.copy(2);
-    await other.seal('false');
-    await other.seal('false');
-    for (const height of [1, 2]) expect(await blocks.append(storableAt(other, height))).toEqual({ outcome: 'fork', head: writer.state });
-    const secondGenesis = new ChainWriter();
-    await secondGenesis.seal('another time');
-    expect(await outcomeOf(blocks, storableAt(secondGenesis, 0))).toBe('fork');
-    expect(await collect(blocks, writer, 0)).toEqual(bytesOf(writer));
-  });
-
-  it('says "fork" to a next block that does not follow its head', async () => {
-    await using engine = await open();
-    const blocks = storeOver(engine.store);
-    const writer = await ChainWriter.of(3);
-    await writer.keepIn(blocks);
-    const other = writer.copy(1);
-    await other.seal('false');
-    await other.seal('false');
-    expect(await blocks.append(storableAt(other, 3))).toEqual({ outcome: 'fork', head: writer.state });
-    expect(await blocks.head(writer.id)).toEqual(writer.state);
-  });
-
-  it('commits exactly one of many blocks that race for one height', async () => {
-    await using engine = await open();
-    const blocks = storeOver(engine.store);
-    const writer = await ChainWriter.of(2);
-    await writer.keepIn(blocks);
-    const rivals = await Promise.all(Array.from({ length: 8 }, async (_, i) => {
-      const rival = writer.copy();
-      await rival.seal(`story ${i % 4}`);
-      return rival;
-    }));
-    const outcomes = await Promise.all(rivals.map((rival) => outcomeOf(blocks, storableAt(rival, 2))));
-    expect(outcomes.toSorted()).toEqual(['committed', ...Array.from({ length: 6 }, () => 'fork'), 'same'].toSorted());
-    const winner = rivals[outcomes.indexOf('committed')] as ChainWriter;
-    expect(await blocks.head(writer.id)).toEqual(winner.state);
-    expect(await collect(blocks, writer, 0)).toEqual(bytesOf(winner));
-  });
-
-  it('takes the blocks of a chain offered all at once, in order', async () => {
-    await using engine = await open();
-    const blocks = storeOver(engine.store);
-    const writer = await ChainWriter.of(6);
-    const outcomes = await Promise.all(writer.blocks.map(({ height }) => outcomeOf(blocks, storableAt(writer, height))));
-    expect(new Set(outcomes)).toEqual(new Set(['committed']));
-  });
-
-  it('keeps lanes and chains apart', async () => {
-    await using engine = await open();
-    const blocks = storeOver(engine.store);
-    const stranger = keyOf('another gateway');
-    const writers = [
-      await ChainWriter.of(3, 'record'),
-      await ChainWriter.of(2, 'alarm'),
-      await ChainWriter.of(4, 'record', parametersOf(['north'], stranger), stranger),
-    ];
-    for (const writer of writers) await writer.keepIn(blocks);
-    for (const writer of writers) {
-      expect(await blocks.head(writer.id)).toEqual(writer.state);
-      expect(await collect(blocks, writer, 0)).toEqual(bytesOf(writer));
-    }
-    const ids = [writers[0], writers[2]].map((writer) => Buffer.from((writer as ChainWriter).id.chain));
-    expect(
-      (await blocks.chains()).map((id) => Buffer.from(id)).toSorted((a, b) => a.compare(b))
-    ).toEqual(ids.toSorted((a, b) => a.compare(b)));
-  });
-
-  it('holds every node that a proof needs', async () => {
-    await using engine = await open();
-    const writer = await ChainWriter.of(8);
-    await writer.keepIn(storeOver(engine.store));
-    const blocks = storeOver(await engine.reopen());
-    const entries = writer.blocks.flatMap(({ bytes }) => openBlock(bytes).entries);
-    const node = (level: number, index: number): Promise<Uint8Array> => blocks.node(writer.id, level, index);
-    for (const { newState: { tree }, bytes } of writer.blocks.slice(1)) {
-      const { treeRoot } = openBlock(bytes).header;
-      for (let index = 0; index < tree.size; index++) {
-        const proof = await inclusionProof(index, tree.size, node);
-        expect(() => verifyInclusion(leafHash(entries[index] as Uint8Array), index, tree.size, proof, treeRoot)).not.toThrow();
-      }
-      const last = openBlock((writer.blocks.at(-1) as SealedBlock).bytes).header;
-      const proof = await consistencyProof(tree.size, last.treeSize, node);
-      expect(
-        () => verifyConsistency({ size: tree.size, root: treeRoot }, { size: last.treeSize, root: last.treeRoot }, proof)
-      ).not.toThrow();
-    }
-  });
-
   it('reports a node that must exist and does not, and a head that was altered', async () => {
     await using engine = await open();
     const writer = await ChainWriter.of(2);
@@ -239,46 +367,5 @@ describe.each(STORES)('a block store, $name', ({ open }) => {
     faulty.writeFaults.push('written all the same');
     await expect(blocks.append(storableAt(writer, 2))).rejects.toMatchObject({ code: 'VG_STORE_WRITE' });
     expect(await outcomeOf(blocks, storableAt(writer, 2))).toBe('same');
-  });
-
-  it('keeps one receipt for each hospital and height, the last one put', async () => {
-    await using engine = await open();
-    const { id } = new ChainWriter();
-    const hospital = (n: number): Uint8Array => new Uint8Array(16).fill(n);
-    const before = storeOver(engine.store);
-    // 255 and 256: neighbours whose last bytes carry.
-    for (const height of [254, 255, 256]) await before.putReceipt(id, height, hospital(1), Buffer.from(`first of ${height}`));
-    await before.putReceipt(id, 255, hospital(0xff), Buffer.from('second of 255'));
-    await before.putReceipt(id, 255, hospital(1), Buffer.from('again of 255'));
-    await before.putReceipt({ ...id, lane: 'alarm' }, 255, hospital(1), Buffer.from('alarm'));
-    const blocks = storeOver(await engine.reopen());
-    const textsAt = async (height: number): Promise<string[]> => (await blocks.receipts(id, height)).map(
-      (bytes) => Buffer.from(bytes).toString()
-    );
-    expect(await textsAt(254)).toEqual(['first of 254']);
-    expect(await textsAt(255)).toEqual(['again of 255', 'second of 255']);
-    expect(await textsAt(256)).toEqual(['first of 256']);
-    expect(await textsAt(257)).toEqual([]);
-  });
-
-  it('keeps every fork it was shown, each once', async () => {
-    await using engine = await open();
-    const writer = await ChainWriter.of(2);
-    const others = await Promise.all(['a', 'b'].map(async (story) => {
-      const other = writer.copy(1);
-      return await other.seal(story);
-    }));
-    const recorded = writer.at(1).bytes;
-    const before = storeOver(engine.store);
-    for (const { bytes } of [...others, ...others]) await before.putFork({ ...writer.id, height: 1, recorded, offered: bytes });
-    const forks = await storeOver(await engine.reopen()).forks();
-    expect(forks).toHaveLength(2);
-    for (const fork of forks) {
-      expect(fork).toMatchObject({ lane: 'record', height: 1 });
-      expect(Buffer.from(fork.chain)).toEqual(Buffer.from(writer.id.chain));
-      expect(Buffer.from(fork.recorded)).toEqual(Buffer.from(recorded));
-    }
-    const offered = (bytes: readonly Uint8Array[]): string[] => bytes.map((each) => Buffer.from(each).toString('hex')).toSorted();
-    expect(offered(forks.map((fork) => fork.offered))).toEqual(offered(others.map(({ bytes }) => bytes)));
   });
 });

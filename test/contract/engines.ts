@@ -7,9 +7,11 @@ import { promisify } from 'node:util';
 import rocksdb from 'rocksdb';
 import type { KeyValueStore } from '../../gateway/store/key-value.ts';
 import { openMemoryStore } from '../../gateway/store/memory-store.ts';
+import { openPostgres } from '../../gateway/store/postgres.ts';
 import { openRocksStore } from '../../gateway/store/rocks-store.ts';
 import { SealedStore } from '../../gateway/store/sealed-store.ts';
 import { countingBytes, memoryKeyring } from '../vault/known-keys.ts';
+import { queryIn, takeDatabase } from './postgres-databases.ts';
 
 /** One engine at work. Disposing of it closes the store and removes its files. */
 export interface OpenEngine extends AsyncDisposable {
@@ -116,6 +118,43 @@ class SealedEngine implements OpenEngine {
     await this.store.close();
   }
 }
+
+/** In a database of its own, of the server that all of a test file share (postgres-databases.ts). */
+class PostgresEngine implements OpenEngine {
+  readonly #url: string;
+  readonly #giveBack: () => Promise<void>;
+  store: KeyValueStore;
+
+  private constructor({ url, giveBack }: Awaited<ReturnType<typeof takeDatabase>>, store: KeyValueStore) {
+    this.#url = url;
+    this.#giveBack = giveBack;
+    this.store = store;
+  }
+
+  static async open(): Promise<PostgresEngine> {
+    const database = await takeDatabase();
+    return new PostgresEngine(database, (await openPostgres([database.url], { durability: 'local' })).store);
+  }
+
+  async reopen(): Promise<KeyValueStore> {
+    await this.store.close();
+    this.store = (await openPostgres([this.#url], { durability: 'local' })).store;
+    return this.store;
+  }
+
+  async alter(key: Uint8Array): Promise<void> {
+    const place = Buffer.from(key).toString('hex');
+    await queryIn(this.#url, `update vitalgate.record set value = set_byte(value, length(value) - 1, get_byte(value, length(value) - 1) # 1) where key = '\\x${place}'`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.store.close();
+    await this.#giveBack();
+  }
+}
+
+/** Runs where the Debian package is; {@link stopDatabases} MUST be called after all tests. */
+export const POSTGRES_ENGINE: Engine = { name: 'postgres', open: () => PostgresEngine.open() };
 
 export const ENGINES: readonly Engine[] = [
   { name: 'memory', open: async () => new MemoryEngine() },

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import type { Change, KeyValueStore, RangeBounds } from '../../gateway/store/key-value.ts';
-import { ENGINES } from './engines.ts';
+import { needs } from '../debian-packages.ts';
+import { type Engine, ENGINES, POSTGRES_ENGINE } from './engines.ts';
+import { stopDatabases } from './postgres-databases.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
 const put = (key: string, value: string): Change => ({ key: bytes(key), value: bytes(value) });
@@ -46,7 +48,17 @@ const bounds: fc.Arbitrary<RangeBounds> = fc.record(
   { requiredKeys: ['gte', 'lt'] },
 );
 
-describe.each(ENGINES)('a key-value store, $name', ({ open }) => {
+const needed = needs('postgresql');
+afterAll(stopDatabases);
+
+describe.each(ENGINES)('a key-value store, $name', (engine) => {
+  suite(engine);
+});
+describe.skipIf(needed.missing)(`a key-value store, postgres${needed.note}`, () => {
+  suite(POSTGRES_ENGINE);
+});
+
+function suite({ name, open }: Engine): void {
   it('holds what its naive twin holds, in the order of unsigned bytes, whatever is asked', async () => {
     const steps = fc.array(fc.tuple(fc.array(change, { maxLength: 6 }), bounds), { maxLength: 8 });
     await fc.assert(
@@ -60,7 +72,7 @@ describe.each(ENGINES)('a key-value store, $name', ({ open }) => {
         }
         expect(await list(await engine.reopen())).toEqual(twin.list(EVERYTHING));
       }),
-      { numRuns: 25 },
+      { numRuns: name === 'postgres' ? 8 : 25 },
     );
   });
 
@@ -199,4 +211,31 @@ describe.each(ENGINES)('a key-value store, $name', ({ open }) => {
     await engine.store.close();
     expect(await iterator.return?.()).toMatchObject({ done: true });
   });
-});
+
+  it('swaps a value for another with all that goes with it, or does nothing', async () => {
+    await using engine = await open();
+    const { store } = engine;
+    const swapped = (from: string | undefined, to: string, ...changes: readonly Change[]): Promise<boolean> =>
+      store.swap({ key: bytes('n'), from: from === undefined ? undefined : bytes(from), to: bytes(to) }, changes);
+    expect(await swapped('0', '1', put('a', 'lost'))).toBe(false);
+    expect(await list(store)).toEqual([]);
+    expect(await swapped(undefined, '1', put('a', 'one'), put('b', 'one'))).toBe(true);
+    expect(await swapped(undefined, '2', put('a', 'lost'))).toBe(false);
+    expect(await swapped('', '2', put('a', 'lost'))).toBe(false);
+    expect(await swapped('1', '2', put('a', 'two'), { key: bytes('b') })).toBe(true);
+    expect(await list(await engine.reopen())).toEqual(['a=two', 'n=2']);
+  });
+
+  it('lets exactly one of many swaps that race from one value happen', async () => {
+    await using engine = await open();
+    const { store } = engine;
+    let from: Buffer | undefined;
+    for (let round = 0; round < 10; round++) {
+      const seen = from;
+      const told = await Promise.all([1, 2, 3, 4].map((n) => store.swap({ key: bytes('n'), from: seen, to: bytes(`${round} ${n}`) }, [put('winner', String(n))])));
+      expect(told.filter(Boolean)).toHaveLength(1);
+      from = bytes(`${round} ${told.indexOf(true) + 1}`);
+      expect(await list(store)).toEqual([`n=${from.toString()}`, `winner=${told.indexOf(true) + 1}`]);
+    }
+  });
+}

@@ -1,10 +1,12 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { toHex } from '../../gateway/ledger/bytes.ts';
-import { UnixMillis } from '../../gateway/quantity.ts';
+import { Millis, UnixMillis } from '../../gateway/quantity.ts';
 import type { HospitalRecord, KnownSubject } from '../../gateway/records/record.ts';
+import { needs } from '../debian-packages.ts';
 import { GivingGateway, NORTH, START } from '../records/given.ts';
 import { OpeningHospital } from '../records/opened.ts';
-import { STORES } from './engines.ts';
+import { type Engine, POSTGRES_ENGINE, STORES } from './engines.ts';
+import { stopDatabases } from './postgres-databases.ts';
 
 const all = (hospital: OpeningHospital): Promise<readonly HospitalRecord[]> => hospital.records.after(0, 1000);
 const entriesOf = (records: readonly HospitalRecord[]): number[] => records.map(({ entry }) => entry);
@@ -14,7 +16,7 @@ const only = ([subject, ...more]: readonly KnownSubject[]): KnownSubject => {
   return subject;
 };
 
-describe.each(STORES)('records of what was released, $name', ({ open }) => {
+function recordsSuite({ open }: Engine): void {
   it('are numbered as they came, placed in their block and opened, also after the store was opened again', async () => {
     await using engine = await open();
     const gateway = new GivingGateway();
@@ -215,7 +217,7 @@ describe.each(STORES)('records of what was released, $name', ({ open }) => {
       await each.seal(hospital.blocks);
       await hospital.releases.put(each.release({ keys: [await each.sealedKey('patient/anna')], payloads: [each.sealedPayload(each === gateway ? hers : forged)] }));
     }
-    // Both keyrings of the tests are made of the same bytes, so that both know anna by the same pseudonym.
+    // Both have the same keys, and know anna by the same pseudonym.
     await hospital.settled();
     expect((await all(hospital)).map(({ chain }) => chain)).toEqual([toHex(gateway.chain)]);
     expect(hospital.log.lines.map(({ fields }) => fields['why'])).toEqual([expect.stringContaining('claims somebody of another gateway')]);
@@ -234,9 +236,9 @@ describe.each(STORES)('records of what was released, $name', ({ open }) => {
     for (const personal of ['heart_rate', 'measured-77', 'anna']) expect([personal, bytes.includes(personal)]).toEqual([personal, false]);
     expect(NORTH.recipient.length).toBe(33);
   });
-});
+}
 
-describe.each(STORES)('how far outputs have come, $name', ({ open }) => {
+function outputsSuite({ open }: Engine): void {
   it('is kept for each', async () => {
     await using engine = await open();
     const { outputs } = new OpeningHospital(engine.store);
@@ -246,26 +248,26 @@ describe.each(STORES)('how far outputs have come, $name', ({ open }) => {
     const again = new OpeningHospital(await engine.reopen());
     expect([await again.outputs.load('fhir'), await again.outputs.load('hl7'), await again.outputs.load('f')]).toEqual([2 ** 40, 3, 0]);
   });
-});
+}
 
-describe.each(STORES)('leases, $name', ({ open }) => {
+function leasesSuite({ open }: Engine): void {
   it('are held by one at a time, until they expire or are given back', async () => {
     await using engine = await open();
     let now = START;
     const { leases } = new OpeningHospital(engine.store, { now: () => now });
-    const hold = (holder: string): Promise<boolean> => leases.hold('work', holder, 100 as Parameters<typeof leases.hold>[2]);
+    const hold = (holder: string): Promise<boolean> => leases.hold('work', holder, Millis(100));
     expect([await hold('one'), await hold('two'), await hold('one')]).toEqual([true, false, true]);
     now = UnixMillis(START + 100);
     expect([await hold('two'), await hold('one')]).toEqual([true, false]);
     await leases.release('work', 'one');
     expect(await hold('one')).toBe(false);
     await leases.release('work', 'two');
-    expect([await hold('one'), await leases.hold('other work', 'two', 100 as Parameters<typeof leases.hold>[2])]).toEqual([true, true]);
-    expect((await Promise.all(['a', 'b', 'c', 'd'].map((holder) => leases.hold('new', holder, 100 as Parameters<typeof leases.hold>[2])))).filter(Boolean)).toHaveLength(1);
+    expect([await hold('one'), await leases.hold('other work', 'two', Millis(100))]).toEqual([true, true]);
+    expect((await Promise.all(['a', 'b', 'c', 'd'].map((holder) => leases.hold('new', holder, Millis(100))))).filter(Boolean)).toHaveLength(1);
   });
-});
+}
 
-describe.each(STORES)('identities, $name', ({ open }) => {
+function identitiesSuite({ open }: Engine): void {
   it('belong to the person behind a pseudonym, also when it is heard of later, and to the person it turns out to be', async () => {
     await using engine = await open();
     await using hospital = new OpeningHospital(engine.store);
@@ -292,4 +294,19 @@ describe.each(STORES)('identities, $name', ({ open }) => {
     await hospital.identities.map(unheard, { system: 'urn:mrn', value: '19' });
     expect(await hospital.identities.peopleWith('urn:mrn', '19')).toEqual([]);
   });
+}
+
+const needed = needs('postgresql');
+afterAll(stopDatabases);
+
+describe.each(STORES)('records of what was released, $name', recordsSuite);
+describe.each(STORES)('how far outputs have come, $name', outputsSuite);
+describe.each(STORES)('leases, $name', leasesSuite);
+describe.each(STORES)('identities, $name', identitiesSuite);
+
+describe.skipIf(needed.missing)(`records over PostgreSQL${needed.note}`, () => {
+  recordsSuite(POSTGRES_ENGINE);
+  outputsSuite(POSTGRES_ENGINE);
+  leasesSuite(POSTGRES_ENGINE);
+  identitiesSuite(POSTGRES_ENGINE);
 });

@@ -1,9 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import type { Release } from '../../gateway/ledger/release.ts';
 import { StoredReleaseCursors } from '../../gateway/store/release-cursor-store.ts';
 import { StoredReleases } from '../../gateway/store/release-store.ts';
-import { STORES } from './engines.ts';
+import { needs } from '../debian-packages.ts';
+import { type Engine, POSTGRES_ENGINE, STORES } from './engines.ts';
 import { FaultyStore } from './faulty-store.ts';
+import { stopDatabases } from './postgres-databases.ts';
 
 const bytes = (size: number, fill: number): Uint8Array => new Uint8Array(size).fill(fill);
 const CHAIN = bytes(16, 1);
@@ -23,7 +25,17 @@ async function allIn(store: StoredReleases, chain = CHAIN): Promise<unknown[]> {
   ]));
 }
 
-describe.each(STORES)('a release store, $name', ({ open }) => {
+const needed = needs('postgresql');
+afterAll(stopDatabases);
+
+describe.each(STORES)('a release store, $name', (engine) => {
+  releasesSuite(engine);
+});
+describe.skipIf(needed.missing)(`a release store, postgres${needed.note}`, () => {
+  releasesSuite(POSTGRES_ENGINE);
+});
+
+function releasesSuite({ open }: Engine): void {
   it('keeps keys and payloads by key and entry, each chain for itself, after it was opened again', async () => {
     await using engine = await open();
     const store = new StoredReleases(engine.store);
@@ -53,7 +65,18 @@ describe.each(STORES)('a release store, $name', ({ open }) => {
     await expect(store.put(release(1, { keys: [keyOf(K1)] }))).rejects.toMatchObject({ code: 'VG_STORE_WRITE' });
     expect(await new StoredReleases(engine.store).lastNumber(CHAIN)).toBe(0);
   });
-});
+
+  it('keeps nothing of a release that is not newer, and of releases that race all that each newer one adds', async () => {
+    await using engine = await open();
+    const stores = [1, 2, 3].map(() => new StoredReleases(engine.store));
+    const kept = await Promise.all(stores.map((store, n) => store.put(release(n + 1, { keys: [keyOf(bytes(8, n + 1))] }))));
+    expect(kept[2]).toBe(true);
+    const there = (await Array.fromAsync(stores[0]?.keys(CHAIN) ?? [])).map(({ id }) => id[0]);
+    expect(there).toEqual(kept.flatMap((each, n) => (each ? [n + 1] : [])));
+    expect(await stores[1]?.put(release(3, { keys: [keyOf(bytes(8, 9))], erased: [bytes(8, 3)] }))).toBe(false);
+    expect((await Array.fromAsync(stores[2]?.keys(CHAIN) ?? [])).map(({ id }) => id[0])).toEqual(there);
+  });
+}
 
 describe.each(STORES)('release cursors, $name', ({ open }) => {
   const [north, south] = [bytes(16, 5), bytes(16, 6)];

@@ -11,17 +11,17 @@ export class CuttingWire implements AsyncDisposable {
   /** Probability that an answer is cut off. */
   badness = 0.5;
   readonly #target: number;
-  readonly #chance: Random;
+  readonly #chance: Pick<Random, 'between'>;
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;
 
-  static async between(port: number, target: number, chance: Random): Promise<CuttingWire> {
+  static async between(port: number, target: number, chance: Pick<Random, 'between'>): Promise<CuttingWire> {
     const wire = new CuttingWire(target, chance);
     await new Promise<void>((resolve) => wire.#server.listen(port, '127.0.0.1', resolve));
     return wire;
   }
 
-  private constructor(target: number, chance: Random) {
+  private constructor(target: number, chance: Pick<Random, 'between'>) {
     this.#target = target;
     this.#chance = chance;
     this.#server = createServer((near) => this.#join(near));

@@ -11,10 +11,10 @@ import { verifyBlock } from '../../gateway/ledger/verify.ts';
 import { UnixMillis } from '../../gateway/quantity.ts';
 import type { Lane } from '../../gateway/reading.ts';
 import { hpkePairFrom } from '../../gateway/vault/hpke.ts';
-import type { Keyring } from '../../gateway/vault/keyring.ts';
+import { Keyring } from '../../gateway/vault/keyring.ts';
 import { contentSecret, releaseKeyId, sealContent, sealContentKey } from '../../gateway/vault/release.ts';
 import { keyOf, parametersOf } from '../upstream/gateway-chain.ts';
-import { memoryKeyring } from '../vault/known-keys.ts';
+import { countingBytes, MemoryShelf } from '../vault/known-keys.ts';
 
 /** The hospital that everything is given to. */
 export const NORTH = { pair: hpkePairFrom(new Uint8Array(32).fill(9)), recipient: keyOf('north').publicKey };
@@ -27,7 +27,7 @@ export type EntryOptions = Readonly<{ lane?: Lane; kind?: EntryKind; time?: numb
 
 export class GivingGateway {
   readonly chain: Uint8Array;
-  readonly keyring: Keyring = memoryKeyring();
+  readonly keyring: Keyring;
   readonly #gateway;
   readonly #parameters;
   readonly #heads = new Map<Lane, SealedBlock>();
@@ -36,7 +36,11 @@ export class GivingGateway {
   #entry = 0;
   #number = 0;
 
-  constructor(name = 'gateway') {
+  /** Two of one `secrets` have the same keys, and so call people the same. */
+  constructor(name = 'gateway', secrets = 0) {
+    const random = countingBytes();
+    for (let n = 0; n < secrets; n++) random(32 * 1024);
+    this.keyring = new Keyring(new MemoryShelf(), random);
     this.#gateway = keyOf(name);
     this.#parameters = parametersOf(['north'], this.#gateway);
     this.chain = chainIdOf(encodeParameters(this.#parameters));

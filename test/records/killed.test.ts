@@ -1,17 +1,18 @@
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openRocksStore } from '../../gateway/store/rocks-store.ts';
 import { withFolder } from '../contract/engines.ts';
 import { GivingGateway } from './given.ts';
 import { OpeningHospital } from './opened.ts';
 
+const KEEP_OPENING = fileURLToPath(new URL('keep-opening.ts', import.meta.url));
 const RELEASES = 40;
 const PAYLOADS = 100;
 
 /** Runs until it has come so far, and is killed then: in the middle of a step, for it never waits. */
 async function killedAt(folder: string, newest: number): Promise<void> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'keep-opening.ts'), folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [KEEP_OPENING, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
   const over = new Promise((resolve) => child.once('close', resolve));
   for await (const text of child.stdout.setEncoding('utf8') as AsyncIterable<string>) {
     if (text.split('\n').some((line) => Number(line) >= newest)) break;

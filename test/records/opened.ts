@@ -42,9 +42,8 @@ export class OpeningHospital implements AsyncDisposable {
   async settled(): Promise<void> {
     this.projector.start();
     for (;;) {
-      const { behind } = await this.projector.status();
       const { hasQueuedOld } = await this.store.state();
-      if (behind === 0 && hasQueuedOld) return;
+      if (hasQueuedOld && (await this.projector.status()).behind === 0) return;
       this.projector.ring();
       await new Promise((resolve) => setTimeout(resolve, 2));
     }

@@ -39,7 +39,7 @@ class Twin {
       for (const { index, isWhole } of each.payloads) this.payloads.set(index, isWhole);
     } else if (each.deed === 'erase') {
       this.keys.delete(each.key);
-      for (const index of [...this.payloads.keys()]) if (Math.floor(index / PER_CONTENT) === each.key) this.payloads.delete(index);
+      for (const index of this.payloads.keys()) if (Math.floor(index / PER_CONTENT) === each.key) this.payloads.delete(index);
     }
   }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { UnixMillis } from '../../gateway/quantity.ts';
+import { Seconds, UnixMillis } from '../../gateway/quantity.ts';
+import type { Leases } from '../../gateway/records/lease.ts';
 import { openMemoryStore } from '../../gateway/store/memory-store.ts';
 import { FaultyStore } from '../contract/faulty-store.ts';
 import { until } from '../path/program.ts';
@@ -39,11 +40,21 @@ describe('several processes over one store', () => {
   it('take over from one that died when its lease is over', async () => {
     const engine = openMemoryStore();
     let now = START;
-    const [dead, two] = [new OpeningHospital(engine, { holder: 'one', now: () => now }), new OpeningHospital(engine, { holder: 'two', now: () => now })];
-    expect(await dead.leases.hold('projector', 'one', 15_000 as Parameters<typeof dead.leases.hold>[2])).toBe(true);
+    let refused = 0;
+    const dead = new OpeningHospital(engine, { holder: 'one', now: () => now });
+    const counting: Leases = {
+      hold: async (...lease) => {
+        const holds = await dead.leases.hold(...lease);
+        if (!holds) refused += 1;
+        return holds;
+      },
+      release: (...lease) => dead.leases.release(...lease),
+    };
+    const two = new OpeningHospital(engine, { holder: 'two', leases: counting });
+    expect(await dead.leases.hold('projector', 'one', Seconds(15))).toBe(true);
     const entries = await given(dead, new GivingGateway(), 2);
     two.projector.start();
-    await until('it has asked for the lease', async () => (await two.leases.hold('projector', 'two', 1 as Parameters<typeof dead.leases.hold>[2])) === false);
+    await until('it was refused the lease', () => refused > 0);
     expect(await entriesIn(two)).toEqual([]);
     now = UnixMillis(now + 15_001);
     await two.settled();
