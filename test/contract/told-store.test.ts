@@ -15,10 +15,11 @@ describe.each(STORES)('what people permit, at a hospital, $name', ({ open }) => 
   it('is found by every name, after it was opened again', async () => {
     await using engine = await open();
     const store = new StoredTold(engine.store);
-    expect(await store.of(P1)).toBeUndefined();
+    expect([await store.of(P1), await store.knows(CHAIN)]).toEqual([undefined, false]);
     await store.put(row(1, K1, [P1, P2]));
     await store.put(row(1, K1, [P3], OTHER_CHAIN));
     const again = new StoredTold(await engine.reopen());
+    expect([await again.knows(CHAIN), await again.knows(bytes(16, 7))]).toEqual([true, false]);
     for (const name of [P1, P2]) expect(plain(await again.of(name))).toEqual(plain(row(1, K1, [P1, P2])));
     expect(plain(await again.of(P3))).toEqual(plain(row(1, K1, [P3], OTHER_CHAIN)));
   });
