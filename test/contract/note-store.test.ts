@@ -1,10 +1,12 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import type { Episode } from '../../gateway/consent/break-glass.ts';
 import { UnixMillis } from '../../gateway/quantity.ts';
 import type { GlassStep, Note, Shown } from '../../gateway/records/note.ts';
 import { StoredNotes } from '../../gateway/store/note-store.ts';
-import { STORES } from './engines.ts';
+import { needs } from '../debian-packages.ts';
+import { type Engine, POSTGRES_ENGINE, STORES } from './engines.ts';
 import { FaultyStore } from './faulty-store.ts';
+import { stopDatabases } from './postgres-databases.ts';
 
 const [CHAIN, OTHER_CHAIN] = ['11', 'ff'].map((each) => each.repeat(16)) as [string, string];
 const [ANNA, OTTO] = ['a', 'b'].map((digit) => digit.repeat(32)) as [string, string];
@@ -14,7 +16,7 @@ const episode = (number: number, patient = ANNA): Episode => ({ number, patient,
 const step = (number: number, patient = ANNA): GlassStep => ({ what: 'broken', chain: CHAIN, subject: { kind: 'patient', person: patient }, pseudonym: patient, time: NOON, episode: number, by: { id: 'lee', role: 'clinician' }, reason: 'found unconscious', ends: UnixMillis(NOON + 1) });
 const who = (notes: readonly Note[]): readonly string[] => notes.map((note) => (note.what === 'shown' ? note.recipient.id : `${note.by.id} ${note.what} ${note.episode}`));
 
-describe.each(STORES)('notes of a hospital, $name', ({ open }) => {
+function notesSuite({ open }: Engine): void {
   it('are numbered, those of a chain in their order, also after it was opened again', async () => {
     await using engine = await open();
     const notes = new StoredNotes(engine.store);
@@ -82,4 +84,10 @@ describe.each(STORES)('notes of a hospital, $name', ({ open }) => {
     expect((await notes.episodes()).episodes.map(({ number }) => number)).toEqual([2]);
     expect((await notes.after(CHAIN, 0, 9)).map(({ number, reason }) => [number, reason])).toEqual([[NOON + 1, ''], [NOON + 2, 'found unconscious'], [NOON + 3, '']]);
   });
-});
+}
+
+const needed = needs('postgresql');
+afterAll(stopDatabases);
+
+describe.each(STORES)('notes of a hospital, $name', (engine) => notesSuite(engine));
+describe.skipIf(needed.missing)(`notes of a hospital over PostgreSQL${needed.note}`, () => notesSuite(POSTGRES_ENGINE));
