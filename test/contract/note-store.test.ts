@@ -89,5 +89,9 @@ function notesSuite({ open }: Engine): void {
 const needed = needs('postgresql');
 afterAll(stopDatabases);
 
-describe.each(STORES)('notes of a hospital, $name', (engine) => notesSuite(engine));
-describe.skipIf(needed.missing)(`notes of a hospital over PostgreSQL${needed.note}`, () => notesSuite(POSTGRES_ENGINE));
+describe.each(STORES)('notes of a hospital, $name', (engine) => {
+  notesSuite(engine);
+});
+describe.skipIf(needed.missing)(`notes of a hospital over PostgreSQL${needed.note}`, () => {
+  notesSuite(POSTGRES_ENGINE);
+});

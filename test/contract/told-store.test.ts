@@ -70,5 +70,9 @@ function toldSuite({ open }: Engine): void {
 const needed = needs('postgresql');
 afterAll(stopDatabases);
 
-describe.each(STORES)('what people permit, at a hospital, $name', (engine) => toldSuite(engine));
-describe.skipIf(needed.missing)(`what people permit, over PostgreSQL${needed.note}`, () => toldSuite(POSTGRES_ENGINE));
+describe.each(STORES)('what people permit, at a hospital, $name', (engine) => {
+  toldSuite(engine);
+});
+describe.skipIf(needed.missing)(`what people permit, over PostgreSQL${needed.note}`, () => {
+  toldSuite(POSTGRES_ENGINE);
+});
