@@ -13,6 +13,7 @@ import { UnixMillis } from './quantity.ts';
 import { UnreadableError, UsageError, VitalgateError, messageOf } from './errors.ts';
 import type { GatewayStores } from './gateway.ts';
 import type { HospitalStores } from './hospital.ts';
+import { StoredAuditTrail } from './store/audit-store.ts';
 import { StoredBlocks, StoredPendingEntries } from './store/block-store.ts';
 import { StoredCredentials } from './store/credential-store.ts';
 import { StoredCursors } from './store/cursor-store.ts';
@@ -35,6 +36,7 @@ import { StoredIdentities } from './store/identity-store.ts';
 import { StoredLeases } from './store/lease-store.ts';
 import { StoredOutputs, StoredRecords } from './store/record-store.ts';
 import { StoredErasures } from './store/erasure-store.ts';
+import { StoredSetAsides } from './store/set-aside-store.ts';
 import { SealedStore } from './store/sealed-store.ts';
 import { snapshotOf } from './store/snapshot.ts';
 import { StoredTokens } from './store/token-store.ts';
@@ -65,6 +67,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   restore: async () => (await import('./commands/restore.ts')).restoreCommand,
   erase: async () => (await import('./commands/erase.ts')).eraseCommand,
   trace: async () => (await import('./commands/trace.ts')).traceCommand,
+  fhir: async () => (await import('./commands/fhir.ts')).fhirCommand,
   links: async () => (await import('./commands/links.ts')).linksCommand,
   status: async () => (await import('./commands/status.ts')).statusCommand,
   verify: async () => (await import('./commands/verify.ts')).verifyCommand,
@@ -164,7 +167,8 @@ const openBlocks: Environment['openBlocks'] = async (folder, options) => {
   return {
     blocks, releases: new StoredReleases(store, now), tokens: new StoredTokens(store),
     told: new StoredTold(store), notes: new StoredNotes(store), refusedMessages: new StoredRefusedMessages(store),
-    records, outputs: new StoredOutputs(store), identities: new StoredIdentities(store, records), leases: new StoredLeases(store, now), kind, close,
+    records, outputs: new StoredOutputs(store), identities: new StoredIdentities(store, records), leases: new StoredLeases(store, now),
+    audit: new StoredAuditTrail(store), refusedResources: new StoredSetAsides(store), kind, close,
   };
 };
 

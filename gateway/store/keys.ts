@@ -66,6 +66,10 @@
  *     i O output(n)                           how far something that leaves the hospital has come
  *     m  destination(n) 00 number(8)          message that an integration engine refuses, by its record
  *     m  destination(n) 01 number(8)          that somebody asks for another try of it
+ *     j L                                     number of what was shown to somebody last
+ *     j N number(8)                           something that was shown to somebody
+ *     j T kind(1) person(16) number(8)        the same by whom or what it is of
+ *     j X output(n) 00 record(8) resource(n)  what another system refuses
  *     g C chain(16) id(8)                     what somebody permits, under a content key
  *     g P pseudonym(16)                       under which content key that is, of whoever has this pseudonym
  *     g V chain(16)                           how often what people of a chain permit was changed
@@ -161,6 +165,11 @@ export const identityKey = (pseudonym: string): Buffer => key('iI', bytesOf(pseu
 export const outputKey = (output: string): Buffer => key('iO', text(output));
 export const refusedMessageKey = (destination: string, record?: number): Buffer => key('m', text(destination), Buffer.of(0), numbered(record));
 export const retriedMessageKey = (destination: string, record?: number): Buffer => key('m', text(destination), Buffer.of(1), numbered(record));
+export const lastAuditKey = (): Buffer => key('jL');
+export const auditKey = (n?: number): Buffer => key('jN', n === undefined ? new Uint8Array() : number(n));
+export const auditedSubjectKey = (kind: 'patient' | 'room', person: string, n?: number): Buffer => key('jT', Buffer.of(kind === 'patient' ? 0 : 1), bytesOf(person), n === undefined ? new Uint8Array() : number(n));
+export const setAsideKey = (output: string, place?: Readonly<{ record: number; resource: string }>): Buffer =>
+  key('jX', text(output), Buffer.of(0), ...(place === undefined ? [] : [number(place.record), text(place.resource)]));
 export const toldKey = (chain: Uint8Array, id: Uint8Array): Buffer => key('gC', chain, id);
 export const toldNameKey = (name: Uint8Array): Buffer => key('gP', name);
 export const toldVersionKey = (chain: Uint8Array): Buffer => key('gV', chain);

@@ -1,6 +1,6 @@
 /** Where gateways fetch what people here did with the data of theirs, for the chains of those. */
 
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { verifyNotesAsked, type NotesAsked } from '../consent/hospital-note.ts';
 import type { BlockStore } from '../ledger/block-store.ts';
 import { equalBytes } from '../ledger/bytes.ts';
@@ -17,11 +17,8 @@ export type NoteRoutesOptions = Readonly<{ blocks: BlockStore; key: SigningKey; 
 
 /** Adds the route. Who asks proves by a signature that they are the chain's gateway, whatever is between it and this node. Nothing changes by asking. */
 export function addNoteRoutes(app: FastifyInstance, { blocks, key, consents, guard }: NoteRoutesOptions): void {
-  const chainIn = ({ params }: FastifyRequest): Uint8Array => readLaneId({ chain: (params as Readonly<{ chain: string }>).chain, lane: 'record' }).chain;
-  const onRequest = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => await guard(request, reply, { chain: chainIn(request) });
-
-  app.post<{ Params: Readonly<{ chain: string }>; Body: Uint8Array | undefined }>('/v1/chains/:chain/notes', { onRequest }, async (request, reply) => {
-    const chain = chainIn(request);
+  app.post<{ Params: Readonly<{ chain: string }>; Body: Uint8Array | undefined }>('/v1/chains/:chain/notes', { onRequest: async (request, reply) => await guard(request, reply, { chain: chainIn(request.params) }) }, async (request, reply) => {
+    const chain = chainIn(request.params);
     const head = (await Promise.all(LANES.map((lane) => blocks.head({ chain, lane })))).find((each) => each !== undefined);
     if (head === undefined) throw new RequestError(404, 'unknown_chain', 'this chain has no block here');
     const asked = questionIn(request.body ?? new Uint8Array(), head.authority.gateway);
@@ -32,6 +29,8 @@ export function addNoteRoutes(app: FastifyInstance, { blocks, key, consents, gua
     return await reply.type(CBOR).header('cache-control', 'no-store').send(encode([...notes]));
   });
 }
+
+const chainIn = ({ chain }: Readonly<{ chain: string }>): Uint8Array => readLaneId({ chain, lane: 'record' }).chain;
 
 function questionIn(bytes: Uint8Array, gateway: Uint8Array): NotesAsked | undefined {
   try {
