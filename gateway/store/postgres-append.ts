@@ -76,7 +76,7 @@ const HASH_BYTES = 32;
 const NODE_BYTES = LEVEL_BYTES + INDEX_BYTES + HASH_BYTES;
 
 /** The nodes that a block completed, one after the other: level(1) index(6, big endian) hash(32). */
-function packNodes(nodes: readonly TreeNode[]): Buffer {
+export function packNodes(nodes: readonly TreeNode[]): Buffer {
   const packed = Buffer.allocUnsafe(nodes.length * NODE_BYTES);
   let at = 0;
   for (const { level, index, hash } of nodes) {
