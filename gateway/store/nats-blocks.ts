@@ -8,11 +8,11 @@ import { decode, encode } from '../ledger/cbor.ts';
 import { type ChainState, decodeState, encodeState } from '../ledger/state.ts';
 import { LANES, type Lane } from '../reading.ts';
 import { Turns } from '../turns.ts';
-import { nodeIn, packNodes, type Run } from './postgres-append.ts';
 import { decodeFork, encodeFork } from './block-store.ts';
 import { seal, unseal } from './checksum.ts';
 import { forkKey, laneName, receiptKey } from './keys.ts';
-import { type Nats, streamName, STREAMS } from './nats-cluster.ts';
+import { type Nats, type NatsOptions, openNats, streamName, STREAMS } from './nats-cluster.ts';
+import { nodeIn, packNodes, type Run } from './runs.ts';
 
 const CHAIN_LENGTH = 16;
 /** Receipts of so many heights are under one subject: the server keeps every subject in memory. */
@@ -24,6 +24,19 @@ type Kept = Readonly<{ sequence: number; state: ChainState; blocks: readonly (re
 const streamOf = (chain: Uint8Array): number => (chain[0] ?? 0) % STREAMS;
 const subjectOf = ({ chain, lane }: LaneId, what: string): string => `vitalgate.${streamOf(chain)}.${what}.${toHex(chain)}.${lane}`;
 
+/** Opens the blocks at a URL of NATS servers (nats-cluster.ts). Throws as {@link openNats} does. */
+export async function openNatsBlocks(url: string, options: NatsOptions): Promise<Readonly<{ blocks: BlockStore; close: () => Promise<void> }>> {
+  const nats = await openNats(url, options);
+  const blocks = new NatsBlocks(nats);
+  return {
+    blocks,
+    close: async () => {
+      await blocks.close();
+      await nats.close();
+    },
+  };
+}
+
 /**
  * Blocks in JetStream, which any number of processes may share. A run of blocks is one message, under the subject of its lane:
  *
@@ -34,7 +47,7 @@ const subjectOf = ({ chain, lane }: LaneId, what: string): string => `vitalgate.
  * Who appends names the message that has to be the last of its subject, and the server compares. A block is found by its height by halving the
  * sequences of the stream, so reading an old one takes some twenty questions; the head takes one.
  */
-export class NatsBlocks implements BlockStore {
+class NatsBlocks implements BlockStore {
   readonly #nats: Nats;
   readonly #turns = new Turns();
   #closed = false;

@@ -10,9 +10,10 @@ import { Batches } from './batches.ts';
 import { decodeFork, encodeFork } from './block-store.ts';
 import { seal, unseal } from './checksum.ts';
 import { blockKey, forkKey, headKey, laneName, receiptKey } from './keys.ts';
-import { appendRuns, bytesOf, nodeIn, type Run } from './postgres-append.ts';
+import { appendRuns } from './postgres-append.ts';
 import { bigintArray, byteaArray } from './postgres-arrays.ts';
 import type { PostgresPrimary } from './postgres-primary.ts';
+import { bytesOf, nodeIn, type Run } from './runs.ts';
 
 const CHAIN_LENGTH = 16;
 /** Lanes in one statement, at most; and blocks, by their bytes. */
