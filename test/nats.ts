@@ -1,6 +1,6 @@
 /** Real NATS servers with JetStream on free ports: one, or a cluster of three, over a folder of their own. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -10,6 +10,9 @@ import { unpackedFile } from './unpacked-packages.ts';
 const RECENT = resolve(import.meta.dirname, '..', unpackedFile('trixie', 'usr/sbin/nats-server'));
 /** That of Debian 12: 2.9. */
 const OLD = '/usr/sbin/nats-server';
+
+/** Whether the machine's own is too old: that of Debian 13 is not. */
+export const isOldServer = (): boolean => /v2\.9\./.test(spawnSync(OLD, ['--version'], { encoding: 'utf8' }).stdout ?? '');
 
 export type NatsOptions = Readonly<{
   servers?: 1 | 3;

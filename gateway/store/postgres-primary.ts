@@ -43,6 +43,9 @@ export class PostgresPrimary {
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #warned = new WeakSet<ClientBase>();
   #found: Promise<Found> | undefined;
+  /** What that has come to. */
+  #now: Found | undefined;
+  readonly #maintaining = new Set<Client>();
   #doubt: Promise<void> | undefined;
   #newest = 0;
   #closed = false;
@@ -125,6 +128,20 @@ export class PostgresPrimary {
     }
   }
 
+  /** A statement that may take as long as it likes, on a connection of its own; {@link close} does not wait for it. */
+  async maintain(text: string): Promise<void> {
+    this.#assertOpen();
+    const { host } = await this.#current();
+    const { client } = await connect(host);
+    this.#maintaining.add(client);
+    try {
+      await client.query(text);
+    } finally {
+      this.#maintaining.delete(client);
+      await client.end().catch(() => undefined);
+    }
+  }
+
   /** Resolves when everything that was to be seen before the call is as durable as a commit can be. */
   async confirm(): Promise<void> {
     this.#assertOpen();
@@ -156,8 +173,9 @@ export class PostgresPrimary {
     this.#closed = true;
     await Promise.allSettled(this.#underWay);
     await this.#doubt;
-    const found = await this.#found?.catch(() => undefined);
-    if (found !== undefined) await this.#leave(found);
+    await this.#found?.catch(() => undefined);
+    await Promise.all([...this.#maintaining].map((client) => client.end().catch(() => undefined)));
+    if (this.#now !== undefined) await this.#leave(this.#now);
   }
 
   get isClosed(): boolean {
@@ -249,6 +267,7 @@ export class PostgresPrimary {
       confirmed: this.#durability === 'local' ? Promise.resolve(undefined) : confirmations.add(undefined),
       pools: { reads: this.#pool(host, 'reads', () => found), writes: this.#pool(host, 'writes', () => found), ranges: this.#pool(host, 'ranges', () => found) },
     };
+    this.#now = found;
     found.confirmed.catch(() => this.#discard(found));
     asking.on('error', () => this.#discard(found));
     asking.on('end', () => this.#discard(found));
@@ -312,11 +331,10 @@ export class PostgresPrimary {
   }
 
   #discard(found: Found): void {
-    void this.#found?.then((current) => {
-      if (current !== found) return;
-      this.#found = undefined;
-      void this.#leave(found);
-    }, () => undefined);
+    if (this.#now !== found) return;
+    this.#now = undefined;
+    this.#found = undefined;
+    void this.#leave(found);
   }
 
   /** Whatever still waits there for an answer is cut off. */

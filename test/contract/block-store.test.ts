@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { BlockStore, StorableBlock } from '../../gateway/ledger/block-store.ts';
 import { openBlock } from '../../gateway/ledger/block.ts';
 import { verifyWithNodeCrypto } from '../../gateway/ledger/es256k.ts';
@@ -40,6 +40,9 @@ async function collect(blocks: BlockStore, writer: ChainWriter, from: number): P
 }
 
 const bytesOf = (writer: ChainWriter): Buffer[] => writer.blocks.map(({ bytes }) => Buffer.from(bytes));
+
+// Servers are started on the way.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 afterAll(async () => {
   await stopDatabases();
