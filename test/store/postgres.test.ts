@@ -81,12 +81,14 @@ describe.skipIf(needed.missing)(`a PostgreSQL server${needed.note}`, () => {
   });
 
   it('is set up once by processes that start at the same time', async () => {
-    const urls = [await postgres.database(), await postgres.database()];
-    const opened = await Promise.all([1, 2, 3, 4].map(() => local(...urls)));
-    const writer = writerNamed('any');
-    await sealedAndKept(writer, (opened[0] as PostgresStores).blocks);
-    for (const { blocks } of opened) expect(await blocks.head(writer.id)).toEqual(writer.state);
-    await Promise.all(opened.map(({ close }) => close()));
+    for (const count of [1, 2, 1, 3, 1]) {
+      const urls = await Promise.all(Array.from({ length: count }, () => postgres.database()));
+      const opened = await Promise.all([1, 2, 3, 4].map(() => local(...urls)));
+      const writer = writerNamed('any');
+      await sealedAndKept(writer, (opened[0] as PostgresStores).blocks);
+      for (const { blocks } of opened) expect(await blocks.head(writer.id)).toEqual(writer.state);
+      await Promise.all(opened.map(({ close }) => close()));
+    }
   });
 
   it('that is gone, or says no, is told of without its password', async () => {
