@@ -45,6 +45,8 @@ export class PostgresPrimary {
   #found: Promise<Found> | undefined;
   /** What that has come to. */
   #now: Found | undefined;
+  /** The last that has confirmed a commit. */
+  #confirmed: Found | undefined;
   readonly #maintaining = new Set<Client>();
   #doubt: Promise<void> | undefined;
   #newest = 0;
@@ -243,6 +245,7 @@ export class PostgresPrimary {
   }
 
   async #current(): Promise<Found> {
+    if (this.#now !== undefined && this.#now === this.#confirmed) return this.#now;
     this.#found ??= this.#find();
     const finding = this.#found;
     const found = await finding.catch((thrown: unknown) => {
@@ -250,6 +253,7 @@ export class PostgresPrimary {
       throw thrown;
     });
     await this.#inTime(found, found.confirmed);
+    this.#confirmed = found;
     return found;
   }
 

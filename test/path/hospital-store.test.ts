@@ -1,13 +1,25 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { needs } from '../debian-packages.ts';
 import { RawClient } from '../ingest/mqtt-wire.ts';
 import { startPostgres } from '../postgres.ts';
 import { nodeFetch } from '../../gateway/tls/node-fetch.ts';
-import { until, vitalgate } from './program.ts';
+import { run, until, vitalgate } from './program.ts';
 import { Site } from './site.ts';
 
 const SECRET = 'correct-horse';
 const needed = needs('postgresql');
+
+/** Says which packages are asked for. */
+const WATCH = `data:text/javascript,${encodeURIComponent("import { registerHooks } from 'node:module'; registerHooks({ resolve(name, context, next) { if (/^(pg|@nats-io)\\b/.test(name)) console.log('loaded', name); return next(name, context); } });")}`;
+
+describe('the clients of databases', () => {
+  it('are loaded by a hospital that has one, and by nobody else', async () => {
+    const { code, stdout } = await run(process.execPath, '--import', WATCH, join(import.meta.dirname, '../../gateway/main.ts'), '--help');
+    expect([code, stdout]).toEqual([0, expect.not.stringContaining('loaded')]);
+    expect((await run(process.execPath, '--import', WATCH, '--input-type=module', '-e', `await import(${JSON.stringify(join(import.meta.dirname, '../../gateway/store/postgres.ts'))})`)).stdout).toContain('loaded pg');
+  });
+});
 
 describe('a hospital node whose database does not answer', () => {
   const NOWHERE = ['--store', `postgres://hospital:${SECRET}@127.0.0.1:1/vitalgate`] as const;
