@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { StoreError, messageOf } from '../../gateway/errors.ts';
 import type { BlockStore } from '../../gateway/ledger/block-store.ts';
@@ -203,6 +205,28 @@ describe.skipIf(needed.missing)(`a PostgreSQL primary with standbys${needed.note
       expect((await Array.fromAsync(blocks.blocks(writer.id, 0))).map((bytes) => Buffer.from(bytes))).toEqual(writer.blocks.map(({ bytes }) => Buffer.from(bytes)));
     }
     await close();
+  });
+
+  it('serves a role that owns its database and may nothing else, by its password', async () => {
+    await using postgres = await startPostgres({ standbys: 1 });
+    const hba = join(postgres.primary.data, 'pg_hba.conf');
+    writeFileSync(hba, `host all keeper 127.0.0.1/32 scram-sha-256\n${readFileSync(hba, 'utf8')}`);
+    await postgres.primary.query('select pg_reload_conf()');
+    await postgres.primary.query("create role keeper login password 'correct-horse'");
+    await postgres.primary.query('create database kept owner keeper');
+    const url = postgres.urlOf('kept').replace('postgres@', 'keeper:correct-horse@');
+    const { blocks, releases, store, close } = await openPostgres([url], { durability: 'replicated' });
+    const writer = writerNamed('any');
+    await sealedAndKept(writer, blocks);
+    await blocks.putReceipt(writer.id, 0, new Uint8Array(16), new Uint8Array(100));
+    expect(await releases.lastNumber(writer.id.chain)).toBe(0);
+    await store.write([{ key: Buffer.of(1), value: Buffer.of(1) }, { key: Buffer.of(1) }], { sync: true });
+    await store.compact({ gte: Buffer.of(0), lt: Buffer.of(2) });
+    await close();
+    await expectRefused(openPostgres([url.replace('correct', 'wrong')], { durability: 'replicated' }), 'password authentication failed');
+    // Without the right to see the standbys it takes a commit to find out that there is none.
+    await postgres.standbys[0]?.kill();
+    await expectRefused(openPostgres([url], { durability: 'replicated', deadline: Seconds(1) }), 'is a synchronous standby missing?');
   });
 
   it('that loses all its standbys confirms nothing, holds no more connections than it may, and goes on when one is back', async () => {
