@@ -207,6 +207,27 @@ describe.skipIf(needed.missing)(`a PostgreSQL primary with standbys${needed.note
     await close();
   });
 
+  it('that hangs is left for the standby that takes its place, and is not gone back to when it wakes up', async () => {
+    await using postgres = await startPostgres({ standbys: 2 });
+    const old = postgres.primary;
+    const { blocks, store, close } = await openPostgres([postgres.url], { durability: 'replicated', deadline: Seconds(2) });
+    const writer = writerNamed('any');
+    await sealedAndKept(writer, blocks);
+    old.freeze();
+    await expect(store.write([{ key: Buffer.of(1), value: Buffer.of(1) }], { sync: true })).rejects.toMatchObject({ code: 'VG_STORE_WRITE' });
+    await postgres.promote();
+    await until('it goes on', async () => { await store.write([{ key: Buffer.of(1), value: Buffer.of(2) }], { sync: true }); return true; });
+    await sealedAndKept(writer, blocks);
+    old.thaw();
+    await until('it is awake', async () => (await old.query('select 1')).length === 1);
+    const again = await openPostgres([postgres.url], { durability: 'replicated' });
+    for (const each of [blocks, again.blocks]) await sealedAndKept(writer, each);
+    expect((await again.blocks.head(writer.id))?.height).toBe(3);
+    await again.close();
+    await close();
+    expect(await old.query('select height::int from vitalgate.head')).toEqual([{ height: 0 }]);
+  });
+
   it('serves a role that owns its database and may nothing else, by its password', async () => {
     await using postgres = await startPostgres({ standbys: 1 });
     const hba = join(postgres.primary.data, 'pg_hba.conf');
