@@ -23,6 +23,8 @@ const MOST_BYTES = MiB(8);
 /** Statements under way at the same time. */
 const LINES = 4;
 const MOST_HEADS = 1000;
+/** Nobody loses so often to others. */
+const MOST_ATTEMPTS = 20;
 /** Blocks that are in memory while a lane is read. */
 const PAGE = 32;
 
@@ -94,12 +96,14 @@ export class PostgresBlocks implements BlockStore {
   }
 
   async #append(run: Run): Promise<AppendOutcome> {
-    for (;;) {
+    for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
       if (await this.#appends.add(run)) return { outcome: 'committed' };
       const outcome = await this.#whyNot(run[0]);
       // Something was appended between question and answer by another process; now it may fit.
       if (outcome !== undefined) return outcome;
     }
+    const { height, lane } = run[0].verified.state;
+    throw new StoreError('VG_STORE_CORRUPT', `block ${height} of lane ${lane} fits the state of its head, and is not taken: the columns of the head do not agree with each other`);
   }
 
   async #whyNot({ verified: { state, header } }: StorableBlock): Promise<AppendOutcome | undefined> {

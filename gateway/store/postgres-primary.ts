@@ -137,7 +137,7 @@ export class PostgresPrimary {
     const { client } = await connect(host);
     this.#maintaining.add(client);
     try {
-      await client.query(text);
+      if (!this.#closed) await client.query(text);
     } finally {
       this.#maintaining.delete(client);
       await client.end().catch(() => undefined);
@@ -163,7 +163,7 @@ export class PostgresPrimary {
     if (this.#durability === 'local') return;
     this.#assertOpen();
     const { client, host, about: what } = await this.#best();
-    const { rows: [seen] } = await client.query<{ allowed: boolean; count: number }>(STANDBYS);
+    const { rows: [seen] } = await client.query<{ allowed: boolean; count: number }>(STANDBYS).catch((thrown: unknown) => { throw faultOf(thrown, 'VG_STORE_READ', host.name); });
     await client.end();
     const reason = unfit(what, this.#durability);
     if (reason !== undefined) throw new StoreError('VG_STORE_WRITE', `${host.name}: ${reason}`);
@@ -201,7 +201,7 @@ export class PostgresPrimary {
     const found = await this.#current();
     const client = await this.#connection(found, use);
     found.busy.add(client);
-    const done = work(client);
+    const done = (async () => await work(client))();
     // Beyond the deadline nobody waits for it; the connection stays taken until it answers, so that there are never more in its state than may be.
     void done.then(() => undefined, (thrown: unknown) => thrown).then((thrown) => {
       found.busy.delete(client);
@@ -265,7 +265,14 @@ export class PostgresPrimary {
       throw new StoreError('VG_STORE_WRITE', `${host.name}: ${reason}`);
     }
     this.#newest = what.timeline;
-    const confirmations = new Batches<undefined, undefined>({ lines: 1, most: CONFIRMED_TOGETHER, work: async (asked) => (await asking.query(CONFIRM), asked) });
+    this.#heed(asking);
+    const confirmations = new Batches<undefined, undefined>({
+      lines: 1, most: CONFIRMED_TOGETHER,
+      work: async (asked) => {
+        await this.#unwarned(asking, (client) => client.query(CONFIRM));
+        return asked;
+      },
+    });
     const found: Found = {
       host, about: what, asking, confirmations, busy: new Set(), lent: new Set(),
       confirmed: this.#durability === 'local' ? Promise.resolve(undefined) : confirmations.add(undefined),
@@ -287,18 +294,25 @@ export class PostgresPrimary {
     });
     pool.on('connect', (client) => {
       client.on('error', () => this.#discard(found()));
-      client.on('notice', ({ code }) => {
-        if (isUnconfirmed(code)) this.#warned.add(client);
-      });
+      this.#heed(client);
     });
     pool.on('error', () => this.#discard(found()));
     return pool;
   }
 
+  #heed(client: ClientBase): void {
+    client.on('notice', ({ code }) => {
+      if (isUnconfirmed(code)) this.#warned.add(client);
+    });
+  }
+
   async #verify(client: ClientBase, found: Found): Promise<void> {
     await this.#inTime(found, prepareSession(client).then(() => about(client)).then(async (what) => {
       const reason = what.takesWrites ? unfit(what, this.#durability) : 'it takes no writes any more';
-      if (reason !== undefined) throw new StoreError('VG_STORE_WRITE', `${found.host.name}: ${reason}`);
+      if (reason !== undefined) {
+        this.#discard(found);
+        throw new StoreError('VG_STORE_WRITE', `${found.host.name}: ${reason}`);
+      }
       if (this.#durability === 'replicated') await found.confirmations.add(undefined);
     }));
   }

@@ -149,6 +149,8 @@ describe.skipIf(needed.missing)(`a PostgreSQL server${needed.note}`, () => {
     const heads = await Promise.allSettled(writers.map(({ id }) => blocks.head(id)));
     expect(heads.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled', 'fulfilled', 'fulfilled']);
     expect(heads[0]).toMatchObject({ reason: { code: 'VG_STORE_CORRUPT' } });
+    await postgres.primary.query("update vitalgate.head set hash = set_byte(hash, 0, 255 - get_byte(hash, 0))", url.slice(url.lastIndexOf('/') + 1));
+    await expect(sealedAndKept(writers[1] as ChainWriter, blocks)).rejects.toMatchObject({ code: 'VG_STORE_CORRUPT' });
     await close();
   });
 
