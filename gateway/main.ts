@@ -176,9 +176,13 @@ const openBlocks: Environment['openBlocks'] = async (folder, options) => {
 /** `store`: for everything but blocks. */
 async function openHospitalEngine(folder: string, { readOnly, store = 'rocksdb', durability = 'replicated' }: Parameters<Environment['openBlocks']>[1]): Promise<Pick<HospitalStores, 'blocks' | 'kind' | 'close'> & Readonly<{ store: KeyValueStore }>> {
   // Loaded when it is asked for: a gateway does not carry the client of a database.
-  if (store !== 'rocksdb') return { ...(await (await import('./store/postgres.ts')).openPostgres(store, { durability })), kind: 'PostgreSQL' };
-  const engine = await openRocksStore(join(folder, STORE_FOLDER), { readOnly });
-  return { blocks: new StoredBlocks(engine, { removePending: false }), store: engine, kind: 'RocksDB', close: () => engine.close() };
+  const [url] = store === 'rocksdb' ? [] : store;
+  if (url?.startsWith('postgres') === true) return { ...(await (await import('./store/postgres.ts')).openPostgres(store as readonly string[], { durability })), kind: 'PostgreSQL' };
+  await using opening = new AsyncDisposableStack();
+  const engine = opening.adopt(await openRocksStore(join(folder, STORE_FOLDER), { readOnly }), (opened) => opened.close());
+  const shared = url === undefined ? undefined : opening.adopt(await (await import('./store/nats-blocks.ts')).openNatsBlocks(url, { durability }), (opened) => opened.close());
+  const all = opening.move();
+  return { blocks: shared?.blocks ?? new StoredBlocks(engine, { removePending: false }), store: engine, kind: shared === undefined ? 'RocksDB' : 'NATS JetStream', close: () => all.disposeAsync() };
 }
 
 function environment(): Environment {

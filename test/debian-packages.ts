@@ -6,6 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
+import { unpackedFile, unpackPackage } from './unpacked-packages.ts';
 
 export type DebianPackage = Readonly<{
   name: string;
@@ -13,6 +14,8 @@ export type DebianPackage = Readonly<{
   shownBy: readonly string[];
   /** What cannot run without it, for people. */
   suites: string;
+  /** Not installed but unpacked from this release of Debian (unpacked-packages.ts), because that of the machine is another. */
+  from?: string;
 }>;
 
 const FAKETIME = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/faketime/libfaketime.so.1`);
@@ -27,6 +30,8 @@ const DEBIAN_PACKAGES: readonly DebianPackage[] = [
   { name: 'gcc', shownBy: ['gcc'], suites: 'links between a house and a hospital in network namespaces' },
   { name: 'iproute2', shownBy: ['ip', '/usr/sbin/ip'], suites: 'links between a house and a hospital in network namespaces' },
   { name: 'libfaketime', shownBy: FAKETIME, suites: 'hours of a gateway in minutes: what is pruned by age, and "npm run bench -- backlog"' },
+  { name: 'nats-server', shownBy: ['nats-server', '/usr/sbin/nats-server'], suites: 'NATS servers that are too old' },
+  { name: 'nats-server-2.10', shownBy: [`./${unpackedFile('trixie', 'usr/sbin/nats-server')}`], suites: 'the store of a hospital on NATS', from: 'trixie' },
   { name: 'openssl', shownBy: ['openssl'], suites: 'certificates and requests, made and judged by openssl' },
   { name: 'postgresql', shownBy: POSTGRES, suites: 'the store of a hospital on PostgreSQL, with standbys and without' },
   { name: 'python3-paho-mqtt', shownBy: ['/usr/lib/python3/dist-packages/paho/mqtt/client.py'], suites: 'Paho for Python over TLS' },
@@ -59,11 +64,14 @@ export function missingPackages(): DebianPackage[] {
 }
 
 export function aptLine(packages: readonly DebianPackage[]): string {
-  return `sudo apt-get install -y ${packages.map(({ name }) => name).join(' ')}`;
+  return `sudo apt-get install -y ${packages.filter(({ from }) => from === undefined).map(({ name }) => name).join(' ')}`;
 }
 
 /** Installs them if that needs no one's password; look again to see what is there now. */
-export function tryToInstall(packages: readonly DebianPackage[]): void {
+export function tryToInstall(missing: readonly DebianPackage[]): void {
+  for (const { name, from } of missing) if (from !== undefined) unpackPackage(name.replace(/-[\d.]+$/, ''), from);
+  const packages = missing.filter(({ from }) => from === undefined);
+  if (packages.length === 0) return;
   const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
   const run = (...words: string[]): boolean => {
     const [command = '', ...rest] = [...sudo, ...words];

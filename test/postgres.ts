@@ -1,7 +1,7 @@
 /** Real PostgreSQL servers on free ports, from the Debian package: a primary and its synchronous standbys, over a folder of their own. */
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -135,6 +135,20 @@ export class PostgresServer {
   /** Ends it; connections are closed. */
   async stop(): Promise<void> {
     await this.#end('SIGINT');
+  }
+
+  /** As behind a network that is cut: it is there, and nobody hears of it. */
+  freeze(): void {
+    this.#signalAll('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#signalAll('SIGCONT');
+  }
+
+  #signalAll(signal: NodeJS.Signals): void {
+    const children = readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, 'utf8').split(' ').filter((text) => text !== '').map(Number);
+    for (const pid of [this.pid, ...children]) process.kill(pid, signal);
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {

@@ -17,8 +17,8 @@ export const CONFIG_OPTIONS = {
 
 /** Of commands that open the store of a hospital. */
 export const STORE_OPTIONS = {
-  store: { type: 'string', value: 'URL', help: 'Where the hospital keeps what it is given, instead of what is configured: rocksdb, or postgres://user@host,host/database' },
-  durability: { type: 'string', value: 'WORD', help: 'replicated (blocks are on a synchronous standby too, default) or local' },
+  store: { type: 'string', value: 'URL', help: 'Where the hospital keeps what it is given, instead of what is configured: rocksdb, postgres://user@host,host/database, or nats://host,host,host?monitor=PORT' },
+  durability: { type: 'string', value: 'WORD', help: 'replicated (blocks are on the disk of another server too, default) or local' },
 } as const;
 
 const KNOWN = {

@@ -68,7 +68,7 @@ export interface BlockStore {
 
   forks(): Promise<readonly Fork[]>;
 
-  /** The first fork of this lane by height, also when another process has kept it; cheap enough to be asked for every block. */
+  /** A fork of this lane, whichever, also when another process has kept it; cheap enough to be asked for every block. */
   fork(id: LaneId): Promise<Fork | undefined>;
 }
 

@@ -48,10 +48,23 @@ export class Batches<Item, Result> {
       const results = await this.#options.work(batch.map(({ item }) => item));
       for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Result);
     } catch (thrown) {
-      for (const { reject } of batch) reject(thrown);
+      if (batch.length > 1 && this.#options.isFaultOfOne?.(thrown) === true) await this.#runEach(batch);
+      else for (const { reject } of batch) reject(thrown);
     } finally {
       this.#busy -= 1;
       this.#schedule();
+    }
+  }
+
+  /** Whoever is to blame fails, and nobody else. */
+  async #runEach(batch: readonly Waiting<Item, Result>[]): Promise<void> {
+    for (const { item, resolve, reject } of batch) {
+      try {
+        const [result] = await this.#options.work([item]);
+        resolve(result as Result);
+      } catch (thrown) {
+        reject(thrown);
+      }
     }
   }
 }
@@ -66,6 +79,8 @@ export type BatchOptions<Item, Result> = Readonly<{
   /** What an item counts towards `heaviest`, for example its bytes. An item alone may be heavier. Default: nothing. */
   weight?: (item: Item) => number;
   heaviest?: number;
+  /** Whether a batch has failed because of an item that was in it, with nothing done: then each is tried by itself. Default: never. */
+  isFaultOfOne?: (thrown: unknown) => boolean;
   /** One result for each item, in their order. */
   work: (items: readonly Item[]) => Promise<readonly Result[]>;
 }>;

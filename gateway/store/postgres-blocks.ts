@@ -10,9 +10,11 @@ import { Batches } from './batches.ts';
 import { decodeFork, encodeFork } from './block-store.ts';
 import { seal, unseal } from './checksum.ts';
 import { blockKey, forkKey, headKey, laneName, receiptKey } from './keys.ts';
-import { appendRuns, bytesOf, nodeIn, type Run } from './postgres-append.ts';
+import { appendRuns } from './postgres-append.ts';
 import { bigintArray, byteaArray } from './postgres-arrays.ts';
 import type { PostgresPrimary } from './postgres-primary.ts';
+import { isRefused } from './postgres-server.ts';
+import { bytesOf, nodeIn, type Run } from './runs.ts';
 
 const CHAIN_LENGTH = 16;
 /** Lanes in one statement, at most; and blocks, by their bytes. */
@@ -21,6 +23,8 @@ const MOST_BYTES = MiB(8);
 /** Statements under way at the same time. */
 const LINES = 4;
 const MOST_HEADS = 1000;
+/** Nobody loses so often to others. */
+const MOST_ATTEMPTS = 20;
 /** Blocks that are in memory while a lane is read. */
 const PAGE = 32;
 
@@ -73,21 +77,22 @@ export class PostgresBlocks implements BlockStore {
   /** A lane is in one statement at a time. */
   readonly #turns = new Turns();
   readonly #appends: Batches<Run, boolean>;
-  readonly #heads: Batches<LaneId, ChainState | undefined>;
-  readonly #forks: Batches<LaneId, Fork | undefined>;
+  readonly #heads: Batches<LaneId, Buffer | undefined>;
+  readonly #forks: Batches<LaneId, ForkRow | undefined>;
   readonly #receipts: Batches<Receipt, undefined>;
 
   /** The tables MUST be there (postgres-schema.ts). It stays open when this is done with. */
   constructor(primary: PostgresPrimary) {
     this.#primary = primary;
-    this.#appends = new Batches({ lines: LINES, most: MOST_LANES, weight: bytesOf, heaviest: MOST_BYTES, work: (runs) => primary.write((client) => appendRuns(client, runs)) });
+    this.#appends = new Batches({ lines: LINES, most: MOST_LANES, weight: bytesOf, heaviest: MOST_BYTES, isFaultOfOne: isRefused, work: (runs) => primary.write((client) => appendRuns(client, runs)) });
     this.#heads = new Batches({ lines: LINES, most: MOST_HEADS, work: (ids) => this.#headsOf(ids) });
     this.#forks = new Batches({ lines: LINES, most: MOST_HEADS, work: (ids) => this.#forksOf(ids) });
-    this.#receipts = new Batches({ lines: LINES, most: MOST_LANES, work: (receipts) => this.#putReceipts(receipts) });
+    this.#receipts = new Batches({ lines: LINES, most: MOST_LANES, isFaultOfOne: isRefused, work: (receipts) => this.#putReceipts(receipts) });
   }
 
-  head(id: LaneId): Promise<ChainState | undefined> {
-    return this.#heads.add(id);
+  async head(id: LaneId): Promise<ChainState | undefined> {
+    const state = await this.#heads.add(id);
+    return state && decodeState(unseal(headKey(id.chain, id.lane), state));
   }
 
   append(first: StorableBlock, ...following: readonly StorableBlock[]): Promise<AppendOutcome> {
@@ -96,12 +101,14 @@ export class PostgresBlocks implements BlockStore {
   }
 
   async #append(run: Run): Promise<AppendOutcome> {
-    for (;;) {
+    for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
       if (await this.#appends.add(run)) return { outcome: 'committed' };
       const outcome = await this.#whyNot(run[0]);
       // Something was appended between question and answer by another process; now it may fit.
       if (outcome !== undefined) return outcome;
     }
+    const { height, lane } = run[0].verified.state;
+    throw new StoreError('VG_STORE_CORRUPT', `block ${height} of lane ${lane} fits the state of its head, and is not taken: the columns of the head do not agree with each other`);
   }
 
   async #whyNot({ verified: { state, header } }: StorableBlock): Promise<AppendOutcome | undefined> {
@@ -192,26 +199,21 @@ export class PostgresBlocks implements BlockStore {
     return rows.map(forkOf);
   }
 
-  fork(id: LaneId): Promise<Fork | undefined> {
-    return this.#forks.add(id);
+  async fork(id: LaneId): Promise<Fork | undefined> {
+    const row = await this.#forks.add(id);
+    return row && forkOf(row);
   }
 
-  async #headsOf(ids: readonly LaneId[]): Promise<readonly (ChainState | undefined)[]> {
+  async #headsOf(ids: readonly LaneId[]): Promise<readonly (Buffer | undefined)[]> {
     const { rows } = await this.#primary.read((client) => client.query<{ lane: Buffer; state: Buffer }>({ ...HEADS, values: [lanesOf(ids)] }));
     const states = new Map(rows.map(({ lane, state }) => [lane.toString('hex'), state]));
-    return ids.map(({ chain, lane }) => {
-      const state = states.get(laneName(chain, lane).toString('hex'));
-      return state && decodeState(unseal(headKey(chain, lane), state));
-    });
+    return ids.map(({ chain, lane }) => states.get(laneName(chain, lane).toString('hex')));
   }
 
-  async #forksOf(ids: readonly LaneId[]): Promise<readonly (Fork | undefined)[]> {
+  async #forksOf(ids: readonly LaneId[]): Promise<readonly (ForkRow | undefined)[]> {
     const { rows } = await this.#primary.read((client) => client.query<ForkRow>({ ...FORKS_OF, values: [lanesOf(ids)] }));
     const forks = new Map(rows.map((row) => [row.lane.toString('hex'), row]));
-    return ids.map(({ chain, lane }) => {
-      const row = forks.get(laneName(chain, lane).toString('hex'));
-      return row && forkOf(row);
-    });
+    return ids.map(({ chain, lane }) => forks.get(laneName(chain, lane).toString('hex')));
   }
 
   async #putReceipts(receipts: readonly Receipt[]): Promise<readonly undefined[]> {

@@ -43,6 +43,11 @@ export class PostgresPrimary {
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #warned = new WeakSet<ClientBase>();
   #found: Promise<Found> | undefined;
+  /** What that has come to. */
+  #now: Found | undefined;
+  /** The last that has confirmed a commit. */
+  #confirmed: Found | undefined;
+  readonly #maintaining = new Set<Client>();
   #doubt: Promise<void> | undefined;
   #newest = 0;
   #closed = false;
@@ -125,6 +130,20 @@ export class PostgresPrimary {
     }
   }
 
+  /** A statement that may take as long as it likes, on a connection of its own; {@link close} does not wait for it. */
+  async maintain(text: string): Promise<void> {
+    this.#assertOpen();
+    const { host } = await this.#current();
+    const { client } = await connect(host);
+    this.#maintaining.add(client);
+    try {
+      if (!this.#closed) await client.query(text);
+    } finally {
+      this.#maintaining.delete(client);
+      await client.end().catch(() => undefined);
+    }
+  }
+
   /** Resolves when everything that was to be seen before the call is as durable as a commit can be. */
   async confirm(): Promise<void> {
     this.#assertOpen();
@@ -144,7 +163,7 @@ export class PostgresPrimary {
     if (this.#durability === 'local') return;
     this.#assertOpen();
     const { client, host, about: what } = await this.#best();
-    const { rows: [seen] } = await client.query<{ allowed: boolean; count: number }>(STANDBYS);
+    const { rows: [seen] } = await client.query<{ allowed: boolean; count: number }>(STANDBYS).catch((thrown: unknown) => { throw faultOf(thrown, 'VG_STORE_READ', host.name); });
     await client.end();
     const reason = unfit(what, this.#durability);
     if (reason !== undefined) throw new StoreError('VG_STORE_WRITE', `${host.name}: ${reason}`);
@@ -156,8 +175,9 @@ export class PostgresPrimary {
     this.#closed = true;
     await Promise.allSettled(this.#underWay);
     await this.#doubt;
-    const found = await this.#found?.catch(() => undefined);
-    if (found !== undefined) await this.#leave(found);
+    await this.#found?.catch(() => undefined);
+    await Promise.all([...this.#maintaining].map((client) => client.end().catch(() => undefined)));
+    if (this.#now !== undefined) await this.#leave(this.#now);
   }
 
   get isClosed(): boolean {
@@ -181,7 +201,7 @@ export class PostgresPrimary {
     const found = await this.#current();
     const client = await this.#connection(found, use);
     found.busy.add(client);
-    const done = work(client);
+    const done = (async () => await work(client))();
     // Beyond the deadline nobody waits for it; the connection stays taken until it answers, so that there are never more in its state than may be.
     void done.then(() => undefined, (thrown: unknown) => thrown).then((thrown) => {
       found.busy.delete(client);
@@ -225,6 +245,7 @@ export class PostgresPrimary {
   }
 
   async #current(): Promise<Found> {
+    if (this.#now !== undefined && this.#now === this.#confirmed) return this.#now;
     this.#found ??= this.#find();
     const finding = this.#found;
     const found = await finding.catch((thrown: unknown) => {
@@ -232,6 +253,7 @@ export class PostgresPrimary {
       throw thrown;
     });
     await this.#inTime(found, found.confirmed);
+    this.#confirmed = found;
     return found;
   }
 
@@ -243,12 +265,20 @@ export class PostgresPrimary {
       throw new StoreError('VG_STORE_WRITE', `${host.name}: ${reason}`);
     }
     this.#newest = what.timeline;
-    const confirmations = new Batches<undefined, undefined>({ lines: 1, most: CONFIRMED_TOGETHER, work: async (asked) => (await asking.query(CONFIRM), asked) });
+    this.#heed(asking);
+    const confirmations = new Batches<undefined, undefined>({
+      lines: 1, most: CONFIRMED_TOGETHER,
+      work: async (asked) => {
+        await this.#unwarned(asking, (client) => client.query(CONFIRM));
+        return asked;
+      },
+    });
     const found: Found = {
       host, about: what, asking, confirmations, busy: new Set(), lent: new Set(),
       confirmed: this.#durability === 'local' ? Promise.resolve(undefined) : confirmations.add(undefined),
       pools: { reads: this.#pool(host, 'reads', () => found), writes: this.#pool(host, 'writes', () => found), ranges: this.#pool(host, 'ranges', () => found) },
     };
+    this.#now = found;
     found.confirmed.catch(() => this.#discard(found));
     asking.on('error', () => this.#discard(found));
     asking.on('end', () => this.#discard(found));
@@ -264,18 +294,25 @@ export class PostgresPrimary {
     });
     pool.on('connect', (client) => {
       client.on('error', () => this.#discard(found()));
-      client.on('notice', ({ code }) => {
-        if (isUnconfirmed(code)) this.#warned.add(client);
-      });
+      this.#heed(client);
     });
     pool.on('error', () => this.#discard(found()));
     return pool;
   }
 
+  #heed(client: ClientBase): void {
+    client.on('notice', ({ code }) => {
+      if (isUnconfirmed(code)) this.#warned.add(client);
+    });
+  }
+
   async #verify(client: ClientBase, found: Found): Promise<void> {
     await this.#inTime(found, prepareSession(client).then(() => about(client)).then(async (what) => {
       const reason = what.takesWrites ? unfit(what, this.#durability) : 'it takes no writes any more';
-      if (reason !== undefined) throw new StoreError('VG_STORE_WRITE', `${found.host.name}: ${reason}`);
+      if (reason !== undefined) {
+        this.#discard(found);
+        throw new StoreError('VG_STORE_WRITE', `${found.host.name}: ${reason}`);
+      }
       if (this.#durability === 'replicated') await found.confirmations.add(undefined);
     }));
   }
@@ -312,11 +349,10 @@ export class PostgresPrimary {
   }
 
   #discard(found: Found): void {
-    void this.#found?.then((current) => {
-      if (current !== found) return;
-      this.#found = undefined;
-      void this.#leave(found);
-    }, () => undefined);
+    if (this.#now !== found) return;
+    this.#now = undefined;
+    this.#found = undefined;
+    void this.#leave(found);
   }
 
   /** Whatever still waits there for an answer is cut off. */

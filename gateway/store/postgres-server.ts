@@ -110,11 +110,17 @@ const stateOf = (thrown: unknown): string | undefined => (thrown instanceof Data
 export const isLost = (thrown: unknown): boolean => !(thrown instanceof StoreError) && (stateOf(thrown) === undefined || LOST.has(stateOf(thrown) ?? ''));
 export const isToRepeat = (thrown: unknown): boolean => AGAIN.has(stateOf(thrown) ?? '');
 
-/** In our words. Nothing that `pg` throws is passed on: some of it holds the connection, and that the password. */
+/** In our words. Of what `pg` throws only what the server said is passed on: some of it holds the connection, and that the password. */
 export function faultOf(thrown: unknown, code: 'VG_STORE_READ' | 'VG_STORE_WRITE', name: string): StoreError {
   if (thrown instanceof StoreError) return thrown;
   const state = stateOf(thrown);
-  return new StoreError(CORRUPT.has(state ?? '') ? 'VG_STORE_CORRUPT' : code, `${name}: ${said(thrown)}${state === undefined ? '' : ` (${state})`}`);
+  return new StoreError(CORRUPT.has(state ?? '') ? 'VG_STORE_CORRUPT' : code, `${name}: ${said(thrown)}${state === undefined ? '' : ` (${state})`}`, thrown instanceof DatabaseError ? { cause: thrown } : {});
+}
+
+/** Whether the server has refused a statement, and would refuse it again: another one may be well. */
+export function isRefused(thrown: unknown): boolean {
+  const cause = thrown instanceof StoreError ? thrown.cause : thrown;
+  return cause instanceof DatabaseError && !isLost(cause);
 }
 
 function said(thrown: unknown): string {

@@ -26,10 +26,12 @@ export const shardIn = (map: ShardMap, chain: Uint8Array): number => map[(chain[
  */
 export async function openShards(primaries: readonly [PostgresPrimary, ...PostgresPrimary[]]): Promise<ShardMap> {
   for (const primary of primaries) await primary.write((client) => ensureSchema(client, primary.name));
-  const [first] = primaries;
-  const shards = await Promise.all(primaries.map(read));
-  const [{ map, installation }] = shards as [Shard, ...Shard[]];
-  if (map.length === 0) return await begin(shards as [Shard, ...Shard[]]);
+  const [first, ...others] = primaries;
+  // The first is written last when a store is begun: whoever finds a map there finds the others as it says.
+  const beginning = await read(first);
+  const shards = [beginning, ...(await Promise.all(others.map(read)))] as const;
+  const { map, installation } = beginning;
+  if (map.length === 0) return await begin(shards);
   const counted = Math.max(...map) + 1;
   if (counted !== shards.length) throw new ConfigError(`the store has ${counted} shards, ${shards.length} are configured: expected all of them, in their order, beginning with ${first.name}`);
   for (const [index, shard] of shards.entries()) {
@@ -41,11 +43,10 @@ export async function openShards(primaries: readonly [PostgresPrimary, ...Postgr
 }
 
 async function read(primary: PostgresPrimary): Promise<Shard> {
-  return await primary.read(async (client) => {
-    const { rows: [row] } = await client.query<{ id: Buffer | null; shard: number | null }>('select id, shard from vitalgate.installation');
-    const { rows: slots } = await client.query<{ shard: number }>('select shard from vitalgate.slot order by slot');
-    return { primary, installation: row?.id ?? null, shard: row?.shard ?? null, map: slots.map(({ shard }) => shard) };
-  });
+  // One statement, one moment: another process may be beginning the store.
+  const text = 'select id, shard, array(select shard from vitalgate.slot order by slot) as map from vitalgate.installation';
+  const { rows: [row] } = await primary.read((client) => client.query<{ id: Buffer | null; shard: number | null; map: number[] }>(text));
+  return { primary, installation: row?.id ?? null, shard: row?.shard ?? null, map: row?.map ?? [] };
 }
 
 /**

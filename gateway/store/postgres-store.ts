@@ -36,6 +36,7 @@ const BEGIN = {
 export class PostgresStore implements KeyValueStore {
   readonly #primary: PostgresPrimary;
   #compacting: Promise<void> | undefined;
+  #compactAgain = false;
 
   /** The tables MUST be there (postgres-schema.ts). Closing this closes the connections. */
   constructor(primary: PostgresPrimary) {
@@ -86,19 +87,25 @@ export class PostgresStore implements KeyValueStore {
     }
   }
 
-  /** Whatever the bounds: gives back what was deleted to be written over. What was in the server's log stays there until that is recycled. */
-  async compact(): Promise<void> {
+  /**
+   * Whatever the bounds: has the server give back what was deleted, and does not wait for it. Nobody could say when it is done: what was in the log of the
+   * server, on its standbys and in its backups stays there until that is recycled.
+   */
+  compact(): Promise<void> {
     this.#assertOpen();
-    // One that is under way may have passed what was deleted since: the next takes that with it, for everybody who has asked meanwhile.
-    const before = this.#compacting;
-    if (before !== undefined) await before.catch(() => undefined);
-    this.#compacting ??= this.#vacuum();
-    await this.#compacting;
+    this.#compactAgain = this.#compacting !== undefined;
+    // Autovacuum comes to it in any case.
+    this.#compacting ??= this.#vacuum().catch(() => undefined);
+    return Promise.resolve();
   }
 
   async #vacuum(): Promise<void> {
     try {
-      await this.#primary.read((client) => client.query('vacuum (truncate false) vitalgate.record'));
+      do {
+        this.#compactAgain = false;
+        await this.#primary.maintain('vacuum (truncate false) vitalgate.record');
+        // What was deleted since it began may have been passed over.
+      } while (this.#compactAgain);
     } finally {
       this.#compacting = undefined;
     }

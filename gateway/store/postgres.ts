@@ -3,15 +3,13 @@
 import { ConfigError } from '../errors.ts';
 import type { BlockStore } from '../ledger/block-store.ts';
 import type { Millis } from '../quantity.ts';
-import type { ReleaseStore } from '../upstream/release-store.ts';
 import type { KeyValueStore } from './key-value.ts';
 import { PostgresBlocks } from './postgres-blocks.ts';
 import { PostgresPrimary } from './postgres-primary.ts';
 import type { Durability } from './postgres-server.ts';
 import { openShards, shardIn } from './postgres-shards.ts';
 import { PostgresStore } from './postgres-store.ts';
-import { StoredReleases } from './release-store.ts';
-import { ShardedBlocks, ShardedReleases } from './sharded-stores.ts';
+import { ShardedBlocks } from './sharded-blocks.ts';
 
 export type PostgresOptions = Readonly<{
   /** `replicated`: a commit has to be on the disk of a synchronous standby too, and a server without one is refused. */
@@ -20,8 +18,8 @@ export type PostgresOptions = Readonly<{
   deadline?: Millis;
 }>;
 
-/** `store`: everything that belongs to no chain, in the first shard. `close` closes all of them. */
-export type PostgresStores = Readonly<{ blocks: BlockStore; releases: ReleaseStore; store: KeyValueStore; close: () => Promise<void> }>;
+/** `store`: everything but blocks, in the first shard: payloads, and what is made of them. `close` closes all of them. */
+export type PostgresStores = Readonly<{ blocks: BlockStore; store: KeyValueStore; close: () => Promise<void> }>;
 
 /**
  * Opens the store at these URLs, one for each shard, each with the hosts of a primary and its standbys. Throws {@link ConfigError} when they are not the
@@ -35,11 +33,8 @@ export async function openPostgres(urls: readonly string[], options: PostgresOpt
   try {
     for (const primary of primaries) await primary.assertReplicated();
     const map = await openShards(primaries);
-    const stores = primaries.map((primary) => new PostgresStore(primary));
     const blocks = primaries.map((primary) => new PostgresBlocks(primary));
-    const releases = stores.map((store) => new StoredReleases(store));
-    const of = <Shard>(shards: readonly Shard[]) => (chain: Uint8Array): Shard => shards[shardIn(map, chain)] as Shard;
-    return { blocks: new ShardedBlocks(blocks, of(blocks)), releases: new ShardedReleases(of(releases)), store: stores[0] as PostgresStore, close };
+    return { blocks: new ShardedBlocks(blocks, (chain) => blocks[shardIn(map, chain)] as PostgresBlocks), store: new PostgresStore(first), close };
   } catch (thrown) {
     await close();
     throw thrown;

@@ -8,10 +8,11 @@ describe('where a hospital keeps what it is given', () => {
   it('is its data folder, a database, or several', () => {
     expect(parseConfig('upstream: { gateways: open }', 'hospital.yaml').upstream).toMatchObject({ store: 'rocksdb', durability: 'replicated' });
     expect(upstreamOf('store: "postgres://vitalgate@a:5432,b/vitalgate?sslmode=verify-full", durability: local')).toMatchObject({ store: ['postgres://vitalgate@a:5432,b/vitalgate?sslmode=verify-full'], durability: 'local' });
+    expect(upstreamOf('store: "nats://a:4222,b:4222?monitor=8222"')).toMatchObject({ store: ['nats://a:4222,b:4222?monitor=8222'] });
     expect(upstreamOf('store: ["postgres:///one", "postgresql://b/two"]')).toMatchObject({ store: ['postgres:///one', 'postgresql://b/two'] });
   });
 
-  it.each(['store: sqlite', 'store: "mysql://a/b"', 'store: []', 'store: [rocksdb]', 'store: "postgres://a/b c"', 'durability: some'])('is nothing else: %s', (settings) => {
+  it.each(['store: sqlite', 'store: "mysql://a/b"', 'store: []', 'store: [rocksdb]', 'store: ["nats://a"]', 'store: "nats://"', 'store: "postgres://a/b c"', 'durability: some'])('is nothing else: %s', (settings) => {
     expect(() => upstreamOf(settings)).toThrow(/expected/);
   });
 

@@ -6,9 +6,12 @@ import { join } from 'node:path';
 import type { BlockStore } from '../../gateway/ledger/block-store.ts';
 import { StoredBlocks } from '../../gateway/store/block-store.ts';
 import type { KeyValueStore } from '../../gateway/store/key-value.ts';
+import { openNatsBlocks } from '../../gateway/store/nats-blocks.ts';
+import { openNats, streamName, STREAMS } from '../../gateway/store/nats-cluster.ts';
 import { openPostgres } from '../../gateway/store/postgres.ts';
 import { openRocksStore } from '../../gateway/store/rocks-store.ts';
 import { needs } from '../debian-packages.ts';
+import { type NatsServers, startNats } from '../nats.ts';
 import { freePorts } from '../path/program.ts';
 import { CuttingWire } from '../faults/cutting-wire.ts';
 import { type Engine, STORES } from './engines.ts';
@@ -89,7 +92,59 @@ const postgres: BlockStoreAdapter = {
   },
 };
 
-export const BLOCK_STORES: readonly BlockStoreAdapter[] = [...STORES.map(overKeys), postgres];
+let natsServer: Promise<NatsServers> | undefined;
+
+/** To be called once, after all tests of the file. */
+export async function stopNats(): Promise<void> {
+  await (await natsServer)?.[Symbol.asyncDispose]();
+}
+
+const nats: BlockStoreAdapter = {
+  name: 'nats', ...needs('nats-server-2.10'),
+  open: async () => {
+    natsServer ??= startNats();
+    const { url, servers: [server] } = await natsServer;
+    const opened: (() => Promise<void>)[] = [];
+    const at = async (where = url): Promise<BlockStore> => {
+      const { blocks, close } = await openNatsBlocks(where, { durability: 'local' });
+      opened.push(close);
+      return blocks;
+    };
+    const closeAll = async (): Promise<void> => void (await Promise.all(opened.splice(0).map((close) => close())));
+    return {
+      blocks: await at(),
+      reopen: async () => {
+        await closeAll();
+        return await at();
+      },
+      another: () => at(),
+      unanswered: async (work) => {
+        const [port = 0] = await freePorts(1);
+        await using wire = await CuttingWire.between(port, server?.port ?? 0, { between: () => 0 });
+        wire.badness = 0;
+        const behind = await at(url.replace(`:${server?.port}?`, `:${port}?`));
+        // An acknowledgement, and not what is asked before.
+        wire.only = /"stream":/;
+        wire.badness = 1;
+        await work(behind);
+        wire.badness = 0;
+      },
+      [Symbol.asyncDispose]: async () => {
+        await closeAll();
+        await emptyNats(url);
+      },
+    };
+  },
+};
+
+/** Streams cannot be emptied, only taken away. */
+async function emptyNats(url: string): Promise<void> {
+  const { manager, close } = await openNats(url, { durability: 'local' });
+  for (let index = 0; index < STREAMS; index++) await manager.streams.delete(streamName(index));
+  await close();
+}
+
+export const BLOCK_STORES: readonly BlockStoreAdapter[] = [...STORES.map(overKeys), postgres, nats];
 
 /** A RocksDB folder of a store that another process writes to. */
 export async function withRocksFolder<T>(work: (folder: string, open: () => Promise<Readonly<{ blocks: BlockStore; close: () => Promise<void> }>>) => Promise<T>): Promise<T> {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { Change, KeyValueStore, RangeBounds } from '../../gateway/store/key-value.ts';
 import { needs } from '../debian-packages.ts';
 import { type Engine, ENGINES, POSTGRES_ENGINE } from './engines.ts';
@@ -47,6 +47,9 @@ const bounds: fc.Arbitrary<RangeBounds> = fc.record(
   { gte: key, lt: key, reverse: fc.boolean(), limit: fc.nat(5) },
   { requiredKeys: ['gte', 'lt'] },
 );
+
+// Servers are started on the way.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 const needed = needs('postgresql');
 afterAll(stopDatabases);

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { Release } from '../../gateway/ledger/release.ts';
 import { StoredReleaseCursors } from '../../gateway/store/release-cursor-store.ts';
 import { StoredReleases } from '../../gateway/store/release-store.ts';
@@ -24,6 +24,9 @@ async function allIn(store: StoredReleases, chain = CHAIN): Promise<unknown[]> {
     (await Array.fromAsync(store.payloads(chain, id))).map(({ entry, sealed }) => ({ entry, sealed: copy(sealed) })),
   ]));
 }
+
+// Servers are started on the way.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 const needed = needs('postgresql');
 afterAll(stopDatabases);

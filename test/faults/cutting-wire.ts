@@ -10,6 +10,8 @@ export class CuttingWire implements AsyncDisposable {
   cuts = 0;
   /** Probability that an answer is cut off. */
   badness = 0.5;
+  /** Only answers that hold this are cut off. Default: any. */
+  only = /(?:)/;
   readonly #target: number;
   readonly #chance: Pick<Random, 'between'>;
   readonly #sockets = new Set<Socket>();
@@ -44,7 +46,7 @@ export class CuttingWire implements AsyncDisposable {
     }
     near.on('data', (request: Buffer) => far.write(request));
     far.on('data', (answer: Buffer) => {
-      if (this.#chance.between(0, 1) >= this.badness) near.write(answer);
+      if (this.#chance.between(0, 1) >= this.badness || !this.only.test(answer.toString('latin1'))) near.write(answer);
       else {
         this.cuts += 1;
         near.resetAndDestroy();

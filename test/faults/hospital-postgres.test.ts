@@ -36,8 +36,11 @@ class Processes implements AsyncDisposable {
       const upstream = { name: `north-${n}`, data: processes.#dataOf(n), listen: '127.0.0.1:0', gateways: 'open', tls: 'none', store };
       writeFileSync(processes.#configOf(n), stringify({ upstream }), { mode: 0o600 });
     }
-    await Promise.all(Array.from({ length: count }, (_, n) => processes.restart(n)));
-    return processes;
+    const started = await Promise.allSettled(Array.from({ length: count }, (_, n) => processes.restart(n)));
+    const failed = started.find((each) => each.status === 'rejected');
+    if (failed === undefined) return processes;
+    await processes[Symbol.asyncDispose]();
+    throw failed.reason;
   }
 
   #dataOf(n: number): string {

@@ -1,9 +1,12 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { openPostgres } from '../../gateway/store/postgres.ts';
 import { withRocksFolder } from '../contract/block-stores.ts';
 import { needs } from '../debian-packages.ts';
 import { startPostgres } from '../postgres.ts';
 import { appendingUntil, expectNothingLost } from './appended-lanes.ts';
+
+// Servers are started on the way.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 describe('a process that is killed in the middle of its appends, over RocksDB', () => {
   it('leaves whole blocks, and all that it was told are safe', async () => {

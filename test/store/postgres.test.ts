@@ -1,17 +1,21 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { StoreError, messageOf } from '../../gateway/errors.ts';
 import type { BlockStore } from '../../gateway/ledger/block-store.ts';
 import { verifyWithNodeCrypto } from '../../gateway/ledger/es256k.ts';
 import { verifyBlock } from '../../gateway/ledger/verify.ts';
-import { Millis, Seconds } from '../../gateway/quantity.ts';
+import { Seconds } from '../../gateway/quantity.ts';
 import { openPostgres, type PostgresStores } from '../../gateway/store/postgres.ts';
 import { needs } from '../debian-packages.ts';
 import { until } from '../path/program.ts';
 import { type Postgres, startPostgres } from '../postgres.ts';
 import { ChainWriter, keyOf, parametersOf } from '../upstream/gateway-chain.ts';
 
+// Servers are started on the way.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
+
 const needed = needs('postgresql');
-const PATIENCE = 60_000;
 
 const local = (...urls: readonly string[]): Promise<PostgresStores> => openPostgres(urls, { durability: 'local' });
 
@@ -34,7 +38,7 @@ describe.skipIf(needed.missing)(`a PostgreSQL server${needed.note}`, () => {
   let postgres: Postgres;
   beforeAll(async () => {
     postgres = await startPostgres();
-  }, PATIENCE);
+  });
   afterAll(async () => await postgres.stop());
 
   /** While a setting is another than it should be. */
@@ -79,12 +83,14 @@ describe.skipIf(needed.missing)(`a PostgreSQL server${needed.note}`, () => {
   });
 
   it('is set up once by processes that start at the same time', async () => {
-    const urls = [await postgres.database(), await postgres.database()];
-    const opened = await Promise.all([1, 2, 3, 4].map(() => local(...urls)));
-    const writer = writerNamed('any');
-    await sealedAndKept(writer, (opened[0] as PostgresStores).blocks);
-    for (const { blocks } of opened) expect(await blocks.head(writer.id)).toEqual(writer.state);
-    await Promise.all(opened.map(({ close }) => close()));
+    for (const count of [1, 2, 1, 3, 1]) {
+      const urls = await Promise.all(Array.from({ length: count }, () => postgres.database()));
+      const opened = await Promise.all([1, 2, 3, 4].map(() => local(...urls)));
+      const writer = writerNamed('any');
+      await sealedAndKept(writer, (opened[0] as PostgresStores).blocks);
+      for (const { blocks } of opened) expect(await blocks.head(writer.id)).toEqual(writer.state);
+      await Promise.all(opened.map(({ close }) => close()));
+    }
   });
 
   it('that is gone, or says no, is told of without its password', async () => {
@@ -96,11 +102,11 @@ describe.skipIf(needed.missing)(`a PostgreSQL server${needed.note}`, () => {
       const fault: unknown = await local(bad).then(async ({ close }) => await close(), (thrown: unknown) => thrown);
       expect(fault).toBeInstanceOf(Error);
       expect(JSON.stringify(fault, Object.getOwnPropertyNames(fault)) + messageOf(fault) + (fault as Error).stack).not.toContain(secret);
-      expect((fault as Error).cause).toBeUndefined();
+      expect(JSON.stringify((fault as Error).cause ?? null)).not.toContain(secret);
     }
   });
 
-  it('keeps chains in the shard that the map says, and releases with them', async () => {
+  it('keeps chains in the shard that the map says', async () => {
     const urls = [await postgres.database(), await postgres.database(), await postgres.database()];
     const { blocks, close } = await local(...urls);
     const writers = Array.from({ length: 12 }, (_, n) => writerNamed(`gateway ${n}`));
@@ -129,6 +135,25 @@ describe.skipIf(needed.missing)(`a PostgreSQL server${needed.note}`, () => {
     await (await local(one, two)).close();
   });
 
+  it('lets a lane whose rows are damaged fail alone, and not those whose blocks came with it', async () => {
+    const url = await postgres.database();
+    const { blocks, close } = await local(url);
+    const writers = Array.from({ length: 5 }, (_, n) => writerNamed(`gateway ${n}`));
+    for (const writer of writers) await sealedAndKept(writer, blocks);
+    const [first] = writers as [ChainWriter];
+    const lane = `'\\x${Buffer.from(first.id.chain).toString('hex')}01'`;
+    await postgres.primary.query(`insert into vitalgate.block select lane, 1, tree_size, body, nodes from vitalgate.block where lane = ${lane} or lane = ${lane.replace('01\'', '00\'')}`, url.slice(url.lastIndexOf('/') + 1));
+    const outcomes = await Promise.allSettled(writers.map((writer) => sealedAndKept(writer, blocks)));
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled', 'fulfilled', 'fulfilled']);
+    await postgres.primary.query("update vitalgate.head set state = set_byte(state, 9, 255 - get_byte(state, 9)) where height = 0", url.slice(url.lastIndexOf('/') + 1));
+    const heads = await Promise.allSettled(writers.map(({ id }) => blocks.head(id)));
+    expect(heads.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled', 'fulfilled', 'fulfilled']);
+    expect(heads[0]).toMatchObject({ reason: { code: 'VG_STORE_CORRUPT' } });
+    await postgres.primary.query("update vitalgate.head set hash = set_byte(hash, 0, 255 - get_byte(hash, 0))", url.slice(url.lastIndexOf('/') + 1));
+    await expect(sealedAndKept(writers[1] as ChainWriter, blocks)).rejects.toMatchObject({ code: 'VG_STORE_CORRUPT' });
+    await close();
+  });
+
   it('says no to a write whose row somebody holds, and goes on when it is free', async () => {
     const url = await postgres.database();
     const { store, close } = await openPostgres([url], { durability: 'local', deadline: Seconds(30) });
@@ -141,7 +166,7 @@ describe.skipIf(needed.missing)(`a PostgreSQL server${needed.note}`, () => {
     await store.write([{ key, value: Buffer.from('3') }], { sync: true });
     expect(Buffer.from((await store.get(key)) ?? []).toString()).toBe('3');
     await close();
-  }, PATIENCE);
+  });
 });
 
 describe.skipIf(needed.missing)(`a PostgreSQL primary with standbys${needed.note}`, () => {
@@ -182,16 +207,59 @@ describe.skipIf(needed.missing)(`a PostgreSQL primary with standbys${needed.note
       expect((await Array.fromAsync(blocks.blocks(writer.id, 0))).map((bytes) => Buffer.from(bytes))).toEqual(writer.blocks.map(({ bytes }) => Buffer.from(bytes)));
     }
     await close();
-  }, PATIENCE);
+  });
+
+  it('that hangs is left for the standby that takes its place, and is not gone back to when it wakes up', async () => {
+    await using postgres = await startPostgres({ standbys: 2 });
+    const old = postgres.primary;
+    const { blocks, store, close } = await openPostgres([postgres.url], { durability: 'replicated', deadline: Seconds(2) });
+    const writer = writerNamed('any');
+    await sealedAndKept(writer, blocks);
+    old.freeze();
+    await expect(store.write([{ key: Buffer.of(1), value: Buffer.of(1) }], { sync: true })).rejects.toMatchObject({ code: 'VG_STORE_WRITE' });
+    await postgres.promote();
+    await until('it goes on', async () => { await store.write([{ key: Buffer.of(1), value: Buffer.of(2) }], { sync: true }); return true; });
+    await sealedAndKept(writer, blocks);
+    old.thaw();
+    await until('it is awake', async () => (await old.query('select 1')).length === 1);
+    const again = await openPostgres([postgres.url], { durability: 'replicated' });
+    for (const each of [blocks, again.blocks]) await sealedAndKept(writer, each);
+    expect((await again.blocks.head(writer.id))?.height).toBe(3);
+    await again.close();
+    await close();
+    expect(await old.query('select height::int from vitalgate.head')).toEqual([{ height: 0 }]);
+  });
+
+  it('serves a role that owns its database and may nothing else, by its password', async () => {
+    await using postgres = await startPostgres({ standbys: 1 });
+    const hba = join(postgres.primary.data, 'pg_hba.conf');
+    writeFileSync(hba, `host all keeper 127.0.0.1/32 scram-sha-256\n${readFileSync(hba, 'utf8')}`);
+    await postgres.primary.query('select pg_reload_conf()');
+    await postgres.primary.query("create role keeper login password 'correct-horse'");
+    await postgres.primary.query('create database kept owner keeper');
+    const url = postgres.urlOf('kept').replace('postgres@', 'keeper:correct-horse@');
+    const { blocks, store, close } = await openPostgres([url], { durability: 'replicated' });
+    const writer = writerNamed('any');
+    await sealedAndKept(writer, blocks);
+    await blocks.putReceipt(writer.id, 0, new Uint8Array(16), new Uint8Array(100));
+    expect(await new StoredReleases(store).lastNumber(writer.id.chain)).toBe(0);
+    await store.write([{ key: Buffer.of(1), value: Buffer.of(1) }, { key: Buffer.of(1) }], { sync: true });
+    await store.compact({ gte: Buffer.of(0), lt: Buffer.of(2) });
+    await close();
+    await expectRefused(openPostgres([url.replace('correct', 'wrong')], { durability: 'replicated' }), 'password authentication failed');
+    // Without the right to see the standbys it takes a commit to find out that there is none.
+    await postgres.standbys[0]?.kill();
+    await expectRefused(openPostgres([url], { durability: 'replicated', deadline: Seconds(1) }), 'is a synchronous standby missing?');
+  });
 
   it('that loses all its standbys confirms nothing, holds no more connections than it may, and goes on when one is back', async () => {
     await using postgres = await startPostgres({ standbys: 1 });
-    const { blocks, store, close } = await openPostgres([postgres.url], { durability: 'replicated', deadline: Millis(300) });
+    const { blocks, store, close } = await openPostgres([postgres.url], { durability: 'replicated', deadline: Seconds(3) });
     const [first] = postgres.standbys;
     const writers = Array.from({ length: 8 }, (_, n) => writerNamed(`gateway ${n}`));
     for (const writer of writers) await sealedAndKept(writer, blocks);
     await first?.stop();
-    for (let round = 0; round < 6; round++) {
+    for (let round = 0; round < 3; round++) {
       for (const { status } of await Promise.allSettled([...writers.map((writer) => sealedAndKept(writer.copy(), blocks)), store.write([{ key: Buffer.of(round), value: Buffer.of(1) }], { sync: true })])) expect(status).toBe('rejected');
     }
     const [{ count } = { count: 0 }] = await postgres.primary.query<{ count: number }>("select count(*)::int as count from pg_stat_activity where application_name = 'vitalgate'");
@@ -204,7 +272,7 @@ describe.skipIf(needed.missing)(`a PostgreSQL primary with standbys${needed.note
       expect((await blocks.head(writer.id))?.height).toBeGreaterThanOrEqual(0);
     }
     await close();
-  }, PATIENCE);
+  });
 
   it('on which somebody ends the wait for a standby has confirmed nothing', async () => {
     await using postgres = await startPostgres({ standbys: 1 });
@@ -216,5 +284,5 @@ describe.skipIf(needed.missing)(`a PostgreSQL primary with standbys${needed.note
     expect(await written).toBe('VG_STORE_WRITE');
     await postgres.standbys[0]?.start();
     await close();
-  }, PATIENCE);
+  });
 });

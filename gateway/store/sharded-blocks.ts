@@ -1,9 +1,7 @@
-/** Blocks and releases over several shards: everything of a chain is in one of them, and none of it in another. */
+/** Blocks over several shards: all of a chain are in one of them, and none of them in another. */
 
 import type { AppendOutcome, BlockStore, Fork, LaneId, StorableBlock } from '../ledger/block-store.ts';
-import type { Release, ReleasedKey, ReleasedPayload } from '../ledger/release.ts';
 import type { ChainState } from '../ledger/state.ts';
-import type { ReleaseStore } from '../upstream/release-store.ts';
 
 /** Which of the shards has this chain. */
 export type ShardOf<Shard> = (chain: Uint8Array) => Shard;
@@ -67,29 +65,5 @@ export class ShardedBlocks implements BlockStore {
 
   fork(id: LaneId): Promise<Fork | undefined> {
     return this.#of(id.chain).fork(id);
-  }
-}
-
-export class ShardedReleases implements ReleaseStore {
-  readonly #of: ShardOf<ReleaseStore>;
-
-  constructor(of: ShardOf<ReleaseStore>) {
-    this.#of = of;
-  }
-
-  lastNumber(chain: Uint8Array): Promise<number> {
-    return this.#of(chain).lastNumber(chain);
-  }
-
-  put(release: Release): Promise<boolean> {
-    return this.#of(release.chain).put(release);
-  }
-
-  keys(chain: Uint8Array): AsyncIterable<ReleasedKey> {
-    return this.#of(chain).keys(chain);
-  }
-
-  payloads(chain: Uint8Array, key: Uint8Array): AsyncIterable<Pick<ReleasedPayload, 'entry' | 'sealed'>> {
-    return this.#of(chain).payloads(chain, key);
   }
 }
