@@ -7,6 +7,7 @@ import { messageOf, type StoreError } from './errors.ts';
 import { openHospitalConsent, type HospitalConsent } from './hospital-consent.ts';
 import { startHospitalControl } from './hospital-control.ts';
 import { openHospitalFhir, permissionsTold, type FhirStores } from './hospital-fhir.ts';
+import type { Hl7Stores } from './hospital-hl7.ts';
 import { overseeHospital } from './hospital-oversight.ts';
 import { patientApiOf } from './hospital-patients.ts';
 import { openHospitalRecords, type RecordStores } from './hospital-records.ts';
@@ -33,7 +34,7 @@ import { VerifyPool } from './upstream/verify-pool.ts';
 import type { HpkePair } from './vault/hpke.ts';
 
 /** Everything a hospital keeps. */
-export type HospitalStores = Readonly<{ blocks: BlockStore; releases: ReleaseStore; told: ToldStore; notes: NoteLog & EpisodeStore; tokens: TokenStore; /** Which engine, for people. */ kind: string; close: () => Promise<void> }> & RecordStores & FhirStores;
+export type HospitalStores = Readonly<{ blocks: BlockStore; releases: ReleaseStore; told: ToldStore; notes: NoteLog & EpisodeStore; tokens: TokenStore; /** Which engine, for people. */ kind: string; close: () => Promise<void> }> & RecordStores & FhirStores & Hl7Stores;
 
 export type HospitalOptions = Readonly<{
   config: UpstreamConfig;

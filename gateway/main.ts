@@ -30,6 +30,7 @@ import { StoredTold } from './store/told-store.ts';
 import { StoredDerivation } from './store/derive-store.ts';
 import { openJournal } from './store/journal-store.ts';
 import type { KeyValueStore } from './store/key-value.ts';
+import { StoredRefusedMessages } from './store/refused-message-store.ts';
 import { openRocksStore } from './store/rocks-store.ts';
 import { StoredIdentities } from './store/identity-store.ts';
 import { StoredLeases } from './store/lease-store.ts';
@@ -165,7 +166,7 @@ const openBlocks: Environment['openBlocks'] = async (folder, options) => {
   const records = new StoredRecords(store);
   return {
     blocks, releases: new StoredReleases(store, now), tokens: new StoredTokens(store),
-    told: new StoredTold(store), notes: new StoredNotes(store),
+    told: new StoredTold(store), notes: new StoredNotes(store), refusedMessages: new StoredRefusedMessages(store),
     records, outputs: new StoredOutputs(store), identities: new StoredIdentities(store, records), leases: new StoredLeases(store, now),
     audit: new StoredAuditTrail(store), refusedResources: new StoredSetAsides(store), kind, close,
   };

@@ -116,7 +116,6 @@ export function checkCourse(course: unknown, to: Report): void {
 
 const PRIORITIES = ['high', 'medium', 'low'];
 
-/** A level that reaches nobody would look like an escalation; a role that is called like a person would reach both. */
 export function checkFhirPush(servers: unknown, to: Report): void {
   reportRepeats(to, (Array.isArray(servers) ? servers : []).map((server) => fieldsOf(server)['name']), (index) => [index, 'name'], 'server name');
 }
@@ -131,6 +130,20 @@ export function checkFhirServer(server: unknown, to: Report): void {
   }
 }
 
+export function checkHl7(destinations: unknown, to: Report): void {
+  const all = (Array.isArray(destinations) ? destinations : []).map((destination) => fieldsOf(destination));
+  reportRepeats(to, all.map(({ name }) => name), (index) => [index, 'name'], 'destination name');
+  for (const [index, { retryBase, retryCap }] of all.entries()) {
+    if (isNumber(retryBase) && isNumber(retryCap) && retryCap < retryBase) report(to, [index, 'retryCap'], "expected a duration not shorter than 'retryBase'");
+  }
+}
+
+/** A certificate is of no use without its key, and the other way round. */
+export function checkHl7Tls(tls: unknown, to: Report): void {
+  const { certificateFile, keyFile } = fieldsOf(tls);
+  if ((certificateFile === undefined) !== (keyFile === undefined)) report(to, [certificateFile === undefined ? 'keyFile' : 'certificateFile'], "expected both 'certificateFile' and 'keyFile', or neither");
+}
+
 export function checkStaff(people: unknown, to: Report): void {
   const names = (Array.isArray(people) ? people : []).map((person) => fieldsOf(person)['name']);
   reportRepeats(to, names, (index) => [index, 'name'], 'name');
@@ -141,6 +154,7 @@ export function checkGatewayNames(gateways: unknown, to: Report): void {
   for (const field of ['key', 'name'] as const) reportRepeats(to, all.map((each) => each[field]), (index) => [index, field], field);
 }
 
+/** A level that reaches nobody would look like an escalation; a role that is called like a person would reach both. */
 export function checkAlarms(alarms: unknown, to: Report): void {
   const sections = fieldsOf(alarms);
   const people = Array.isArray(sections['people']) ? sections['people'].map(fieldsOf) : [];

@@ -9,6 +9,7 @@ import { Bytes, KiB, Millis, MiB, Minutes, Seconds } from '../quantity.ts';
 import { ZONE_OF_GATEWAY, alarmSection } from './alarm-section.ts';
 import { address, addressOrNone, brokerAddress, count, deviceId, duration, hostOrAddress, line, name, number, publicKey, purpose, serialPath, size, timeZone, topicFilter, usbNumber, webAddress, word } from './fields.ts';
 import { fhirSection } from './fhir-section.ts';
+import { hl7Section } from './hl7-section.ts';
 import { linksSection } from './links-section.ts';
 import { gatewayNamesSection, staffSection } from './staff-section.ts';
 import { checkBridges, checkHospitals, checkMqtt, checkNames, checkPacks, checkPatients, checkProfiles, checkPublicKeys, checkRelay, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
@@ -396,6 +397,7 @@ const upstreamSection = z
       ], { error: 'expected own, none, or a mapping of certificateFile and keyFile' })
       .prefault('own')
       .describe('own: TLS with a certificate that is bound to the key of this node, by which gateways know it. A mapping: with an ordinary certificate for its name. none: plain HTTP, for tests and behind a proxy on the same machine. Default own.'),
+    hl7: hl7Section,
     maxBlock: setting(size(KiB(64), MiB(64)), '4MiB', 'Largest block accepted, a size in bytes.'),
     limits: z
       .strictObject({

@@ -412,6 +412,12 @@ export class UpstreamMetrics {
     registers: [this.registry],
   });
   readonly storeHealthy = new Gauge({ name: 'vitalgate_upstream_store_healthy', help: '1 while the store takes writes; 0 after one failed', registers: [this.registry] });
+  readonly hl7Messages = new Counter<'destination' | 'outcome'>({
+    name: 'vitalgate_hl7_messages_total',
+    help: 'HL7 v2 messages to integration engines, by what became of them: acknowledged, refused, unanswered, set_aside, withheld',
+    labelNames: ['destination', 'outcome'],
+    registers: [this.registry],
+  });
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });

@@ -75,6 +75,8 @@
  *     g N chain(16) number(8)                 note: what people here did with somebody's data
  *     g A person(16) chain(16) number(8)      which notes are about whom
  *     g E number(8)                           who broke the glass here
+ *     m  destination(n) 00 number(8)          message that an integration engine refuses, by its record
+ *     m  destination(n) 01 number(8)          that somebody asks for another try of it
  */
 
 import { LANES, type Lane } from '../reading.ts';
@@ -92,6 +94,8 @@ function shortNumber(n: number): Buffer {
   bytes.writeUInt32BE(n);
   return bytes;
 }
+
+const numbered = (n: number | undefined): Uint8Array => (n === undefined ? new Uint8Array() : number(n));
 
 const bytesOf = (hexadecimal: string): Buffer => Buffer.from(hexadecimal, 'hex');
 
@@ -160,21 +164,22 @@ export const badPayloadKey = (chain: Uint8Array, id: Uint8Array, entry?: number)
 export const identityKey = (pseudonym: string): Buffer => key('iI', bytesOf(pseudonym));
 export const outputKey = (output: string): Buffer => key('iO', text(output));
 export const lastAuditKey = (): Buffer => key('jL');
-export const auditKey = (n?: number): Buffer => key('jN', n === undefined ? new Uint8Array() : number(n));
-export const auditedSubjectKey = (kind: 'patient' | 'room', person: string, n?: number): Buffer => key('jT', Buffer.of(kind === 'patient' ? 0 : 1), bytesOf(person), n === undefined ? new Uint8Array() : number(n));
+export const auditKey = (n?: number): Buffer => key('jN', numbered(n));
+export const auditedSubjectKey = (kind: 'patient' | 'room', person: string, n?: number): Buffer => key('jT', Buffer.of(kind === 'patient' ? 0 : 1), bytesOf(person), numbered(n));
 export const setAsideKey = (output: string, place?: Readonly<{ record: number; resource: string }>): Buffer =>
   key('jX', text(output), Buffer.of(0), ...(place === undefined ? [] : [number(place.record), text(place.resource)]));
 export const toldKey = (chain: Uint8Array, id: Uint8Array): Buffer => key('gC', chain, id);
 export const toldNameKey = (name: Uint8Array): Buffer => key('gP', name);
 export const toldVersionKey = (chain: Uint8Array): Buffer => key('gV', chain);
 export const lastNoteKey = (): Buffer => key('gS');
-export const noteKey = (chain: Uint8Array, n?: number): Buffer => key('gN', chain, ...numbered(n));
-export const noteAboutKey = (person: Uint8Array, chain: Uint8Array = new Uint8Array(), n?: number): Buffer => key('gA', person, chain, ...numbered(n));
-export const episodeKey = (n?: number): Buffer => key('gE', ...numbered(n));
+export const noteKey = (chain: Uint8Array, n?: number): Buffer => key('gN', chain, numbered(n));
+export const noteAboutKey = (person: Uint8Array, chain: Uint8Array = new Uint8Array(), n?: number): Buffer => key('gA', person, chain, numbered(n));
+export const episodeKey = (n?: number): Buffer => key('gE', numbered(n));
+export const refusedMessageKey = (destination: string, record?: number): Buffer => key('m', text(destination), Buffer.of(0), numbered(record));
+export const retriedMessageKey = (destination: string, record?: number): Buffer => key('m', text(destination), Buffer.of(1), numbered(record));
 export const tidiedKey = (): Buffer => key('Y');
 export const probeKey = (): Buffer => key('Z');
 
-const numbered = (n: number | undefined): readonly Buffer[] => (n === undefined ? [] : [number(n)]);
 
 /** The range of all keys that begin with `prefix`. */
 export function startingWith(prefix: Buffer): { gte: Buffer; lt: Buffer } {
