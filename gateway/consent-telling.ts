@@ -25,6 +25,8 @@ export type ConsentTellingOptions = Readonly<{
   homes: () => readonly Readonly<{ id: string; rooms: readonly Readonly<{ room: string }>[] }>[];
   /** What the deployment permits where a patient said nothing: of this hospital and others. */
   base: readonly BaseRule[];
+  /** Whether this one is being erased: derivation may have forgotten what they denied, and nothing more is said of them. */
+  isErasing: (subject: Subject) => boolean;
   now: () => UnixMillis;
   random: (size: number) => Uint8Array;
 }>;
@@ -80,7 +82,7 @@ export class ConsentTelling implements Pick<ReleaseSource, 'hasConsentNews' | 'c
     const recipient = fingerprintBytes(hospital.key);
     for (const [name, keys] of this.#keys) {
       const [key] = keys;
-      if (key === undefined) continue;
+      if (key === undefined || this.#options.isErasing(subjectNamed(name))) continue;
       const id = releaseKeyId(key, hospital.key);
       const told = this.#toldOf(subjectNamed(name), AT_NO_TIME);
       const mark = sha256(encodeTold(told));
@@ -142,6 +144,7 @@ export class ConsentTelling implements Pick<ReleaseSource, 'hasConsentNews' | 'c
     const told: { id: Uint8Array; mark: Uint8Array }[] = [];
     let bytes = 0;
     for await (const { key, id, mark } of this.#due()) {
+      if (this.#options.isErasing(subjectNamed(key.owner))) continue;
       const sealed = sealConsents(contentSecret(key, hospital.key), encodeTold(this.#toldOf(subjectNamed(key.owner), now())), chain, random);
       keys.push(await sealContentKey(keyring, key, { key: hospital.key, hpke }, chain));
       consents.push({ key: id, sealed });

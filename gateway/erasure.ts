@@ -44,8 +44,6 @@ export type ErasureOptions = Readonly<{
   erasures: ErasureStore;
   /** Others have what lies under keys that go now. MUST be durable when it resolves; what it resolves with is called when they are gone. */
   tellErased: (keys: readonly VaultKey[]) => Promise<() => Promise<void>>;
-  /** Called when it is over: what was held back meanwhile goes on. */
-  onEnd: () => void;
   log: Logger;
 }>;
 
@@ -55,7 +53,7 @@ const QUARANTINE_PAGE = 256;
 export class Erasure {
   readonly #options: ErasureOptions;
   #last: Promise<unknown> = Promise.resolve();
-  #running = 0;
+  #underWay: Subject | undefined;
 
   constructor(options: ErasureOptions) {
     this.#options = options;
@@ -84,18 +82,20 @@ export class Erasure {
     return await this.#erase(pending);
   }
 
-  /** What is said meanwhile of somebody might be of whoever is being erased, and bring them back. */
-  get isUnderWay(): boolean {
-    return this.#running > 0;
+  /**
+   * Whether this one is being erased, with all that is remembered. What is said of them meanwhile would make them a new key, and bring them back: MUST be asked in
+   * the same turn in which it is handed to the journal.
+   */
+  isErasing(subject: Subject): boolean {
+    return this.#underWay !== undefined && nameOf(this.#underWay) === nameOf(subject);
   }
 
   async #erase(pending: PendingErasure): Promise<Erased> {
-    this.#running += 1;
+    if (pending.through === undefined) this.#underWay = pending.subject;
     try {
       return await this.#carryOut(pending);
     } finally {
-      this.#running -= 1;
-      if (this.#running === 0) this.#options.onEnd();
+      this.#underWay = undefined;
     }
   }
 

@@ -58,7 +58,7 @@ import { People } from './people/people.ts';
 import type { TokenStore } from './people/tokens.ts';
 import { Pipeline, type PipelineObserver } from './pipeline.ts';
 import { Progress } from './progress.ts';
-import type { Frame } from './reading.ts';
+import type { Frame, Subject } from './reading.ts';
 import { Rebirths } from './rebirths.ts';
 import { RefusedLogins } from './refused-logins.ts';
 import type { RelayCursors } from './uplink/cursors.ts';
@@ -184,7 +184,7 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   opened.add(() => pipeline.stop());
   const succession = new SuccessionDesk({ ...stores, ...chain, keys, pipeline, clock, log });
   reached.succession = succession;
-  const erasure = new Erasure({ ...stores, pipeline, log, tellErased: (gone) => rememberErased(stores.releaseCursors, config.hospitals.map(({ key }) => Buffer.from(key, 'hex')), gone), onEnd: () => reached.releases.forEach((relay) => relay.wake()) });
+  const erasure = new Erasure({ ...stores, pipeline, log, tellErased: (gone) => rememberErased(stores.releaseCursors, config.hospitals.map(({ key }) => Buffer.from(key, 'hex')), gone) });
   await erasure.resume();
   const epochs = new KeyEpochs({ pipeline, keyring: stores.keyring, clock, began: chain.parameters.created, length: config.keys.epoch, onFault: (error) => log.error({ error }, 'beginning an epoch of keys') });
   opened.add(async () => epochs.stop());
@@ -218,7 +218,7 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   const consent = new ConsentDesk({ pipeline, clock, hospitals: hospitals.map(({ key }) => key), base });
   if (links !== undefined && uplink !== undefined) {
     const livingIn = (room: string): readonly string[] => whoLivesIn(pipeline.derived.orders.patients, room);
-    const told = { state: () => pipeline.derived.consent, homes: () => pipeline.derived.orders.patients, base, now: clock.now, isErasing: () => erasure.isUnderWay };
+    const told = { state: () => pipeline.derived.consent, homes: () => pipeline.derived.orders.patients, base, now: clock.now, isErasing: (subject: Subject) => erasure.isErasing(subject) };
     reached.releases = openReleaseRelays({ ...stores, ...told, config, chain: chain.chain, uplink, links, signingKey: keyInForce, desk: consent, livingIn, disclosures, pipeline, random, log });
     opened.add(async () => void (await Promise.all(reached.releases.map((relay) => relay.stop()))));
   }

@@ -19,8 +19,8 @@ export type HospitalNotesOptions = Readonly<{
   pipeline: Pick<Pipeline, 'carryOut'> & Readonly<{ derived: Pick<Pipeline['derived'], 'consent'> }>;
   /** In force now. */
   signingKey: () => SigningKey;
-  /** Whether somebody is being erased. */
-  isErasing: () => boolean;
+  /** Whether this one is being erased: a note about them is about nobody. */
+  isErasing: (subject: Subject) => boolean;
 }>;
 
 /**
@@ -46,8 +46,7 @@ export class HospitalNotes implements NoteTaker {
   }
 
   async take(notes: readonly Uint8Array[]): Promise<void> {
-    // Whom a note is about may be forgotten already, though not by the keyring: it would make them a new key. Afterwards it is about nobody.
-    if (this.#options.isErasing()) return;
+    const { hospital, isErasing } = this.#options;
     let last = this.last;
     const actions: OperatorAction[] = [];
     for (const signed of notes) {
@@ -56,8 +55,8 @@ export class HospitalNotes implements NoteTaker {
       last = note.number;
       const found = this.#subjectOf(note.pseudonym);
       // Nobody breaks the glass of a room: then it is about nobody.
-      const subject = note.what === 'shown' || found?.kind === 'patient' ? found : undefined;
-      const { hospital } = this.#options;
+      const isOfNobody = found === undefined || isErasing(found) || (note.what !== 'shown' && found.kind !== 'patient');
+      const subject = isOfNobody ? undefined : found;
       actions.push({ type: 'hospital_note', hospital: hospital.name, key: this.#key, number: note.number, ...(subject === undefined ? {} : { subject, note: signed }) });
     }
     if (actions.length > 0) await this.#options.pipeline.carryOut(actions.map(encodeOperatorAction));

@@ -20,13 +20,15 @@ import type { UpstreamMetrics } from './operations/metrics.ts';
 import type { OutputReporter } from './oversight/output-status.ts';
 import { readStatusQuery, type StatusParams } from './oversight/status-query.ts';
 import type { TokenStore } from './people/tokens.ts';
-import { UnixMillis } from './quantity.ts';
+import { Millis, Seconds, UnixMillis } from './quantity.ts';
 import type { EpisodeStore } from './records/episode-store.ts';
 import type { NoteLog } from './records/note.ts';
 import type { ToldStore } from './records/told-store.ts';
 import { nodeCertificateIn, type NodeCertificate } from './tls/node-certificate.ts';
 import { areDetailsAsked } from './upstream/asked-details.ts';
 import { addBreakGlassRoutes } from './upstream/break-glass-routes.ts';
+import { Distribution } from './upstream/distribution.ts';
+import type { PeerStatus } from './upstream/peers.ts';
 import { promisedFor } from './upstream/promises.ts';
 import type { ReleaseStore } from './upstream/release-store.ts';
 import { startUpstream, type Upstream } from './upstream/server.ts';
@@ -55,11 +57,11 @@ export type HospitalOptions = Readonly<{
 }>;
 
 /** A node that runs, with what its outputs ask. */
-export type HospitalNode = Upstream & Readonly<{ consent: HospitalConsent }>;
+export type HospitalNode = Upstream & Readonly<{ consent: HospitalConsent; peers: Readonly<{ status: () => readonly PeerStatus[] }> }>;
 
 /** Starts a hospital node. Throws {@link ConfigError} when its address cannot be taken, {@link StoreError} when a store cannot be read. */
 export async function startHospitalNode({ config, stores, key, payloadPair, certificate, textIn, log, metrics, onLost }: HospitalOptions): Promise<HospitalNode> {
-  const { tls: tlsSetting, gateways: gatewaysSetting, ...settings } = config;
+  const { tls: tlsSetting, gateways: gatewaysSetting, peers: _, ...settings } = config;
   await using starting = new AsyncDisposableStack();
   const enrolled = typeof gatewaysSetting === 'object' && 'file' in gatewaysSetting ? enrolledIn(gatewaysSetting.file, log) : undefined;
   starting.defer(() => enrolled?.stop());
@@ -79,12 +81,13 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
   const fhir = openHospitalFhir({ config, stores, records: records.log, gate: consent.gate, permissions: permissionsTold(consent.consents), staff, key, textIn, log });
   outputs.push(fhir.report);
   metrics.watchQueue(() => verifier.waiting);
+  const distribution = await openDistribution({ config, stores: { ...stores, blocks: oversight.blocks }, key, textIn, log, onStoreFault });
   const upstream = starting.adopt(await startUpstream({
     ...settings,
     ...(tls && { tls }),
     key,
     verifier,
-    blocks: oversight.blocks,
+    blocks: distribution.blocks,
     released: { store: records.releases, payloadKey: payloadPair.publicBytes, detailsAsked: (chain) => areDetailsAsked(config.data, chain, UnixMillis(Date.now())), consents: consent.door },
     promised: (chain) => promisedFor(config.data, chain),
     log,
@@ -94,11 +97,14 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
     onRefused: oversight.refused,
     onStoreFault,
     register: async (app) => {
+      distribution.addRoutes(app);
       await oversight.addRoutes(app);
       await fhir.addRoutes(app);
       await addBreakGlassRoutes(app, { glass: consent.glass, admit: (...asks) => staff.admit(...asks) });
     },
   }), ({ close }) => close());
+  distribution.peersFor(upstream.countersigner).start();
+  starting.defer(() => distribution.close());
   starting.defer(keepReading(people, (error) => log.warn({ error: messageOf(error) }, 'the tokens of the staff could not be read again')));
   const control = { ...tokenApiOf(people), ...patientApiOf(stores, () => records.projector.status()), ...fhir.outputs, status: (asked: StatusParams) => Promise.resolve(oversight.node.status(readStatusQuery(asked))) };
   starting.adopt(await startHospitalControl(hospitalSocketIn(config.data), control), ({ close }) => close());
@@ -107,5 +113,26 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
   fhir.start();
   starting.defer(() => fhir.stop());
   const running = starting.move();
-  return { address: upstream.address, consent, close: () => running.disposeAsync() };
+  return { ...upstream, consent, peers: distribution, close: () => running.disposeAsync() };
+}
+
+/** What exchanges chains with the nodes of other hospitals, over a store that tells it what changes. */
+export async function openDistribution({ config, stores, key, textIn, log, onStoreFault }: Pick<HospitalOptions, 'config' | 'stores' | 'key' | 'textIn' | 'log'> & Readonly<{ onStoreFault: (fault: StoreError) => void }>): Promise<Distribution> {
+  return await Distribution.open({
+    blocks: stores.blocks,
+    data: config.data,
+    key: key.publicKey,
+    peers: config.peers.map(({ caFile, key: hex, budget, ...peer }) => ({ ...peer, key: Buffer.from(hex, 'hex'), ...(budget !== undefined && { budget }), ...(caFile !== undefined && { ca: textIn(caFile) }) })),
+    // Ours in any case: who reads from a peer is known there by the key of its node.
+    certificate: () => nodeCertificateIn(keyFilesIn(config.data), key, (size) => randomBytes(size)),
+    promised: (chain) => promisedFor(config.data, chain),
+    now: () => UnixMillis(Date.now()),
+    monotonic: () => Millis(performance.now()),
+    randomBytes: (size) => randomBytes(size),
+    random: Math.random,
+    log,
+    onStoreFault,
+    // Other processes change a store that is shared.
+    ...(config.store !== 'rocksdb' && { readAgainAfter: Seconds(30) }),
+  });
 }

@@ -12,7 +12,7 @@ import { ReleaseRelay } from './uplink/release-relay.ts';
 import { RetrySchedule, systemTime } from './uplink/retry.ts';
 import type { Uplink } from './uplink/uplink.ts';
 
-export type ReleaseRelaysOptions = Omit<ReleasesOptions, 'hospital' | 'rule' | 'news' | 'isErasing'> & Pick<HospitalFilterOptions, 'desk' | 'livingIn'> & Pick<ConsentTellingOptions, 'state' | 'homes' | 'base' | 'now'> & Pick<HospitalNotesOptions, 'pipeline' | 'isErasing'> & Readonly<{
+export type ReleaseRelaysOptions = Omit<ReleasesOptions, 'hospital' | 'rule' | 'news' | 'isErasing'> & Pick<HospitalFilterOptions, 'desk' | 'livingIn'> & Pick<ConsentTellingOptions, 'state' | 'homes' | 'base' | 'now' | 'isErasing'> & Pick<HospitalNotesOptions, 'pipeline'> & Readonly<{
   config: GatewayConfig;
   releaseCursors: ReleaseCursors;
   uplink: Uplink;
@@ -26,7 +26,7 @@ export function openReleaseRelays({ config, releaseCursors: cursors, uplink, lin
     const hospital = { name, key: Buffer.from(hex, 'hex') };
     const ways = new Map(TRAFFIC.map((traffic) => [traffic, links.bestWay(name, () => traffic)]));
     const clients = new Map([...ways].map(([traffic, way]) => [traffic, new HospitalClient(way)]));
-    const news = new ConsentTelling({ ...options, hospital, cursors, state, homes, base: rules, now });
+    const news = new ConsentTelling({ ...options, hospital, cursors, isErasing, state, homes, base: rules, now });
     const relay = new ReleaseRelay({
       chain: options.chain,
       hospital,
@@ -37,7 +37,6 @@ export function openReleaseRelays({ config, releaseCursors: cursors, uplink, lin
       cursors,
       heightOf: (lane) => uplink.heightOf(lane, hospital.key),
       turn: () => uplink.alarmsSettled(hospital.key),
-      held: isErasing,
       retry: new RetrySchedule({ base: config.relay.retryBase, cap: config.relay.retryCap }, Math.random, systemTime.now),
       time: systemTime,
       log,

@@ -36,8 +36,8 @@ export type ReleasesOptions = Readonly<{
   /** What the hospital is told of consents. */
   news: Pick<ReleaseSource, 'hasConsentNews' | 'consentNews' | 'tellAllAgain'>;
   disclosures: Disclosures;
-  /** Whether somebody is being erased. */
-  isErasing: () => boolean;
+  /** Whether this one is being erased: they are given to nobody any more, for noting that would bring them back. */
+  isErasing: (subject: Subject) => boolean;
   random: (size: number) => Uint8Array;
 }>;
 
@@ -56,18 +56,17 @@ export class Releases implements ReleaseSource {
   }
 
   async ofBlocks(part: ReleasePart, { first, last }: BlockRange, size: Bytes, hpke: Uint8Array): Promise<ReleasedBlocks> {
-    const found: Found[] = [];
+    const all: Found[] = [];
     let height = first;
     for (let bytes = 0; ; height++) {
       const more = await this.#ofBlock(part, height);
-      found.push(...more);
+      all.push(...more);
       bytes += more.reduce((sum, { payload: { sealed } }) => sum + sealed.length, 0);
-      if (height >= last || bytes >= size || found.length >= MOST_RELEASED || height - first + 1 >= MOST_BLOCKS) break;
+      if (height >= last || bytes >= size || all.length >= MOST_RELEASED || height - first + 1 >= MOST_BLOCKS) break;
     }
-    if (found.length === 0) return { last: height, pieces: [] };
     const { disclosures, hospital, isErasing } = this.#options;
-    // Noting it would bring back whoever is being erased: it is looked through again afterwards.
-    if (isErasing()) return { last: first - 1, pieces: [] };
+    const found = all.filter(({ key }) => !isErasing(subjectNamed(key.owner)));
+    if (found.length === 0) return { last: height, pieces: [] };
     // Written down before it leaves.
     await disclosures.note({ id: hospital.name, role: 'hospital' }, found.map(({ key, ruling: { purpose, consents } }) => ({ subject: subjectNamed(key.owner), purpose, consents })), 'payloads');
     const keys = await this.#newKeys(found.map(({ key }) => key), hpke);

@@ -31,11 +31,17 @@ export async function* chainsAt(target: string, environment: Environment): Async
 }
 
 async function* chainsOfNode(base: string): AsyncIterable<AuditedChain> {
-  const { chains } = (await (await get(`${base}/v1/chains`)).json()) as { chains: { chain: string; lanes: { lane: string }[] }[] };
-  if (chains.length === 0) throw new UnreadableError(`${base} has no chain yet`);
-  for (const { chain, lanes } of chains) {
-    yield { name: `${base} chain ${chain}`, blocks: joined(lanes.map(({ lane }) => () => blocksFrom(`${base}/v1/chains/${chain}/${lane}/blocks`))) };
+  let found = 0;
+  for (let path: string | undefined = '/v1/chains'; path !== undefined; ) {
+    const { chains, next } = (await (await get(`${base}${path}`)).json()) as { chains: { chain: string; lanes: { lane: string }[] }[]; next?: string | null };
+    found += chains.length;
+    for (const { chain, lanes } of chains) {
+      yield { name: `${base} chain ${chain}`, blocks: joined(lanes.map(({ lane }) => () => blocksFrom(`${base}/v1/chains/${chain}/${lane}/blocks`))) };
+    }
+    // A node of before there were pages tells no next one.
+    path = typeof next === 'string' ? `/v1/chains?after=${encodeURIComponent(next)}` : undefined;
   }
+  if (found === 0) throw new UnreadableError(`${base} has no chain yet`);
 }
 
 async function get(url: string): Promise<Awaited<ReturnType<typeof nodeFetch>>> {

@@ -11,7 +11,9 @@ export const disclosuresCommand: Command = {
   usage: ['disclosures (--patient ID | --room ID) [--json]'],
   details: `Every reading of somebody's data through the API, a page or a command is an entry in the chain, sealed under their key. Who looks
 again within fifteen minutes is looking still: one line for the first look, one that counts the others. Purposes are HL7 ActReason
-codes: TREAT treatment, HOPERAT the running of the service, BTG a broken glass; "consent" is the version it was decided by. Asking for this report is a disclosure, too.`,
+codes: TREAT treatment, HOPERAT the running of the service, BTG a broken glass; "consent" is the version it was decided by. What a hospital showed to people and
+systems there ("north/dr-lee") comes back from it; "when" is when it came, --json says when it was (at) and has its signed word (note).
+Asking for this report is a disclosure, too.`,
   options: {
     ...CONFIG_OPTIONS,
     ...SUBJECT_OPTIONS,

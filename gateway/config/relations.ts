@@ -116,20 +116,6 @@ export function checkCourse(course: unknown, to: Report): void {
 
 const PRIORITIES = ['high', 'medium', 'low'];
 
-export function checkFhirPush(servers: unknown, to: Report): void {
-  reportRepeats(to, (Array.isArray(servers) ? servers : []).map((server) => fieldsOf(server)['name']), (index) => [index, 'name'], 'server name');
-}
-
-/** What patients permit is not sent in clear, and a secret even less. */
-export function checkFhirServer(server: unknown, to: Report): void {
-  const { url, tokenFile, oauth } = fieldsOf(server);
-  const { tokenUrl } = fieldsOf(oauth);
-  if (tokenFile !== undefined && oauth !== undefined) report(to, ['oauth'], "expected either 'tokenFile' or 'oauth'");
-  for (const [path, address] of [[['url'], url], [['oauth', 'tokenUrl'], tokenUrl]] as const) {
-    if (isText(address) && /^http:/i.test(address) && !/^http:\/\/(?:127(?:\.\d{1,3}){3}|localhost|\[::1\])(?::\d+)?(?:\/|$)/i.test(address)) report(to, [...path], 'expected an https address; http only on the same machine');
-  }
-}
-
 export function checkHl7(destinations: unknown, to: Report): void {
   const all = (Array.isArray(destinations) ? destinations : []).map((destination) => fieldsOf(destination));
   reportRepeats(to, all.map(({ name }) => name), (index) => [index, 'name'], 'destination name');
@@ -142,6 +128,20 @@ export function checkHl7(destinations: unknown, to: Report): void {
 export function checkHl7Tls(tls: unknown, to: Report): void {
   const { certificateFile, keyFile } = fieldsOf(tls);
   if ((certificateFile === undefined) !== (keyFile === undefined)) report(to, [certificateFile === undefined ? 'keyFile' : 'certificateFile'], "expected both 'certificateFile' and 'keyFile', or neither");
+}
+
+export function checkFhirPush(servers: unknown, to: Report): void {
+  reportRepeats(to, (Array.isArray(servers) ? servers : []).map((server) => fieldsOf(server)['name']), (index) => [index, 'name'], 'server name');
+}
+
+/** What patients permit is not sent in clear, and a secret even less. */
+export function checkFhirServer(server: unknown, to: Report): void {
+  const { url, tokenFile, oauth } = fieldsOf(server);
+  const { tokenUrl } = fieldsOf(oauth);
+  if (tokenFile !== undefined && oauth !== undefined) report(to, ['oauth'], "expected either 'tokenFile' or 'oauth'");
+  for (const [path, address] of [[['url'], url], [['oauth', 'tokenUrl'], tokenUrl]] as const) {
+    if (isText(address) && /^http:/i.test(address) && !/^http:\/\/(?:127(?:\.\d{1,3}){3}|localhost|\[::1\])(?::\d+)?(?:\/|$)/i.test(address)) report(to, [...path], 'expected an https address; http only on the same machine');
+  }
 }
 
 export function checkStaff(people: unknown, to: Report): void {
@@ -202,6 +202,11 @@ export function checkHospitals(gateway: unknown, to: Report): void {
   const range = `a quorum of 1 to ${members}, the number of hospitals`;
   const expected = members === 0 ? 'no quorum while no hospital is listed' : range;
   report(to, ['chain', 'quorum'], `expected ${expected}, got ${quorum}`);
+}
+
+export function checkPeers(peers: unknown, to: Report): void {
+  if (!Array.isArray(peers)) return;
+  for (const field of ['name', 'key']) reportRepeats(to, peers.map((each) => fieldsOf(each)[field]), (index) => [index, field], `peer ${field}`);
 }
 
 export function checkPublicKeys(gateways: unknown, to: Report): void {

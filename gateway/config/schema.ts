@@ -8,9 +8,10 @@ import type { Mapping, Profile } from '../decode/profile.ts';
 import { Bytes, KiB, Millis, MiB, Minutes, Seconds } from '../quantity.ts';
 import { ZONE_OF_GATEWAY, alarmSection } from './alarm-section.ts';
 import { address, addressOrNone, brokerAddress, count, deviceId, duration, hostOrAddress, line, name, number, publicKey, purpose, serialPath, size, timeZone, topicFilter, usbNumber, webAddress, word } from './fields.ts';
-import { fhirSection } from './fhir-section.ts';
 import { hl7Section } from './hl7-section.ts';
+import { fhirSection } from './fhir-section.ts';
 import { linksSection } from './links-section.ts';
+import { peersSection } from './peers-section.ts';
 import { gatewayNamesSection, staffSection } from './staff-section.ts';
 import { checkBridges, checkHospitals, checkMqtt, checkNames, checkPacks, checkPatients, checkProfiles, checkPublicKeys, checkRelay, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
 import { ALWAYS, setting } from './setting.ts';
@@ -412,6 +413,7 @@ const upstreamSection = z
     store: storeSetting,
     durability: durabilitySetting,
     gatewayNames: gatewayNamesSection,
+    peers: peersSection,
     log: logSection,
   })
   .describe('A hospital node ("vitalgate upstream").');

@@ -60,6 +60,9 @@ export interface BlockStore {
   /** The receipts for exactly this height. */
   receipts(id: LaneId, height: number): Promise<readonly Uint8Array[]>;
 
+  /** All receipts of a lane from that height on, in order of height. */
+  receiptsFrom(id: LaneId, from: number): AsyncIterable<Uint8Array>;
+
   /** Keeps the evidence of a fork. MUST NOT resolve before it is durable. */
   putFork(fork: Fork): Promise<void>;
 

@@ -106,6 +106,9 @@ export function verifyReceipt(bytes: Uint8Array, expected: ExpectedReceipt, chec
 /** What a receipt says, whoever signed it. Throws {@link ReceiptRejected} for what is none. */
 export const readReceipt = (bytes: Uint8Array): Receipt => reading(() => readPayload(openSign1(bytes).payload).receipt);
 
+/** Fingerprint of the key that a receipt says it is of, 16 bytes; nothing is verified. Throws {@link ReceiptRejected} for what is none. */
+export const signerOf = (bytes: Uint8Array): Uint8Array => reading(() => readPayload(openSign1(bytes).payload).key);
+
 function readPayload(payload: Uint8Array): { receipt: Receipt; key: Uint8Array } {
   const fields = new CborFields(decode(payload), 'receipt', [1, 2, 3, 4, 5, 6, 7, 8, 9]);
   fields.version(1, RECEIPT_VERSION);

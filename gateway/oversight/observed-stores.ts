@@ -55,6 +55,7 @@ export function observedBlocks(blocks: BlockStore, observer: StoreObserver, upti
     node: (id, level, index) => blocks.node(id, level, index),
     chains: () => blocks.chains(),
     receipts: (id, height) => blocks.receipts(id, height),
+    receiptsFrom: (id, from) => blocks.receiptsFrom(id, from),
     forks: () => blocks.forks(),
     fork: (id) => blocks.fork(id),
     append: async (first, ...following) => {

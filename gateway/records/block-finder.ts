@@ -15,8 +15,9 @@ export type Found = PlacedEntry | 'not here yet' | 'nowhere';
 /** `floor`: the last entry of the block before. What lies between that and `last` is in this block, or not in its lane. */
 type OpenedBlock = Readonly<{ height: number; floor: number; last: number; hash: Uint8Array; entries: readonly Uint8Array[]; decoded: (Entry | undefined)[]; size: number }>;
 
-/** What blocks that were found last may weigh. */
-const ROOM = MiB(4);
+/** What blocks that were found last may take of memory, and how much more than its bytes one takes whose entries are decoded. */
+const ROOM = MiB(8);
+const DECODED = 8;
 
 /** Finds the block of an entry by the ranges in the headers, beginning where the last one was. It never reads a lane from end to end. */
 export class BlockFinder {
@@ -77,7 +78,7 @@ export class BlockFinder {
 
 function opened(bytes: Uint8Array, floor: number): OpenedBlock {
   const { header: { height, entryRange }, hash, entries } = openBlock(bytes);
-  return { height, floor, last: entryRange?.[1] ?? 0, hash, entries, decoded: [], size: bytes.length };
+  return { height, floor, last: entryRange?.[1] ?? 0, hash, entries, decoded: [], size: bytes.length * DECODED };
 }
 
 const covers = ({ floor, last }: OpenedBlock, entry: number): boolean => floor < entry && entry <= last;

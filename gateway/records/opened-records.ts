@@ -89,10 +89,15 @@ export class OpenedRecords implements RecordLog {
     return this.#onMore(listener);
   }
 
-  /** Whoever a person turned out to be. */
+  /** Whoever a person turned out to be. Any pseudonym of theirs will do. */
   async #personOf(person: string): Promise<PersonRow | undefined> {
-    const row = await this.#store.person(person);
+    const row = (await this.#store.person(person)) ?? (await this.#personBehind(person));
     return row?.into === undefined ? row : await this.#personOf(row.into);
+  }
+
+  async #personBehind(pseudonym: string): Promise<PersonRow | undefined> {
+    const person = await this.#store.personBehind(pseudonym);
+    return person === undefined ? undefined : await this.#store.person(person);
   }
 
   /** Undefined for what is erased. */

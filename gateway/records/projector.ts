@@ -69,6 +69,8 @@ export class Projector {
   /** The last arrival that was looked at since then: what is gone before it need not be passed over again and again. */
   #after: Arrival | undefined;
   #waiting = 0;
+  /** The same at the end of the last pass, while the next counts anew. */
+  #waited = 0;
   #retryIn: Millis = FIRST_RETRY;
   #retryAt = 0;
 
@@ -104,10 +106,11 @@ export class Projector {
 
   async status(): Promise<ProjectionStatus> {
     const { store } = this.#options;
-    const { opened, bad } = await store.state();
+    const [waiting, projects] = [Math.max(this.#waiting, this.#waited), this.#heldUntil > 0];
     // What was looked at and is there still waits for a block.
     const behind = await store.countArrivals(MOST_BEHIND, this.#waiting === 0 ? undefined : this.#after);
-    return { opened, waiting: this.#waiting, bad, behind, projects: this.#heldUntil > 0 };
+    const { opened, bad } = await store.state();
+    return { opened, waiting, bad, behind, projects };
   }
 
   async #run(): Promise<void> {
@@ -208,6 +211,7 @@ export class Projector {
 
   /** At the end of the queue. */
   #rest(): Millis {
+    this.#waited = this.#waiting;
     if (this.#waiting > 0) return Millis(Math.min(POLL, Math.max(1, Math.ceil(this.#retryAt - performance.now()))));
     this.#beginAnew();
     this.#retryIn = FIRST_RETRY;

@@ -15,7 +15,7 @@ export type RecordFilter = Readonly<{
 export interface RecordLog {
   /** In order of their numbers, those after `number`, at most `limit`. */
   after(number: number, limit: number): Promise<readonly HospitalRecord[]>;
-  /** Of one subject, by time. Opens each as it is asked for. */
+  /** Of one subject, by time; any pseudonym of theirs will do. Opens them as they are asked for, a few ahead where many are. */
   of(subject: KnownSubject, filter?: RecordFilter): AsyncIterable<HospitalRecord>;
   /** One record. */
   record(chain: string, entry: number): Promise<HospitalRecord | undefined>;

@@ -148,6 +148,12 @@ export class StoredBlocks implements BlockStore {
     return receipts;
   }
 
+  async *receiptsFrom({ chain, lane }: LaneId, from: number): AsyncIterable<Uint8Array> {
+    const none = new Uint8Array();
+    const bounds = { gte: receiptKey(chain, lane, from, none), lt: receiptKey(chain, lane, Number.MAX_SAFE_INTEGER, none) };
+    for await (const [, receipt] of this.#store.range(bounds)) yield receipt;
+  }
+
   async putFork(fork: Fork): Promise<void> {
     const { chain, lane, height, offered } = fork;
     await this.#store.write([{ key: forkKey(chain, lane, height, openBlock(offered).hash), value: encodeFork(fork) }], { sync: true });

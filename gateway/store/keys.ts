@@ -64,6 +64,8 @@
  *     i B chain(16) id(8) entry(8)            why a payload (or, entry 0, a content key) is not opened
  *     i I pseudonym(16)                       what the hospital itself calls whoever has this pseudonym
  *     i O output(n)                           how far something that leaves the hospital has come
+ *     m  destination(n) 00 number(8)          message that an integration engine refuses, by its record
+ *     m  destination(n) 01 number(8)          that somebody asks for another try of it
  *     j L                                     number of what was shown to somebody last
  *     j N number(8)                           something that was shown to somebody
  *     j T kind(1) person(16) number(8)        the same by whom or what it is of
@@ -75,8 +77,6 @@
  *     g N chain(16) number(8)                 note: what people here did with somebody's data
  *     g A person(16) chain(16) number(8)      which notes are about whom
  *     g E number(8)                           who broke the glass here
- *     m  destination(n) 00 number(8)          message that an integration engine refuses, by its record
- *     m  destination(n) 01 number(8)          that somebody asks for another try of it
  */
 
 import { LANES, type Lane } from '../reading.ts';
@@ -163,9 +163,11 @@ export const personOfKeyKey = (chain: Uint8Array, id: Uint8Array): Buffer => key
 export const badPayloadKey = (chain: Uint8Array, id: Uint8Array, entry?: number): Buffer => key('iB', chain, id, entry === undefined ? new Uint8Array() : number(entry));
 export const identityKey = (pseudonym: string): Buffer => key('iI', bytesOf(pseudonym));
 export const outputKey = (output: string): Buffer => key('iO', text(output));
+export const refusedMessageKey = (destination: string, record?: number): Buffer => key('m', text(destination), Buffer.of(0), numbered(record));
+export const retriedMessageKey = (destination: string, record?: number): Buffer => key('m', text(destination), Buffer.of(1), numbered(record));
 export const lastAuditKey = (): Buffer => key('jL');
-export const auditKey = (n?: number): Buffer => key('jN', numbered(n));
-export const auditedSubjectKey = (kind: 'patient' | 'room', person: string, n?: number): Buffer => key('jT', Buffer.of(kind === 'patient' ? 0 : 1), bytesOf(person), numbered(n));
+export const auditKey = (n?: number): Buffer => key('jN', n === undefined ? new Uint8Array() : number(n));
+export const auditedSubjectKey = (kind: 'patient' | 'room', person: string, n?: number): Buffer => key('jT', Buffer.of(kind === 'patient' ? 0 : 1), bytesOf(person), n === undefined ? new Uint8Array() : number(n));
 export const setAsideKey = (output: string, place?: Readonly<{ record: number; resource: string }>): Buffer =>
   key('jX', text(output), Buffer.of(0), ...(place === undefined ? [] : [number(place.record), text(place.resource)]));
 export const toldKey = (chain: Uint8Array, id: Uint8Array): Buffer => key('gC', chain, id);
@@ -175,11 +177,8 @@ export const lastNoteKey = (): Buffer => key('gS');
 export const noteKey = (chain: Uint8Array, n?: number): Buffer => key('gN', chain, numbered(n));
 export const noteAboutKey = (person: Uint8Array, chain: Uint8Array = new Uint8Array(), n?: number): Buffer => key('gA', person, chain, numbered(n));
 export const episodeKey = (n?: number): Buffer => key('gE', numbered(n));
-export const refusedMessageKey = (destination: string, record?: number): Buffer => key('m', text(destination), Buffer.of(0), numbered(record));
-export const retriedMessageKey = (destination: string, record?: number): Buffer => key('m', text(destination), Buffer.of(1), numbered(record));
 export const tidiedKey = (): Buffer => key('Y');
 export const probeKey = (): Buffer => key('Z');
-
 
 /** The range of all keys that begin with `prefix`. */
 export function startingWith(prefix: Buffer): { gte: Buffer; lt: Buffer } {

@@ -35,6 +35,11 @@ const FORKS_OF = {
 const BLOCK = { name: 'vitalgate block', text: 'select body from vitalgate.block where lane = $1 and height = $2' };
 const PAGE_OF_BLOCKS = { name: 'vitalgate blocks', text: `select height, body from vitalgate.block where lane = $1 and height >= $2 order by height limit ${PAGE}` };
 
+const PAGE_OF_RECEIPTS = {
+  name: 'vitalgate page of receipts',
+  text: `select height, fingerprint, body from vitalgate.receipt where lane = $1 and (height, fingerprint) > ($2, $3) order by height, fingerprint limit ${PAGE * 8}`,
+};
+
 /** The block that completed the leaves up to a number is the first with as many; it is found by halving, as there is no index for that alone. */
 const NODES = {
   name: 'vitalgate nodes',
@@ -156,6 +161,20 @@ export class PostgresBlocks implements BlockStore {
     const text = 'select fingerprint, body from vitalgate.receipt where lane = $1 and height = $2 order by fingerprint';
     const { rows } = await this.#primary.read((client) => client.query<{ fingerprint: Buffer; body: Buffer }>({ name: 'vitalgate receipts of', text, values: [laneName(chain, lane), height] }));
     return rows.map(({ fingerprint, body }) => unseal(receiptKey(chain, lane, height, fingerprint), body));
+  }
+
+  async *receiptsFrom({ chain, lane }: LaneId, from: number): AsyncIterable<Uint8Array> {
+    type Row = Readonly<{ height: string; fingerprint: Buffer; body: Buffer }>;
+    const name = laneName(chain, lane);
+    // Behind every receipt of the height before.
+    for (let last: Pick<Row, 'height' | 'fingerprint'> = { height: String(from - 1), fingerprint: Buffer.alloc(17, 0xff) }; ;) {
+      const { height, fingerprint } = last;
+      const { rows } = await this.#primary.read((client) => client.query<Row>({ ...PAGE_OF_RECEIPTS, values: [name, height, fingerprint] }));
+      for (const row of rows) yield unseal(receiptKey(chain, lane, Number(row.height), row.fingerprint), row.body);
+      const end = rows.at(-1);
+      if (end === undefined || rows.length < PAGE * 8) return;
+      last = end;
+    }
   }
 
   async putFork(fork: Fork): Promise<void> {

@@ -53,6 +53,10 @@ export class ShardedBlocks implements BlockStore {
     return this.#of(id.chain).receipts(id, height);
   }
 
+  receiptsFrom(id: LaneId, from: number): AsyncIterable<Uint8Array> {
+    return this.#of(id.chain).receiptsFrom(id, from);
+  }
+
   putFork(fork: Fork): Promise<void> {
     return this.#of(fork.chain).putFork(fork);
   }

@@ -61,8 +61,6 @@ export type ReleaseRelayOptions = Readonly<{
   notes?: NoteTaker;
   /** Up to where the hospital has the blocks of a lane: payloads follow them, never the other way round. */
   heightOf: (lane: Lane) => number | undefined;
-  /** While it is true the hospital is told of nothing but erasures. Default: never. */
-  held?: () => boolean;
   /** Awaited before anything but payloads of alarms is sent: blocks of alarms may be on their way. Default: none are. */
   turn?: () => Promise<void>;
   retry: RetrySchedule;
@@ -176,7 +174,6 @@ export class ReleaseRelay {
       if (trouble === undefined) await cursors.removeErased(this.#fingerprint, erased);
       return trouble ?? 'sent';
     }
-    if (this.#options.held?.() === true) return 'nothing';
     const told = await this.#tellConsents();
     if (told !== 'nothing') return told;
     await this.#fetchNotes();
@@ -224,15 +221,14 @@ export class ReleaseRelay {
 
   /** Before any payload: what is shown of it there is asked by what is known there then. A node that refuses gets payloads all the same: it shows nothing of them. */
   async #tellConsents(): Promise<'sent' | 'nothing' | Unreachable> {
-    const { source, cursors, turn, held, time } = this.#options;
+    const { source, cursors, turn, time } = this.#options;
     if (time.now() < this.#tellAgainAt || !(await source.hasConsentNews())) return 'nothing';
     const key = await this.#payloadKey();
     if (key.outcome === 'refused' || (key.outcome === 'key' && !key.takesConsents)) return 'nothing';
     if (key.outcome !== 'key') return key;
     const news = await source.consentNews(this.#batch.bytes, key.hpke);
+    if (news === undefined) return 'nothing';
     await turn?.();
-    // Whoever is being erased may have been forgotten while it was put together.
-    if (news === undefined || held?.() === true) return 'nothing';
     const trouble = await this.#send(news.parts, []);
     if (trouble?.outcome === 'refused') return this.#consentsRefused(trouble);
     if (trouble === undefined) await cursors.saveTold(this.#fingerprint, news.told);

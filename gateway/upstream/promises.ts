@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { toHex } from '../ledger/bytes.ts';
 import type { Replacement, SignedChange } from '../ledger/change.ts';
 import { formatChange, parseChange } from '../ledger/change-file.ts';
+import type { VerifiedBlock } from '../ledger/verify.ts';
+import type { UnixMillis } from '../quantity.ts';
 
 const pathOf = (data: string, chain: Uint8Array): string => join(data, 'promises', `${toHex(chain)}.change`);
 
@@ -26,6 +28,12 @@ export function takeBack(data: string, chain: Uint8Array): void {
 export function promisedFor(data: string, chain: Uint8Array): Replacement | undefined {
   const { change } = read(pathOf(data, chain)) ?? {};
   return change?.type === 'replacement' ? change : undefined;
+}
+
+/** Whether a promise that holds at that time keeps the block from being taken. */
+export function isForbidden(promised: Replacement | undefined, { state }: Pick<VerifiedBlock, 'state'>, now: UnixMillis): boolean {
+  if (promised === undefined || state.authority.number >= promised.number || state.height <= promised.last[state.lane]) return false;
+  return promised.expires === undefined || promised.expires >= now;
 }
 
 function read(path: string): SignedChange | undefined {

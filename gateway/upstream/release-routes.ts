@@ -47,15 +47,17 @@ async function take(chain: Uint8Array, bytes: Uint8Array, { blocks, releases, ke
   const newest = Math.max(...heads.map(({ lastEntrySequence }) => lastEntrySequence));
   const early = release.payloads.find(({ entry }) => entry > newest);
   if (early !== undefined) throw new RequestError(409, 'gap', `entry ${early.entry} is in no block here yet: expected payloads of entries up to ${newest}`);
-  // Before the release counts: it comes again when this was not finished. One that is too old changes nothing.
-  if (release.number > (await releases.lastNumber(chain))) await takeConsents(release, consents);
-  if (!(await releases.put(release))) {
-    const last = await releases.lastNumber(chain);
-    return { status: 409, body: { error: 'old_number', last, message: `release ${release.number} comes after release ${last}: expected a later number` } };
-  }
+  const last = await releases.lastNumber(chain);
+  if (release.number <= last) return oldNumber(release.number, last);
+  // Before the release counts: it comes again when this was not finished.
+  await takeConsents(release, consents);
+  if (!(await releases.put(release))) return oldNumber(release.number, await releases.lastNumber(chain));
   const more = consents === undefined ? {} : { consents: true, notes: await consents.newestNote(chain) };
   return { status: 200, body: { number: release.number, ...(detailsAsked(chain) && { detailsAsked: true }), ...more } };
 }
+
+const oldNumber = (number: number, last: number): Readonly<{ status: number; body: object }> =>
+  ({ status: 409, body: { error: 'old_number', last, message: `release ${number} comes after release ${last}: expected a later number` } });
 
 async function takeConsents(release: Release, consents: ConsentDoor | undefined): Promise<void> {
   if (consents === undefined && release.consents === undefined) return;

@@ -1,8 +1,11 @@
 import type { RequestListener, Server } from 'node:http';
 import { createSecureServer, type ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { Millis } from '../quantity.ts';
+import { type Millis, Minutes } from '../quantity.ts';
 import type { NodeCertificate } from '../tls/node-certificate.ts';
+
+/** How long a connection over which nothing is asked stays. */
+const IDLE: Millis = Minutes(2);
 
 /**
  * TLS 1.3 with HTTP/2, and HTTP/1.1 for whoever reads with a browser or curl. Clients are asked for a certificate and may have none: the routes
@@ -16,6 +19,8 @@ export function secureServer({ certificate: cert, key }: NodeCertificate, handsh
   server.on('connection', (socket) => keepWhileOpen(sockets, socket));
   server.on('session', (session) => keepWhileOpen(sessions, session));
   return Object.assign(server as unknown as Server, {
+    // Nodes of other hospitals ask every few seconds over HTTP/1.1, and each handshake is ten times what they ask and hear.
+    keepAliveTimeout: IDLE,
     closeIdleConnections: () => {
       for (const session of sessions) session.close();
     },

@@ -16,6 +16,7 @@ import { signPayloadKey } from '../ledger/release.ts';
 import { guardOf } from './guard.ts';
 import { Intake, INTAKE_LIMITS, type IntakeLimits } from './intake.ts';
 import { secureServer } from './secure-server.ts';
+import type { Countersigner } from './countersigner.ts';
 import { addNoteRoutes } from './note-routes.ts';
 import { addReleaseRoutes, type ConsentDoor } from './release-routes.ts';
 import type { ReleaseStore } from './release-store.ts';
@@ -70,6 +71,8 @@ export type UpstreamOptions = Readonly<{
 export type Upstream = Readonly<{
   /** Base address, for example `https://127.0.0.1:9090`. */
   address: string;
+  /** For copying from peers. */
+  countersigner: Countersigner;
   /**
    * Takes no further request, lets those under way end, and resolves when no block is being judged any more: only then
    * may the store be closed.
@@ -100,7 +103,7 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
   // fastify sees a server of its own making, not what it speaks.
   const address = tls === undefined ? heard : heard.replace(/^http:/, 'https:');
   options.log.info({ address, name: options.name, key: fingerprint(options.key.publicKey) }, 'hospital node listens');
-  return { address, close: () => close(app, witness, options.closeTimeout ?? Seconds(5)) };
+  return { address, countersigner: witness, close: () => close(app, witness, options.closeTimeout ?? Seconds(5)) };
 }
 
 async function listen(app: FastifyInstance, { host, port }: UpstreamOptions['listen']): Promise<string> {

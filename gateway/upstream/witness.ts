@@ -244,6 +244,11 @@ export class Witness {
     return this.#forked.has(nameOf(lane));
   }
 
+  /** The lane is forked, and the evidence of it is kept: nothing of it is countersigned any more. */
+  stop(lane: LaneId): void {
+    this.#forked.add(nameOf(lane));
+  }
+
   /** Resolves when no block is being judged, so that the store can be closed. */
   settled(): Promise<void> {
     return this.#turns.settled();

@@ -32,6 +32,8 @@ export type BenchOptions = Readonly<{
   rounds?: number;
   /** `startup`: queued frames. Default 5 million. */
   frames?: number;
+  /** `sync`: blocks of the lane. Default 20,000. */
+  blocks?: number;
   /** `week`: what chance is drawn from, how many people, and how many scored days. */
   seed?: number;
   patients?: number;

@@ -20,11 +20,12 @@ import { records } from './records.ts';
 import { seal } from './seal.ts';
 import { serial } from './serial.ts';
 import { startup } from './startup.ts';
+import { sync } from './sync.ts';
 import { upstream } from './upstream.ts';
 import { verify } from './verify.ts';
 import { week } from './week.ts';
 
-const BENCHES: readonly Bench[] = [ingest, decode, context, seal, verify, proofs, startup, memory, serial, links, outage, backlog, upstream, failover, records, week];
+const BENCHES: readonly Bench[] = [ingest, decode, context, seal, verify, proofs, startup, memory, serial, links, outage, backlog, upstream, failover, sync, records, week];
 
 const HELP = [
   'Usage: npm run bench [-- <bench>… options]      (without a name: all of them)',
@@ -37,6 +38,7 @@ const HELP = [
   '  --seconds N   Length of one measurement',
   '  --rounds N    Measurements of each case; figures are medians (ingest, startup)',
   '  --frames N    startup: frames queued (default 5,000,000)',
+  '  --blocks N    sync: blocks of the lane (default 20,000; a year of a gateway has some 500,000)',
   '  --seed N      week: what chance is drawn from (default 1)',
   '  --patients N  week: how many people (default 20, the most there are)',
   '  --days N      week, outage, backlog: how many days (default 7, 1 and 1)',
@@ -65,6 +67,7 @@ function parse(words: readonly string[]): Call {
       seconds: { type: 'string' },
       rounds: { type: 'string' },
       frames: { type: 'string' },
+      blocks: { type: 'string' },
       seed: { type: 'string' },
       patients: { type: 'string' },
       days: { type: 'string' },
@@ -72,7 +75,7 @@ function parse(words: readonly string[]): Call {
     },
   });
   const { json, help, quick, coalesce, folder } = values;
-  const counts = Object.fromEntries((['seconds', 'rounds', 'frames', 'seed', 'patients', 'days'] as const).flatMap((name) => countIn(name, values[name])));
+  const counts = Object.fromEntries((['seconds', 'rounds', 'frames', 'blocks', 'seed', 'patients', 'days'] as const).flatMap((name) => countIn(name, values[name])));
   return { benches: benchesNamed(positionals), options: { quick, coalesce, ...counts }, json, help, folder: resolve(folder) };
 }
 

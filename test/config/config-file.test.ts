@@ -68,7 +68,7 @@ describe('a file that is fine', () => {
   log: { level: debug }
 `;
     expect(parseConfig(text, 'c.yaml').upstream).toEqual({
-      name: 'north', data: './data/hospital', listen: { host: '::1', port: 0 }, gateways: [KEYS[0]], hl7: [], maxBlock: 1_048_576, limits: { memory: 67_108_864, requests: 1024, perGateway: 4 }, tls: 'own', people: [], fhir: { api: true, push: [] }, gatewayNames: [], store: 'rocksdb', durability: 'replicated',
+      name: 'north', data: './data/hospital', listen: { host: '::1', port: 0 }, gateways: [KEYS[0]], hl7: [], peers: [], maxBlock: 1_048_576, limits: { memory: 67_108_864, requests: 1024, perGateway: 4 }, tls: 'own', people: [], fhir: { api: true, push: [] }, gatewayNames: [], store: 'rocksdb', durability: 'replicated',
       log: { level: 'debug' },
     });
   });

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import type { BlockStore, StorableBlock } from '../../gateway/ledger/block-store.ts';
 import { openBlock } from '../../gateway/ledger/block.ts';
-import { verifyWithNodeCrypto } from '../../gateway/ledger/es256k.ts';
+import { fingerprintBytes, verifyWithNodeCrypto } from '../../gateway/ledger/es256k.ts';
 import { leafHash, rootOf } from '../../gateway/ledger/merkle.ts';
 import { consistencyProof, inclusionProof, verifyConsistency, verifyInclusion } from '../../gateway/ledger/merkle-proof.ts';
 import type { SealedBlock } from '../../gateway/ledger/sealer.ts';
@@ -367,5 +367,18 @@ describe.each(STORES)('a block store over keys and values, $name', ({ open }) =>
     faulty.writeFaults.push('written all the same');
     await expect(blocks.append(storableAt(writer, 2))).rejects.toMatchObject({ code: 'VG_STORE_WRITE' });
     expect(await outcomeOf(blocks, storableAt(writer, 2))).toBe('same');
+  });
+
+  it('gives all receipts of one lane from a height on, in order of height', async () => {
+    await using engine = await open();
+    const blocks = storeOver(engine.store);
+    const { id } = new ChainWriter();
+    const [one, other] = ['one', 'other'].map((name) => fingerprintBytes(keyOf(name).publicKey)) as [Uint8Array, Uint8Array];
+    for (const height of [300, 2, 7]) await blocks.putReceipt(id, height, one, Buffer.from(`one ${height}`));
+    await blocks.putReceipt(id, 7, other, Buffer.from('other 7'));
+    await blocks.putReceipt({ ...id, lane: 'alarm' }, 8, one, Buffer.from('of another lane'));
+    const from = async (height: number): Promise<string[]> => (await Array.fromAsync(blocks.receiptsFrom(id, height))).map((receipt) => Buffer.from(receipt).toString());
+    expect((await from(0)).toSorted()).toEqual(['one 2', 'one 300', 'one 7', 'other 7']);
+    expect([(await from(3)).length, await from(8), await from(301)]).toEqual([3, ['one 300'], []]);
   });
 });

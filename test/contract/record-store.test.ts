@@ -93,6 +93,7 @@ function recordsSuite({ open }: Engine): void {
     expect([await of(hospital, third.person), await of(hospital, first?.person ?? '')]).toEqual([[entries[2]], [entries[0]]]);
     await give(2);
     expect(await hospital.records.subjects()).toEqual([third]);
+    for (const pseudonym of (await hospital.store.person(third.person))?.pseudonyms ?? []) expect(await of(hospital, pseudonym)).toEqual(entries);
     expect([await of(hospital, third.person), await of(hospital, first?.person ?? '')]).toEqual([entries, entries]);
     expect(new Set((await all(hospital)).map(({ subject }) => subject.person))).toEqual(new Set([third.person]));
   });
@@ -299,10 +300,18 @@ function identitiesSuite({ open }: Engine): void {
 const needed = needs('postgresql');
 afterAll(stopDatabases);
 
-describe.each(STORES)('records of what was released, $name', recordsSuite);
-describe.each(STORES)('how far outputs have come, $name', outputsSuite);
-describe.each(STORES)('leases, $name', leasesSuite);
-describe.each(STORES)('identities, $name', identitiesSuite);
+describe.each(STORES)('records of what was released, $name', (engine) => {
+  recordsSuite(engine);
+});
+describe.each(STORES)('how far outputs have come, $name', (engine) => {
+  outputsSuite(engine);
+});
+describe.each(STORES)('leases, $name', (engine) => {
+  leasesSuite(engine);
+});
+describe.each(STORES)('identities, $name', (engine) => {
+  identitiesSuite(engine);
+});
 
 describe.skipIf(needed.missing)(`records over PostgreSQL${needed.note}`, () => {
   recordsSuite(POSTGRES_ENGINE);

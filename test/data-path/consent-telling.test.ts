@@ -24,12 +24,13 @@ class Scene {
   readonly cursors = new StoredReleaseCursors(openMemoryStore());
   consents: Consents = NO_CONSENTS;
   homes: readonly { id: string; rooms: readonly { room: string }[] }[] = [];
+  erased: string | undefined;
   readonly telling: ConsentTelling;
 
   constructor(payloads: BaseFidelity = 'summary') {
     this.telling = new ConsentTelling({
       hospital: { key: NORTH.publicKey }, chain: CHAIN, keyring: this.keyring, cursors: this.cursors, state: () => ({ consents: this.consents, releases: [] }), homes: () => this.homes,
-      base: baseOf([{ key: NORTH.publicKey, payloads, purpose: 'TREAT' }, { key: keyNumber(12).publicKey, payloads: 'full', purpose: 'TREAT' }]), now: () => NOON, random: countingBytes(),
+      base: baseOf([{ key: NORTH.publicKey, payloads, purpose: 'TREAT' }, { key: keyNumber(12).publicKey, payloads: 'full', purpose: 'TREAT' }]), isErasing: ({ id }) => id === this.erased, now: () => NOON, random: countingBytes(),
     });
   }
 
@@ -112,6 +113,18 @@ describe('what a hospital is told of consents', () => {
     const told = await scene.tell();
     expect(told.find(({ kind }) => kind === 'room')).toMatchObject({ residents: [scene.nameOf('patient/anna'), scene.nameOf('patient/cho')], others: true });
     expect(told.map(({ kind }) => kind).toSorted()).toEqual(['patient', 'room']);
+  });
+
+  it('is nothing more of somebody who is being erased', async () => {
+    const scene = new Scene();
+    for (const name of ['anna', 'bob']) scene.keyring.current(`patient/${name}`);
+    scene.says('anna', denial());
+    await scene.tell();
+    scene.erased = 'anna';
+    scene.consents = NO_CONSENTS;
+    expect(await scene.knowsAll()).toBe(true);
+    scene.says('bob', denial());
+    expect((await scene.tell()).map(({ names: [name] }) => name)).toEqual([scene.nameOf('patient/bob')]);
   });
 
   it('goes on after an erasure, and from the beginning when nobody knows any more what was told', async () => {

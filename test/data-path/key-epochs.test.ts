@@ -44,7 +44,7 @@ describe('epochs of keys', () => {
     await using house = await House.open(openMemoryStore());
     const { keyring, journal, deriveStore } = house.parts;
     const erasure = new Erasure({
-      pipeline: house.pipeline, journal, keyring, deriveStore, onEnd: () => undefined, tellErased: async () => async () => undefined,
+      pipeline: house.pipeline, journal, keyring, deriveStore, tellErased: async () => async () => undefined,
       erasures: { begin: async () => undefined, underWay: async () => undefined, end: async () => undefined, reseal: async () => [] },
       log: { info: () => undefined, warn: () => undefined } as never,
     });

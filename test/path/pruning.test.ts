@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { needs } from '../debian-packages.ts';
 import { fastClock } from '../fast-clock.ts';
 import { RawClient } from '../ingest/mqtt-wire.ts';
+import { FurtherHospital } from './further-hospital.ts';
 import { Program, until, vitalgate } from './program.ts';
 import { Site } from './site.ts';
 
@@ -13,7 +14,7 @@ const SPEED = 60;
 const HOUR_MS = 3_600_000;
 
 describe.skipIf(needed.missing)(`blocks that are to be kept for an hour${needed.note}`, () => {
-  it('go after it, once the hospital has them; what is left verifies, and says where the rest is', async () => {
+  it('go after it, once the hospital has them; what is left verifies, and says where the rest is: whoever joins has it from there', async () => {
     await using site = await Site.prepare({ gateway: { seal: {}, relay: {}, storage: { keep: { blocks: '1h' } } } });
     await site.startHospital();
     await using gateway = new Program(['gateway', '--config', site.config], { env: fastClock(HOURS, SPEED) ?? {} });
@@ -47,5 +48,34 @@ describe.skipIf(needed.missing)(`blocks that are to be kept for an hour${needed.
     expect((await vitalgate('export', site.gatewayData, '--out', `${site.folder}/anna.chain`)).stderr).toContain('export the chain from a hospital');
     expect((await vitalgate('prove', 'entry', '5', '--config', site.config)).stderr).toContain('a hospital can prove it');
     expect((await vitalgate('trace', 'clip', '--config', site.config)).stdout).toContain('● sealed');
+    await joinLate(site);
   });
 });
+
+/** Another hospital joins, which the gateway cannot give the beginning any more; then the gateway's relay goes on behind what it copied. */
+async function joinLate(site: Site): Promise<void> {
+  const { stdout } = await vitalgate('upstream', '--print-key', '--data', site.hospitalData);
+  const north = { name: 'north', url: site.hospitalUrl, key: stdout.trim() };
+  const south = await FurtherHospital.of(site, 'south');
+  await south.start();
+  await site.gateway.stop();
+  site.writeConfig(site.sections(north.key, { gateway: { seal: {}, relay: { retryBase: '50ms', retryCap: '1s' }, storage: { keep: { blocks: '1h' } }, hospitals: [north, { ...south.entry, joining: true }] } }));
+  await site.startGateway();
+  await until('the gateway says what it cannot give', async () => {
+    const { relays } = await site.api.status();
+    return relays.some(({ hospital, lastError }) => hospital === 'south' && lastError?.includes('it has to have them from another hospital') === true);
+  });
+  const change = `${site.folder}/join.change`;
+  expect(await vitalgate('authority', 'propose', 'membership', '--join', `south=${south.key}`, '--quorum', '2', '--out', change, '--config', site.config)).toMatchObject({ code: 0 });
+  expect(await vitalgate('authority', 'sign', change, '--yes', '--data', site.hospitalData)).toMatchObject({ code: 0 });
+  expect(await vitalgate('authority', 'apply', change, '--config', site.config)).toMatchObject({ code: 0, stderr: '' });
+  await site.stopAll();
+  south.configure([{ ...north, every: '1s' }]);
+  await Promise.all([site.startHospital(), south.start(), site.startGateway()]);
+  const { lanes } = await until('south has countersigned all that the gateway has', async () => {
+    const status = await site.api.status();
+    return status.relays.length === 4 && status.relays.every(({ lag, state }) => lag === 0 && state === 'waiting') && status;
+  });
+  const head = lanes.find(({ lane }) => lane === 'record')?.height ?? 0;
+  expect(await vitalgate('verify', 'chain', south.entry.url)).toMatchObject({ code: 0, stdout: expect.stringContaining(`record to height ${head}`) as string });
+}

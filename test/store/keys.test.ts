@@ -3,10 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { LANES } from '../../gateway/reading.ts';
 import {
   allOf, bindingsKey, blockKey, watchKey, credentialKey, cursorKey, derivationKey, deviceStatusKey, evidenceKey, forkKey, headKey, journalKey,
-  nameAt, nodeKey, numberAt, payloadKey, pendingKey, probeKey, quarantineKey, receiptKey, sightingKey, startingWith, windowKey,
+  arrivalKey, badPayloadKey, identityKey, leaseKey, nameAt, nodeKey, outputKey, personKey, personOfKeyKey, projectionKey, pseudonymKey, recordKey, recordOfEntryKey, recordOfPersonKey, recordUnderKey, numberAt, payloadKey, pendingKey, probeKey, quarantineKey, receiptKey, sightingKey, startingWith, windowKey,
 } from '../../gateway/store/keys.ts';
 
 const chain = new Uint8Array(16).fill(7);
+const [id, person] = [new Uint8Array(8).fill(7), '07'.repeat(16)];
 const whole = fc.maxSafeNat();
 const lane = fc.constantFrom(...LANES);
 
@@ -14,7 +15,7 @@ describe('keys', () => {
   it('sort as their numbers do, up to the largest whole number', () => {
     const builders = [
       journalKey, quarantineKey, evidenceKey, payloadKey, (n: number) => pendingKey('record', n),
-      (n: number) => blockKey(chain, 'alarm', n),
+      recordKey, (n: number) => blockKey(chain, 'alarm', n), (n: number) => recordOfPersonKey(person, n, 0), (n: number) => arrivalKey(n, chain, 0, 0),
       (n: number) => nodeKey(chain, 'record', 3, n), (n: number) => windowKey(n, 'device'),
     ];
     fc.assert(fc.property(fc.constantFrom(...builders), whole, whole, (keyOf, a, b) => {
@@ -49,7 +50,8 @@ describe('keys', () => {
       journalKey(n), derivationKey(), bindingsKey(text), deviceStatusKey(text), sightingKey(text), windowKey(n, text), watchKey(text), quarantineKey(n), evidenceKey(n),
       pendingKey(at, n), payloadKey(n), headKey(chain, at), blockKey(chain, at, height), nodeKey(chain, at, level, height),
       receiptKey(chain, at, height, new Uint8Array(16)), forkKey(chain, at, height, new Uint8Array(32)), cursorKey(new Uint8Array(16), at),
-      credentialKey(text), probeKey(),
+      credentialKey(text), probeKey(), arrivalKey(n, chain, height, level), leaseKey(text), projectionKey(), recordKey(n), recordOfEntryKey(chain, n), recordUnderKey(chain, id, n), recordOfPersonKey(person, n, height),
+      personKey(person), pseudonymKey(person), personOfKeyKey(chain, id), badPayloadKey(chain, id, n), identityKey(person), outputKey(text),
     ]);
     fc.assert(fc.property(keys, (all) => {
       expect(new Set(all.map((key) => key.toString('hex'))).size).toBe(all.length);

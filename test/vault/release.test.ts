@@ -57,6 +57,16 @@ describe('a content key', () => {
     for (const ciphertext of flipped(sealed.ciphertext.subarray(0, 24))) expect(await openContentKey(pairOf(1), { ...sealed, ciphertext: Buffer.concat([ciphertext, sealed.ciphertext.subarray(24)]) }, place(NORTH.publicKey))).toBeUndefined();
   });
 
+  it('tells the pseudonym of the last epoch in which there was one, so that an epoch without anything makes nobody a stranger', async () => {
+    const keys = memoryKeyring();
+    keys.current('patient/otto');
+    keys.enter(4);
+    const sealed = await sealContentKey(keys, keys.current('patient/otto'), { key: NORTH.publicKey, hpke: pairOf(1).publicBytes }, CHAIN);
+    expect(await openContentKey(pairOf(1), sealed, place(NORTH.publicKey))).toMatchObject({
+      epoch: 4, pseudonym: Uint8Array.from(pseudonymOf(keys, NORTH.publicKey, 4, 'patient/otto')), before: Uint8Array.from(pseudonymOf(keys, NORTH.publicKey, 1, 'patient/otto')),
+    });
+  });
+
   it('and its id and the pseudonyms are others for every recipient, subject and epoch: none can be joined over them', () => {
     const otto = keyring.current('patient/otto');
     const said = [anna, otto].flatMap((key) => [NORTH, SOUTH].flatMap(({ publicKey }) => [
