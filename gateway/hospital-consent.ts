@@ -54,6 +54,7 @@ export function openHospitalConsent({ told, notes, blocks, key, pair, now, onFau
     glass: new HospitalGlass({ episodes: notes, told: consents, now }),
     door: {
       take: (release) => consents.take(release, (names) => notes.forget(names)),
+      knows: (chain) => told.knows(chain),
       newestNote: (chain) => notes.newest(toHex(chain)),
       notesAfter: async (chain, number) => (await notes.after(toHex(chain), number, MOST_NOTES)).map((note) => signHospitalNote(spoken(note), key)),
     },

@@ -4,10 +4,11 @@ import { randomBytes } from 'node:crypto';
 import type { UpstreamConfig } from './config/schema.ts';
 import { enrolledIn } from './enrolment-file.ts';
 import { messageOf, type StoreError } from './errors.ts';
+import type { Hl7Outputs } from './hl7/outputs.ts';
 import { openHospitalConsent, type HospitalConsent } from './hospital-consent.ts';
 import { startHospitalControl } from './hospital-control.ts';
 import { openHospitalFhir, permissionsTold, type FhirStores } from './hospital-fhir.ts';
-import type { Hl7Stores } from './hospital-hl7.ts';
+import { outputApiOf, reportOf, startHospitalHl7, type Hl7Stores } from './hospital-hl7.ts';
 import { overseeHospital } from './hospital-oversight.ts';
 import { patientApiOf } from './hospital-patients.ts';
 import { openHospitalRecords, type RecordStores } from './hospital-records.ts';
@@ -17,7 +18,7 @@ import type { BlockStore } from './ledger/block-store.ts';
 import type { SigningKey } from './ledger/es256k.ts';
 import type { Logger } from './operations/log.ts';
 import type { UpstreamMetrics } from './operations/metrics.ts';
-import type { OutputReporter } from './oversight/output-status.ts';
+import type { OutputReporter, OutputStatus } from './oversight/output-status.ts';
 import { readStatusQuery, type StatusParams } from './oversight/status-query.ts';
 import type { TokenStore } from './people/tokens.ts';
 import { Millis, Seconds, UnixMillis } from './quantity.ts';
@@ -57,7 +58,7 @@ export type HospitalOptions = Readonly<{
 }>;
 
 /** A node that runs, with what its outputs ask. */
-export type HospitalNode = Upstream & Readonly<{ consent: HospitalConsent; peers: Readonly<{ status: () => readonly PeerStatus[] }> }>;
+export type HospitalNode = Upstream & Readonly<{ consent: HospitalConsent; hl7: Hl7Outputs; peers: Readonly<{ status: () => readonly PeerStatus[] }> }>;
 
 /** Starts a hospital node. Throws {@link ConfigError} when its address cannot be taken, {@link StoreError} when a store cannot be read. */
 export async function startHospitalNode({ config, stores, key, payloadPair, certificate, textIn, log, metrics, onLost }: HospitalOptions): Promise<HospitalNode> {
@@ -104,16 +105,20 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
     },
   }), ({ close }) => close());
   distribution.peersFor(upstream.countersigner).start();
+  outputs.push(() => distribution.status().map(peerReport));
   starting.defer(() => distribution.close());
   starting.defer(keepReading(people, (error) => log.warn({ error: messageOf(error) }, 'the tokens of the staff could not be read again')));
-  const control = { ...tokenApiOf(people), ...patientApiOf(stores, () => records.projector.status()), ...fhir.outputs, status: (asked: StatusParams) => Promise.resolve(oversight.node.status(readStatusQuery(asked))) };
+  const onOutcome = (destination: string, outcome: string): void => metrics.hl7Messages.inc({ destination, outcome });
+  const hl7 = starting.adopt(startHospitalHl7({ config, stores, records: records.log, gate: consent.gate, textIn, log, onOutcome }), (running) => running.stop());
+  outputs.push(reportOf(hl7, () => UnixMillis(Date.now())));
+  const control = { ...tokenApiOf(people), ...patientApiOf(stores, () => records.projector.status()), ...fhir.outputs, ...outputApiOf(hl7), status: (asked: StatusParams) => Promise.resolve(oversight.node.status(readStatusQuery(asked))) };
   starting.adopt(await startHospitalControl(hospitalSocketIn(config.data), control), ({ close }) => close());
   records.projector.start();
   starting.defer(() => records.projector.stop());
   fhir.start();
   starting.defer(() => fhir.stop());
   const running = starting.move();
-  return { ...upstream, consent, peers: distribution, close: () => running.disposeAsync() };
+  return { ...upstream, consent, hl7, peers: distribution, close: () => running.disposeAsync() };
 }
 
 /** What exchanges chains with the nodes of other hospitals, over a store that tells it what changes. */
@@ -136,3 +141,9 @@ export async function openDistribution({ config, stores, key, textIn, log, onSto
     ...(config.store !== 'rocksdb' && { readAgainAfter: Seconds(30) }),
   });
 }
+
+/** How a peer does, as operators see it. */
+const peerReport = ({ name, reachable, blocksBehind, lastContact, lastError }: PeerStatus): OutputStatus => ({
+  name, kind: 'copies from a hospital', unit: 'blocks', behind: blocksBehind, lastError,
+  state: lastError !== null ? 'failing' : reachable ? 'working' : 'waiting', lastSuccess: lastContact === null ? null : UnixMillis(lastContact),
+});

@@ -68,6 +68,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   erase: async () => (await import('./commands/erase.ts')).eraseCommand,
   trace: async () => (await import('./commands/trace.ts')).traceCommand,
   fhir: async () => (await import('./commands/fhir.ts')).fhirCommand,
+  hl7: async () => (await import('./commands/hl7.ts')).hl7Command,
   links: async () => (await import('./commands/links.ts')).linksCommand,
   status: async () => (await import('./commands/status.ts')).statusCommand,
   verify: async () => (await import('./commands/verify.ts')).verifyCommand,

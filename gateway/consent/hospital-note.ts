@@ -4,7 +4,7 @@
  *
  *     { 1: 1          version
  *       2: chain      bstr 16
- *       3: number     uint, from 1, ascending, of this chain not without gaps
+ *       3: number     uint, ascending, not without gaps
  *       4: time       uint, the hospital's clock, ms since 1970
  *       5: pseudonym  bstr 16: of whom, as this hospital knows them
  *       6: who        text, a person or a system there

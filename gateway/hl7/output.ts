@@ -72,24 +72,27 @@ export type OutputStatus = Readonly<{
 
 type Queues = Readonly<{ records: readonly RecordQueue[]; aside: SetAsideQueue; /** The most urgent first. */ all: readonly Queue[] }>;
 
-/** How often it is looked whether another process has ended, or asks for something again. */
+/** How often it is looked whether somebody asks for something again, through another process. */
 const POLL = Seconds(5);
-/** A lease lasts for the longest turn and this. */
-const LEASE_SLACK = Seconds(15);
+/** Who died sends nothing for so long: alarms wait that long for a process that takes over. */
+const LEASE_LENGTH = Seconds(15);
+const LEASE_RENEWAL = Seconds(5);
+/** How often who has it not asks for it. */
+const LEASE_POLL = Seconds(1);
 
 export class Output {
   readonly #destination: Destination;
   readonly #options: OutputOptions;
-  readonly #leaseLength: Millis;
   /** For connections. */
   readonly #schedule: RetrySchedule;
   readonly #bell = new Doorbell();
   readonly #stopping = new AbortController();
+  readonly #leading: Promise<void>;
   readonly #running: Promise<void>;
   readonly #unlisten: () => void;
   /** Undefined while another process sends. */
   #queues: Queues | undefined;
-  /** Steady time, as the two below. */
+  /** Steady time, as the one below. */
   #heldUntil = Millis(0);
   #lastAnswer = Millis(0);
   #line: Line | undefined;
@@ -102,10 +105,9 @@ export class Output {
   constructor(destination: Destination, options: OutputOptions) {
     this.#destination = destination;
     this.#options = options;
-    const { connect, acknowledgement } = destination.times;
-    this.#leaseLength = Millis(2 * (connect + 2 * acknowledgement) + LEASE_SLACK);
     this.#schedule = this.#newSchedule();
     this.#unlisten = options.log.onMore(() => this.#bell.ring());
+    this.#leading = this.#lead();
     this.#running = this.#run();
   }
 
@@ -130,12 +132,12 @@ export class Output {
     this.#stopping.abort();
     this.#unlisten();
     this.#bell.ring();
-    await this.#running;
+    await Promise.all([this.#leading, this.#running]);
+    if (this.#heldUntil > 0) await this.#options.leases.release(this.#lease, this.#options.holder).catch(() => undefined);
   }
 
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
-    const { leases, holder, time } = this.#options;
     while (!signal.aborted) {
       try {
         const wait = await this.#turn();
@@ -144,11 +146,30 @@ export class Output {
         if (signal.aborted) break;
         this.#note(messageOf(thrown));
         await this.#look().catch(() => undefined);
-        await time.sleep(this.#schedule.failed(), signal);
+        await this.#options.time.sleep(this.#schedule.failed(), signal);
       }
     }
     this.#line?.end();
-    if (this.#queues !== undefined) await leases.release(this.#lease, holder).catch(() => undefined);
+  }
+
+  /** Takes the lease and keeps it, whatever is waited for meanwhile. */
+  async #lead(): Promise<void> {
+    const { signal } = this.#stopping;
+    const { leases, holder, time } = this.#options;
+    while (!signal.aborted) {
+      const asked = time.now();
+      // While the store fails it is ours for as long as it was.
+      const isHeld = await leases.hold(this.#lease, holder, LEASE_LENGTH).catch(() => undefined);
+      if (isHeld === true) this.#heldUntil = Millis(asked + LEASE_LENGTH);
+      if (isHeld === false) this.#heldUntil = Millis(0);
+      if (this.#isLeading !== (this.#queues !== undefined)) this.#bell.ring();
+      if (!this.#isLeading) this.#line?.end();
+      await time.sleep(isHeld === true ? LEASE_RENEWAL : LEASE_POLL, signal);
+    }
+  }
+
+  get #isLeading(): boolean {
+    return this.#options.time.now() < this.#heldUntil;
   }
 
   /** Sends one message. Returns 0, or how long there is nothing to be done at most. */
@@ -189,13 +210,8 @@ export class Output {
 
   /** What is to be sent, while it is this process that sends: of several over one store one does, or the order would be nobody's. */
   async #held(): Promise<Queues | undefined> {
-    const { leases, holder, time } = this.#options;
-    const now = time.now();
-    if (this.#queues !== undefined && this.#heldUntil - now > this.#leaseLength / 2) return this.#queues;
-    if (await leases.hold(this.#lease, holder, this.#leaseLength)) {
-      this.#heldUntil = Millis(now + this.#leaseLength);
-      this.#queues ??= await this.#openQueues();
-    } else {
+    if (this.#isLeading) this.#queues ??= await this.#openQueues();
+    else {
       this.#queues = undefined;
       this.#line?.end();
     }
@@ -281,8 +297,11 @@ export class Output {
 
   async #setAside(queue: Queue, job: Job, reason: string): Promise<void> {
     const { number, chain, entry, kind } = job;
+    const queues = this.#queues;
+    // Whoever sends now meets it, too.
+    if (queues === undefined || !this.#isLeading) return;
     // Before the cursor moves on: between the two it would be nowhere.
-    await this.#queues?.aside.put({ number, chain, entry, kind, controlId: controlIdOf(job), at: this.#options.clock(), reason }, queue);
+    await queues.aside.put({ number, chain, entry, kind, controlId: controlIdOf(job), at: this.#options.clock(), reason }, queue);
     this.#count('set_aside');
     this.#options.logger.warn({ destination: this.name, record: number }, 'a message was set aside');
     await queue.passed(job);

@@ -88,46 +88,42 @@ class Judge {
   readonly #recipient: OutputRecipient;
   readonly #household: Household;
   readonly #context: Readonly<{ hospital: string; now: UnixMillis; episodes: readonly Episode[] }>;
-  readonly #decided = new Map<UnixMillis | undefined, readonly Decision[]>();
-  /** Whether it matters when something was measured. */
-  readonly #asksWhen: boolean;
+  /** Where a period begins or ends that somebody permitted or denied the data of, in order. */
+  readonly #bounds: readonly UnixMillis[];
+  /** By how many of these are behind: between two of them every time gives the same answer. */
+  readonly #decided = new Map<number, readonly Decision[]>();
 
   constructor(recipient: OutputRecipient, household: Household, context: Readonly<{ hospital: string; now: UnixMillis; episodes: readonly Episode[] }>) {
     this.#recipient = recipient;
     this.#household = household;
     this.#context = context;
-    this.#asksWhen = this.#periods().length > 0;
-  }
-
-  #periods(): readonly UnixMillis[] {
-    const grants = this.#household.patients.flatMap((party) => party?.grants ?? []);
-    return grants.flatMap(({ grant: { measured } }) => (measured === undefined ? [] : [measured.from, ...(measured.until === undefined ? [] : [measured.until])]));
+    const periods = household.patients.flatMap((party) => party?.grants ?? []).flatMap(({ grant: { measured } }) => measured ?? []);
+    this.#bounds = [...new Set(periods.flatMap(({ from, until }) => (until === undefined ? [from] : [from, until])))].sort((one, other) => one - other);
   }
 
   permits(measuredAt: UnixMillis): Permits {
-    const decisions = this.#decisions(this.#asksWhen ? measuredAt : undefined);
+    const decisions = this.#decisions(measuredAt);
     return (item, fidelity) => decisions.every(({ what }) => isEnough(what[item], fidelity));
   }
 
-  /** Whether something that was measured at some time is permitted: between the ends of periods nothing changes. */
+  /** Whether something that was measured at some time is permitted. */
   everPermits(): boolean {
-    const instants = this.#asksWhen ? [...new Set([UnixMillis(0), ...this.#periods()])] : [undefined];
-    return instants.some((at) => {
-      const [first, ...more] = this.#decisions(at);
+    return [UnixMillis(0), ...this.#bounds].some((measuredAt) => {
+      const [first, ...more] = this.#decisions(measuredAt);
       return first !== undefined && Object.keys(first.what).some((item) => more.every(({ what }) => what[item] !== undefined));
     });
   }
 
-  /** When nothing that was permitted depends on when it was measured, every time gives the same answer: then it is asked for none. */
-  #decisions(measuredAt: UnixMillis | undefined): readonly Decision[] {
-    const known = this.#decided.get(measuredAt);
+  #decisions(measuredAt: UnixMillis): readonly Decision[] {
+    const behind = this.#bounds.filter((bound) => bound <= measuredAt).length;
+    const known = this.#decided.get(behind);
     if (known !== undefined) return known;
     const decisions = this.#household.patients.map((party) => this.#decide(party, measuredAt));
-    this.#decided.set(measuredAt, decisions);
+    this.#decided.set(behind, decisions);
     return decisions;
   }
 
-  #decide(party: Party, measuredAt: UnixMillis | undefined): Decision {
+  #decide(party: Party, measuredAt: UnixMillis): Decision {
     const { hospital, now, episodes } = this.#context;
     const { told } = this.#household;
     const { purpose, role } = this.#recipient;
@@ -135,7 +131,7 @@ class Judge {
     const at = UnixMillis(Math.max(now, told.at, party?.at ?? 0));
     const glass = party === undefined ? [] : episodesOf(episodes, party);
     const person = role === undefined ? {} : { person: this.#recipient.id, role: role as Role };
-    return decide(party === undefined ? NO_CONSENTS : consentsTold(party, PATIENT), { patient: PATIENT, recipient: { hospital, ...person }, purpose, ...(measuredAt === undefined ? {} : { measuredAt }) }, at, {
+    return decide(party === undefined ? NO_CONSENTS : consentsTold(party, PATIENT), { patient: PATIENT, recipient: { hospital, ...person }, purpose, measuredAt }, at, {
       base: party?.base ?? told.base, releases: party?.releases ?? [], hospitals: [hospital], glass,
     });
   }

@@ -35,7 +35,7 @@ export type Shown = Common & Readonly<{
 /** A step of a broken glass. `reason`: why it was broken; of a review, the remark. */
 export type GlassStep = Common & Readonly<{ what: 'broken' | 'ended' | 'reviewed'; episode: number; by: GlassActor; reason: string; ends: UnixMillis; verdict?: GlassVerdict }>;
 
-/** `number`: from 1, ascending, of each chain not without gaps. */
+/** `number`: ascending, not without gaps, and greater than the time: after a loss of the store it goes on above those that gateways have. */
 export type Numbered<T> = T & Readonly<{ number: number }>;
 export type Note = Shown | GlassStep;
 export type HospitalDisclosure = Numbered<Shown>;

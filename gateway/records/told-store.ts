@@ -20,6 +20,8 @@ export interface ToldStore {
   put(row: ToldRow): Promise<void>;
   /** What is known of whoever has that pseudonym. */
   of(name: string): Promise<ToldRow | undefined>;
+  /** Whether anything was ever kept of people of a chain. */
+  knows(chain: Uint8Array): Promise<boolean>;
   /** All names of those of whom it is known under one of these content keys. */
   namesUnder(chain: Uint8Array, keys: readonly Uint8Array[]): Promise<readonly string[]>;
   /** Destroys what lies under these content keys. MUST be durable when it resolves. */

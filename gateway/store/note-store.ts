@@ -45,12 +45,14 @@ export class StoredNotes implements NoteLog, EpisodeStore {
 
   /** Whether nobody else has numbered any since. */
   async #write(last: number, notes: readonly Note[], more: readonly Change[]): Promise<boolean> {
+    // Behind the clock, too: a hospital that lost its store goes on above what gateways have heard of it.
+    const before = Math.max(last, ...notes.map(({ time }) => time));
     const changes = notes.flatMap((note, index): Change[] => {
-      const number = last + index + 1;
+      const number = before + index + 1;
       const chain = fromHex(note.chain);
       return [{ key: noteKey(chain, number), value: toJson({ ...note, number }) }, { key: noteAboutKey(fromHex(note.subject.person), chain, number), value: new Uint8Array() }];
     });
-    return await this.#store.swap({ key: lastNoteKey(), from: last === 0 ? undefined : numberBytes(last), to: numberBytes(last + notes.length) }, [...more, ...changes]);
+    return await this.#store.swap({ key: lastNoteKey(), from: last === 0 ? undefined : numberBytes(last), to: numberBytes(before + notes.length) }, [...more, ...changes]);
   }
 
   async newest(chain: string): Promise<number> {

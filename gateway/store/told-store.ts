@@ -68,6 +68,10 @@ export class StoredTold implements ToldStore {
     return value === undefined ? undefined : { chain, ...readRow(value, id) };
   }
 
+  async knows(chain: Uint8Array): Promise<boolean> {
+    return (await this.#store.get(toldVersionKey(chain))) !== undefined;
+  }
+
   async namesUnder(chain: Uint8Array, keys: readonly Uint8Array[]): Promise<readonly string[]> {
     return (await this.#rowsUnder(chain, keys)).flatMap(({ names }) => names);
   }

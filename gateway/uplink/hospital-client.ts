@@ -57,7 +57,7 @@ const Head = z.object({
 });
 
 const Key = z.object({ payloadKey: z.base64().optional(), consents: z.boolean().optional() });
-const Taken = z.object({ detailsAsked: z.boolean().optional(), consents: z.boolean().optional(), notes: z.int().nonnegative().optional() });
+const Taken = z.object({ detailsAsked: z.boolean().optional(), consents: z.boolean().optional(), told: z.boolean().optional(), notes: z.int().nonnegative().optional() });
 const OldNumber = z.object({ error: z.string(), last: z.int().nonnegative().optional() });
 const Ping = z.object({ from: z.string().nullable(), time: z.int().optional() });
 const ErrorBody = z.object({ error: z.string(), message: z.string(), reason: z.string().optional() });
@@ -68,7 +68,7 @@ const Batch = z.object({ taken: z.int().positive(), receipt: z.base64(), stopped
 export type PayloadKey = Readonly<{ outcome: 'key'; hpke: Uint8Array; takesConsents: boolean }>;
 
 /** What became of a release. `old_number`: it has to come after `last`. */
-export type ReleaseAnswer = Readonly<{ outcome: 'taken'; /** Whether waveforms are wanted whatever they cost. */ detailsAsked: boolean; /** Whether it asks what patients permit. */ takesConsents: boolean; /** The number of its last note about people of this chain. */ notes: number }> | Readonly<{ outcome: 'old_number'; last: number }> | Refused | Unreachable;
+export type ReleaseAnswer = Readonly<{ outcome: 'taken'; /** Whether waveforms are wanted whatever they cost. */ detailsAsked: boolean; /** Whether it asks what patients permit. */ takesConsents: boolean; /** Whether it was ever told any of this chain, as far as it says. */ told: boolean; /** The number of its last note about people of this chain. */ notes: number }> | Readonly<{ outcome: 'old_number'; last: number }> | Refused | Unreachable;
 
 const CBOR = 'application/cbor';
 const CBOR_SEQUENCE = 'application/cbor-seq';
@@ -134,8 +134,8 @@ export class HospitalClient {
     return await this.#reach(signal, async (send) => {
       const reply = await send({ method: 'POST', path: `/v1/chains/${toHex(chain)}/releases`, type: CBOR, body: release });
       if (reply.status === 200) {
-        const { detailsAsked = false, consents = false, notes = 0 } = readJson(reply, Taken);
-        return { outcome: 'taken', detailsAsked, takesConsents: consents, notes };
+        const { detailsAsked = false, consents = false, told = true, notes = 0 } = readJson(reply, Taken);
+        return { outcome: 'taken', detailsAsked, takesConsents: consents, told, notes };
       }
       if (reply.status === 409) {
         const { error, last } = readJson(reply, OldNumber);

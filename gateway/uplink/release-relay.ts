@@ -286,6 +286,8 @@ export class ReleaseRelay {
     if (answer.outcome === 'taken') {
       this.#areDetailsAsked = answer.detailsAsked;
       if (this.#key !== undefined) this.#key = { ...this.#key, takesConsents: answer.takesConsents };
+      // It has lost its store.
+      if (!answer.told) await source.tellAllAgain();
       this.#newestNote = answer.notes;
       this.#notesKnownAt = time.now();
       this.#batch.worked(Bytes(release.length), (time.now() - began) as Millis);

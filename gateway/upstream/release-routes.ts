@@ -18,6 +18,8 @@ import type { ReleaseStore } from './release-store.ts';
 export interface ConsentDoor {
   /** In force and durable when it resolves. Throws {@link UnreadableError} for what this node cannot read; then nothing changed. */
   take(release: Release): Promise<void>;
+  /** Whether anything was ever taken of people of a chain: where not, its gateway says it again. */
+  knows(chain: Uint8Array): Promise<boolean>;
   /** The number of the last note about people of a chain; 0 before the first. */
   newestNote(chain: Uint8Array): Promise<number>;
   /** Those after a number, signed (consent/hospital-note.ts). */
@@ -52,7 +54,7 @@ async function take(chain: Uint8Array, bytes: Uint8Array, { blocks, releases, ke
   // Before the release counts: it comes again when this was not finished.
   await takeConsents(release, consents);
   if (!(await releases.put(release))) return oldNumber(release.number, await releases.lastNumber(chain));
-  const more = consents === undefined ? {} : { consents: true, notes: await consents.newestNote(chain) };
+  const more = consents === undefined ? {} : { consents: true, told: await consents.knows(chain), notes: await consents.newestNote(chain) };
   return { status: 200, body: { number: release.number, ...(detailsAsked(chain) && { detailsAsked: true }), ...more } };
 }
 

@@ -1,8 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import type { ToldRow } from '../../gateway/records/told-store.ts';
 import { StoredTold } from '../../gateway/store/told-store.ts';
-import { STORES } from './engines.ts';
+import { needs } from '../debian-packages.ts';
+import { type Engine, POSTGRES_ENGINE, STORES } from './engines.ts';
 import { FaultyStore } from './faulty-store.ts';
+import { stopDatabases } from './postgres-databases.ts';
 
 const bytes = (size: number, fill: number): Uint8Array => new Uint8Array(size).fill(fill);
 const [CHAIN, OTHER_CHAIN] = [bytes(16, 1), bytes(16, 0xff)];
@@ -11,14 +13,15 @@ const [P1, P2, P3] = ['1', '2', 'f'].map((digit) => digit.repeat(32)) as [string
 const row = (number: number, id: Uint8Array, names: readonly string[], chain = CHAIN): ToldRow => ({ chain, number, key: { id, encapsulated: bytes(32, 3), ciphertext: bytes(80, 4) }, sealed: bytes(40, number), names });
 const plain = (found: ToldRow | undefined): unknown => found && { ...found, key: { id: [...found.key.id], encapsulated: [...found.key.encapsulated], ciphertext: [...found.key.ciphertext] }, chain: [...found.chain], sealed: [...found.sealed] };
 
-describe.each(STORES)('what people permit, at a hospital, $name', ({ open }) => {
+function toldSuite({ open }: Engine): void {
   it('is found by every name, after it was opened again', async () => {
     await using engine = await open();
     const store = new StoredTold(engine.store);
-    expect(await store.of(P1)).toBeUndefined();
+    expect([await store.of(P1), await store.knows(CHAIN)]).toEqual([undefined, false]);
     await store.put(row(1, K1, [P1, P2]));
     await store.put(row(1, K1, [P3], OTHER_CHAIN));
     const again = new StoredTold(await engine.reopen());
+    expect([await again.knows(CHAIN), await again.knows(bytes(16, 7))]).toEqual([true, false]);
     for (const name of [P1, P2]) expect(plain(await again.of(name))).toEqual(plain(row(1, K1, [P1, P2])));
     expect(plain(await again.of(P3))).toEqual(plain(row(1, K1, [P3], OTHER_CHAIN)));
   });
@@ -62,4 +65,14 @@ describe.each(STORES)('what people permit, at a hospital, $name', ({ open }) => 
     await expect(new StoredTold(faulty).forget(CHAIN, [K1])).rejects.toMatchObject({ code: 'VG_STORE_WRITE' });
     expect((await new StoredTold(engine.store).of(P1))?.number).toBe(1);
   });
+}
+
+const needed = needs('postgresql');
+afterAll(stopDatabases);
+
+describe.each(STORES)('what people permit, at a hospital, $name', (engine) => {
+  toldSuite(engine);
+});
+describe.skipIf(needed.missing)(`what people permit, over PostgreSQL${needed.note}`, () => {
+  toldSuite(POSTGRES_ENGINE);
 });

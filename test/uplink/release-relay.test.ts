@@ -31,7 +31,8 @@ class Blocks implements ReleaseSource {
 
   hasConsentNews = (): Promise<boolean> => Promise.resolve(this.news.length > 0);
   consentNews = (): Promise<ConsentNews | undefined> => Promise.resolve(this.news[0]);
-  tellAllAgain = (): Promise<void> => Promise.resolve();
+  toldAgain = 0;
+  tellAllAgain = (): Promise<void> => Promise.resolve(void this.toldAgain++);
 
   sign({ number, payloads: [payload], consents = [] }: Parameters<ReleaseSource['sign']>[0]): Uint8Array {
     if (consents.length > 0) return Buffer.concat([encode(number), encode(new Map([['consents', Buffer.from(consents[0]?.sealed ?? []).toString()]]))]);
@@ -70,6 +71,7 @@ class Scene implements AsyncDisposable {
   /** Whether it asks what patients permit, and refuses what it is told of it. */
   takesConsents = false;
   refusesConsents = false;
+  lostItsStore = false;
   /** Notes at the hospital, by number; what was taken of them. */
   readonly notes: number[] = [];
   readonly heard: number[] = [];
@@ -105,7 +107,7 @@ class Scene implements AsyncDisposable {
     if (!this.carried.includes(traffic)) throw new Error(`no link carries ${traffic}`);
     this.time.advance(this.takes);
     const [number, told] = split(body ?? new Uint8Array());
-    const about = this.takesConsents ? { consents: true, notes: this.notes.at(-1) ?? 0 } : {};
+    const about = this.takesConsents ? { consents: true, told: !this.lostItsStore, notes: this.notes.at(-1) ?? 0 } : {};
     if (told.has('consents')) {
       if (this.refusesConsents) return reply(422, { error: 'unreadable_consents', message: 'another key' });
       this.told.push(told.get('consents') as string);
@@ -256,6 +258,20 @@ describe('what patients permit', () => {
     await scene.say('anna permits');
     expect(scene.told).toEqual(['anna denies', 'anna permits']);
   });
+});
+
+it('what patients permit is told again to a hospital that knows nothing of it any more', async () => {
+  await using scene = new Scene();
+  scene.takesConsents = true;
+  scene.relay.start();
+  scene.sealed('alarm', 1);
+  await scene.until('alarm', 1);
+  scene.lostItsStore = true;
+  scene.sealed('alarm', 2);
+  await scene.until('alarm', 2);
+  scene.sealed('alarm', 3);
+  await scene.until('alarm', 3);
+  expect(scene.blocks.toldAgain).toBeGreaterThan(0);
 });
 
 describe('notes of a hospital', () => {

@@ -25,6 +25,10 @@ class Door implements ConsentDoor {
     this.taken.push(number);
   }
 
+  async knows(): Promise<boolean> {
+    return this.taken.length > 0;
+  }
+
   async newestNote(): Promise<number> {
     return this.notes.at(-1)?.number ?? 0;
   }
@@ -63,7 +67,7 @@ describe('consents at a hospital node', () => {
     await start(door);
     expect((await ask(hospital.address, '/v1/key')).json).toMatchObject({ consents: true });
     door.notes = [note(4)];
-    expect((await post('releases', release(1))).json).toEqual({ number: 1, consents: true, notes: 4 });
+    expect((await post('releases', release(1))).json).toEqual({ number: 1, consents: true, told: true, notes: 4 });
     door.fails = new StoreError('VG_STORE_WRITE', 'the disk says no');
     expect((await post('releases', release(2))).status).toBe(503);
     door.fails = new UnreadableError('not sealed for the key of this hospital');
