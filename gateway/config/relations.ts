@@ -116,7 +116,6 @@ export function checkCourse(course: unknown, to: Report): void {
 
 const PRIORITIES = ['high', 'medium', 'low'];
 
-/** A level that reaches nobody would look like an escalation; a role that is called like a person would reach both. */
 export function checkHl7(destinations: unknown, to: Report): void {
   const all = (Array.isArray(destinations) ? destinations : []).map((destination) => fieldsOf(destination));
   reportRepeats(to, all.map(({ name }) => name), (index) => [index, 'name'], 'destination name');
@@ -155,6 +154,7 @@ export function checkGatewayNames(gateways: unknown, to: Report): void {
   for (const field of ['key', 'name'] as const) reportRepeats(to, all.map((each) => each[field]), (index) => [index, field], field);
 }
 
+/** A level that reaches nobody would look like an escalation; a role that is called like a person would reach both. */
 export function checkAlarms(alarms: unknown, to: Report): void {
   const sections = fieldsOf(alarms);
   const people = Array.isArray(sections['people']) ? sections['people'].map(fieldsOf) : [];

@@ -73,6 +73,8 @@ export class FhirPush {
   #newest: number | undefined;
   #lastSuccess: UnixMillis | null = null;
   #needsPerson = false;
+  /** Up to this record, what goes there is in the trail. */
+  #noted = 0;
   /** Resources that were set aside since the last try of what had been. */
   #refusedNow = new Set<string>();
   /** How often a transaction that begins with that record met a conflict. */
@@ -191,11 +193,13 @@ export class FhirPush {
       if (said === undefined) await this.#setAside([this.#asideOf(record, undefined, 0, 'the payload is of no known form')]);
       else if (said.made.length > 0) composed.push(what === undefined || what.includes('Provenance') ? said : withoutProvenance(said));
     }
-    const counted = Map.groupBy(composed, ({ record: { subject } }) => `${subject.kind} ${subject.person}`);
+    // What has to be sent again is the same: it was written down before it was tried the first time.
+    const counted = Map.groupBy(composed.filter(({ record: { number } }) => number > this.#noted), ({ record: { subject } }) => `${subject.kind} ${subject.person}`);
     await trail.note([...counted.values()].flatMap((each) => {
       const subject = each[0]?.record.subject;
       return subject === undefined ? [] : [{ time: now(), by: this.#recipient, subject, asked: 'transaction', count: each.reduce((sum, { made }) => sum + made.length, 0) }];
     }));
+    this.#noted = Math.max(this.#noted, composed.at(-1)?.record.number ?? 0);
     return composed;
   }
 

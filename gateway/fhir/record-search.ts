@@ -1,5 +1,6 @@
 /** Finds resources among records: exactly, in order, page by page, without an index of what they say. */
 
+import { setImmediate as breath } from 'node:timers/promises';
 import type { CodeableConcept, Reference } from '@medplum/fhirtypes';
 import { UnixMillis } from '../quantity.ts';
 import type { IdentityMap } from '../records/identity.ts';
@@ -130,7 +131,10 @@ async function nextOf(asked: Asked, records: RecordLog, after: Position | undefi
   let looked = 0;
   for await (const record of recordsFor(asked, records, after)) {
     if (++looked > MOST_LOOKED_AT) throw refused(422, 'too-costly', `more than ${MOST_LOOKED_AT} records would have to be looked through: ask for a patient, and for a shorter time`);
+    // Blocks of gateways are judged between two pages of records, not after all of them.
+    if (looked % AT_ONCE === 0) await breath();
     if (best.last !== undefined && isBehind(asked, record, best.last)) break;
+    if (isElsewhere(asked, record, after, best.last)) continue;
     for (const resource of matchesIn(record, asked)) {
       const at = positionOf(resource, record, asked);
       if (after === undefined || sign * compare(at, after) > 0) best.add({ record, at });
@@ -163,6 +167,14 @@ function isBehind({ order, subjects, entries }: Asked, record: HospitalRecord, l
   if (entries !== undefined) return false;
   if (subjects === undefined) return order === '_lastUpdated' && record.number > last.number;
   return order === '-date' && subjects.length === 1 && record.time + SET_BACK < last.value;
+}
+
+/** Whether nothing of a record can stand after a position and before another, by what can be seen without making resources of it. */
+function isElsewhere({ order }: Asked, { kind, number, time, payload }: HospitalRecord, after: Position | undefined, last: Position | undefined): boolean {
+  const [first, end] = order.endsWith('_lastUpdated') ? [number, number] : kind === 'summary' ? [payload['from'], payload['to'] ?? Infinity] : [time, time];
+  if (typeof first !== 'number' || typeof end !== 'number') return false;
+  const [low = -Infinity, high = Infinity] = order.startsWith('-') ? [last?.value, after?.value] : [after?.value, last?.value];
+  return first > high || end < low;
 }
 
 const positionOf = (resource: Clinical, { number }: HospitalRecord, { order }: Asked): Position => ({ value: order.endsWith('_lastUpdated') ? number : spanOf(resource).from, number, id: resource.id ?? '' });

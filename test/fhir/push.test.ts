@@ -60,11 +60,13 @@ describe('what goes to a FHIR server', () => {
 
   it('waits while the server is busy, conflicted or away, as long as it is asked to', async () => {
     const waits: number[] = [];
-    const mischief = [{ status: 503, headers: { 'retry-after': '7' } }, { status: 409 }, { status: 412 }, { status: 429 }, 'hang up', { status: 200, body: { resourceType: 'Patient' } }] as const;
+    const mischief = [{ status: 503, headers: { 'retry-after': '70' } }, { status: 409 }, { status: 412 }, { status: 429 }, 'hang up', { status: 200, body: { resourceType: 'Patient' } }] as const;
     foreign.mischief = (_bundle, attempt) => mischief[attempt - 1];
-    await toTheEnd(pushing(surroundings(RECORDS), { sleep: (wait) => Promise.resolve(void waits.push(wait)), random: () => 0.5 }));
+    const around = surroundings(RECORDS);
+    await toTheEnd(pushing(around, { sleep: (wait) => Promise.resolve(void waits.push(wait)), random: () => 0.5 }));
     expect(kinds()).toEqual(EVERYTHING);
-    expect(waits[0]).toBe(7000);
+    expect((await around.trail.newest({ limit: 50 })).map(({ count }) => count).sort((a, b) => a - b)).toEqual([2, 6]);
+    expect(waits[0]).toBe(70_000);
     expect(waits.slice(1)).toEqual([1100, 2100, 4100, 8100, 16_100]);
   });
 
