@@ -7,6 +7,7 @@ import { verifyWithNodeCrypto } from '../../gateway/ledger/es256k.ts';
 import { verifyBlock } from '../../gateway/ledger/verify.ts';
 import { Seconds } from '../../gateway/quantity.ts';
 import { openPostgres, type PostgresStores } from '../../gateway/store/postgres.ts';
+import { StoredReleases } from '../../gateway/store/release-store.ts';
 import { needs } from '../debian-packages.ts';
 import { until } from '../path/program.ts';
 import { type Postgres, startPostgres } from '../postgres.ts';
