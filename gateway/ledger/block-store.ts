@@ -72,6 +72,23 @@ export interface BlockStore {
   fork(id: LaneId): Promise<Fork | undefined>;
 }
 
+/** The same store, for whoever looks on at some of what is done with it: spread it, and put in the place of a method what also tells of it. */
+export const passedOn = (blocks: BlockStore): BlockStore => ({
+  head: (id) => blocks.head(id),
+  append: (block, ...following) => blocks.append(block, ...following),
+  block: (id, height) => blocks.block(id, height),
+  pruned: (id) => blocks.pruned(id),
+  blocks: (id, from) => blocks.blocks(id, from),
+  node: (id, level, index) => blocks.node(id, level, index),
+  chains: () => blocks.chains(),
+  putReceipt: (id, ...receipt) => blocks.putReceipt(id, ...receipt),
+  receipts: (id, height) => blocks.receipts(id, height),
+  receiptsFrom: (id, from) => blocks.receiptsFrom(id, from),
+  putFork: (fork) => blocks.putFork(fork),
+  forks: () => blocks.forks(),
+  fork: (id) => blocks.fork(id),
+});
+
 /** An entry that derivation made and no block holds yet. */
 export type PendingEntry = Readonly<{ sequence: number; bytes: Uint8Array }>;
 

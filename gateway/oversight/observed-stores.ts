@@ -1,7 +1,7 @@
 /** The stores of a hospital node, with somebody who is told what they took. What is told is true: it is durable when it is told. */
 
 import { StoreError } from '../errors.ts';
-import type { BlockStore, Fork, LaneId } from '../ledger/block-store.ts';
+import { type BlockStore, type Fork, type LaneId, passedOn } from '../ledger/block-store.ts';
 import type { Release } from '../ledger/release.ts';
 import { Bytes, type Millis, type UnixMillis } from '../quantity.ts';
 import type { ReleaseStore } from '../upstream/release-store.ts';
@@ -48,16 +48,7 @@ type Clock = () => number;
 /** `uptime`: milliseconds that never go back. */
 export function observedBlocks(blocks: BlockStore, observer: StoreObserver, uptime: Clock): BlockStore {
   return {
-    head: (id) => blocks.head(id),
-    block: (id, height) => blocks.block(id, height),
-    pruned: (id) => blocks.pruned(id),
-    blocks: (id, from) => blocks.blocks(id, from),
-    node: (id, level, index) => blocks.node(id, level, index),
-    chains: () => blocks.chains(),
-    receipts: (id, height) => blocks.receipts(id, height),
-    receiptsFrom: (id, from) => blocks.receiptsFrom(id, from),
-    forks: () => blocks.forks(),
-    fork: (id) => blocks.fork(id),
+    ...passedOn(blocks),
     append: async (first, ...following) => {
       const began = uptime();
       const outcome = await reported(blocks.append(first, ...following), observer);

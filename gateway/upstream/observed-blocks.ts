@@ -1,4 +1,4 @@
-import type { BlockStore, Fork, LaneId } from '../ledger/block-store.ts';
+import { type BlockStore, type Fork, type LaneId, passedOn } from '../ledger/block-store.ts';
 import type { ChainState } from '../ledger/state.ts';
 
 /** Called after what they tell of is in the store. MUST NOT throw. */
@@ -11,6 +11,7 @@ export type BlockEvents = Readonly<{
 /** The same store, whose callers say by themselves what they change. */
 export function observed(blocks: BlockStore, events: BlockEvents): BlockStore {
   return {
+    ...passedOn(blocks),
     append: async (block, ...following) => {
       const result = await blocks.append(block, ...following);
       if (result.outcome === 'committed') events.appended((following.at(-1) ?? block).verified.state);
@@ -24,15 +25,5 @@ export function observed(blocks: BlockStore, events: BlockEvents): BlockStore {
       await blocks.putFork(fork);
       events.forked(fork);
     },
-    head: (id) => blocks.head(id),
-    block: (id, height) => blocks.block(id, height),
-    pruned: (id) => blocks.pruned(id),
-    blocks: (id, from) => blocks.blocks(id, from),
-    node: (id, level, index) => blocks.node(id, level, index),
-    chains: () => blocks.chains(),
-    receipts: (id, height) => blocks.receipts(id, height),
-    receiptsFrom: (id, from) => blocks.receiptsFrom(id, from),
-    forks: () => blocks.forks(),
-    fork: (id) => blocks.fork(id),
   };
 }

@@ -21,6 +21,7 @@ import type { UnixMillis } from '../quantity.ts';
 import { LANES } from '../reading.ts';
 import { Turns } from '../turns.ts';
 import { type Admission, EnrolledGateways, EVERY_GATEWAY } from './admission.ts';
+import { isForbidden } from './promises.ts';
 import { type GoodBlock, type PlacedBlock, type Verifier, verifierHere } from './verifier.ts';
 
 /** What this room tells about itself: fields first, as pino takes them. */
@@ -263,7 +264,7 @@ export class Witness {
     for (const [position, { header, hash, sequences, nodes }] of good.entries()) {
       const isLast = position === good.length - 1;
       const next = isLast && after !== undefined ? decodeState(after) : stateWith(state as ChainState, header, hash, nodes);
-      const broken = this.#broken(next, header);
+      const broken = this.#broken(next);
       if (broken !== undefined && blocks.length === 0) return broken;
       if (broken !== undefined) break;
       blocks.push({ bytes: offered[position] as Uint8Array, verified: { state: next, header, newNodes: nodes, sequences } });
@@ -279,10 +280,9 @@ export class Witness {
   }
 
   /** A block that a promise of this hospital forbids. */
-  #broken(state: ChainState, header: Header): Refusal | undefined {
+  #broken(state: ChainState): Refusal | undefined {
     const promised = this.#promised(state.chain);
-    if (promised === undefined || state.authority.number >= promised.number || header.height <= promised.last[state.lane]) return undefined;
-    if (promised.expires !== undefined && promised.expires < this.#now()) return undefined;
+    if (promised === undefined || !isForbidden(promised, { state }, this.#now())) return undefined;
     return {
       outcome: 'rejected', reason: 'revoked_key',
       message: `this hospital has signed that the gateway's key is replaced after block ${promised.last[state.lane]} of lane ${state.lane}`,
