@@ -93,11 +93,14 @@ function configFor({ gatewayData, hospitalData, modem }: Places, ports: Ports, k
       data: gatewayData,
       mqtt: { listen: `127.0.0.1:${ports.mqtt}` },
       web: { listen: `127.0.0.1:${ports.web}` },
-      hospitals: [{ name: 'demo-hospital', url: `https://127.0.0.1:${ports.hospital}`, key }],
+      hospitals: [{ name: 'demo-hospital', url: `https://127.0.0.1:${ports.hospital}`, key, payloads: 'summary' }],
       // Two addresses of this machine stand for two ways out of a house.
       links: [{ name: 'ethernet', address: '127.0.0.1' }, { name: '5g', address: '127.0.0.2', metered: true, budget: { day: '100MB' }, modem: { port: modem, apn: 'demo.iot' } }],
     },
-    upstream: { name: 'demo-hospital', data: hospitalData, listen: `127.0.0.1:${ports.hospital}`, gateways: 'open' },
+    upstream: {
+      name: 'demo-hospital', data: hospitalData, listen: `127.0.0.1:${ports.hospital}`, gateways: 'open',
+      people: [{ name: 'otto', role: 'administrator' }, { name: 'nora', role: 'clinician' }],
+    },
   });
 }
 
@@ -140,6 +143,9 @@ function welcome({ folder, config }: Places, ports: Ports): string[] {
     `  npx vitalgate trace anna-oximeter --config ${config}`,
     `  npx vitalgate links --config ${config}`,
     `  npx vitalgate verify chain https://127.0.0.1:${ports.hospital}`,
+    `  npx vitalgate upstream status --config ${config}`,
+    `  npx vitalgate upstream token otto --config ${config}      # signs in at https://127.0.0.1:${ports.hospital}/`,
+    `  npx vitalgate upstream token nora --config ${config}      # reads https://127.0.0.1:${ports.hospital}/fhir/Observation?_count=5 with "Authorization: Bearer …"`,
     '',
   ];
 }
