@@ -73,7 +73,7 @@ describe('how a node does', () => {
     ]) expect(lines).toContain(line);
     expect(lines.filter((line) => line.startsWith('vitalgate_upstream_output_behind{output="south"'))).toEqual([]);
     metrics.showOutputs([], OUTPUT_STATES);
-    expect(await metrics.registry.metrics()).not.toContain('engine');
+    expect(await metrics.registry.metrics()).not.toContain('output="engine"');
   });
 
   it('is counted by Prometheus as by people', async () => {
