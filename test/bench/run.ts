@@ -10,6 +10,7 @@ import { conditionsIn } from './conditions.ts';
 import { context } from './context.ts';
 import { decode } from './decode.ts';
 import { failover } from './failover.ts';
+import { fhir } from './fhir.ts';
 import { ingest } from './ingest.ts';
 import { outage } from './outage.ts';
 import { links } from './links.ts';
@@ -25,7 +26,7 @@ import { upstream } from './upstream.ts';
 import { verify } from './verify.ts';
 import { week } from './week.ts';
 
-const BENCHES: readonly Bench[] = [ingest, decode, context, seal, verify, proofs, startup, memory, serial, links, outage, backlog, upstream, failover, sync, records, week];
+const BENCHES: readonly Bench[] = [ingest, decode, context, seal, verify, proofs, startup, memory, serial, links, outage, backlog, upstream, failover, sync, fhir, records, week];
 
 const HELP = [
   'Usage: npm run bench [-- <bench>… options]      (without a name: all of them)',
@@ -40,8 +41,8 @@ const HELP = [
   '  --frames N    startup: frames queued (default 5,000,000)',
   '  --blocks N    sync: blocks of the lane (default 20,000; a year of a gateway has some 500,000)',
   '  --seed N      week: what chance is drawn from (default 1)',
-  '  --patients N  week: how many people (default 20, the most there are)',
-  '  --days N      week, outage, backlog: how many days (default 7, 1 and 1)',
+  '  --patients N  week, fhir: how many people (default 20, the most there are, and 1)',
+  '  --days N      week, outage, backlog, fhir: how many days (default 7, 1, 1 and 7)',
   '  --coalesce    ingest: one write for all PUBLISH packets that are due, instead of one for each',
   '  --folder F    Where temporary folders are made (default: the system\'s)',
   '  --help        This text',
