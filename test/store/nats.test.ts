@@ -64,7 +64,8 @@ describe.skipIf(needed.missing)(`three NATS servers${needed.note}`, () => {
   it('lose nothing that they acknowledged when one of them is killed, and take more', async () => {
     await using servers = await startNats({ servers: 3 });
     const safe = await appendingUntil(['nats', servers.url, 'replicated'], async () => await servers.servers[0]?.kill());
-    const { blocks, close } = await openNatsBlocks(servers.url, { durability: 'local' });
+    // The two that are left have to elect leaders first.
+    const { blocks, close } = await until('the store can be opened', () => openNatsBlocks(servers.url, { durability: 'local' }));
     await until('everything is there', async () => { await expectNothingLost(blocks, safe); return true; });
     const writer = await ChainWriter.of(3);
     await until('a block is taken', async () => { await writer.keepIn(blocks); return true; });
