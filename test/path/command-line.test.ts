@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { vitalgate } from './program.ts';
 
-const COMMANDS = ['gateway', 'upstream', 'device', 'person', 'quarantine', 'contract', 'reload', 'consent', 'approval', 'break-glass', 'disclosures', 'key', 'authority', 'patient', 'pseudonym', 'released', 'backup', 'restore', 'erase', 'trace', 'links', 'status', 'verify', 'prove', 'export', 'check', 'config', 'sim', 'demo'];
+const COMMANDS = ['gateway', 'upstream', 'device', 'person', 'quarantine', 'contract', 'reload', 'consent', 'approval', 'break-glass', 'disclosures', 'key', 'authority', 'patient', 'pseudonym', 'released', 'backup', 'restore', 'erase', 'trace', 'fhir', 'hl7', 'links', 'status', 'verify', 'prove', 'export', 'check', 'config', 'sim', 'demo'];
 
 describe('the command line', () => {
   it('lists every command, and each says how it is called', async () => {
     const overview = await vitalgate('--help');
     expect(overview.code).toBe(0);
-    const listed = [...overview.stdout.matchAll(/^ {2}([a-z-]+) {2}/gm)].map(([, name]) => name);
+    const listed = [...overview.stdout.matchAll(/^ {2}([a-z0-9-]+) {2}/gm)].map(([, name]) => name);
     expect(listed).toEqual(COMMANDS);
     const helps = await Promise.all(COMMANDS.map((command) => vitalgate(command, '--help')));
     for (const [i, { code, stdout, stderr }] of helps.entries()) {
