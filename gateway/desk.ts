@@ -82,6 +82,11 @@ export class Desk implements CareDesk {
     return covered && this.#options.now() - since < SAME_PAUSE ? step : undefined;
   }
 
+  /** Has something derived, and resolves when it is committed. Throws StoreError when that takes too long. */
+  async carryOut(action: OperatorAction): Promise<void> {
+    await this.#carryOut(action);
+  }
+
   /** What is in the journal is derived some time; but nobody should wait for that without an answer. */
   async #carryOut(action: OperatorAction): Promise<void> {
     const { carryOut, patience = Seconds(15) } = this.#options;

@@ -14,6 +14,7 @@ import { UnreadableError, UsageError, VitalgateError, messageOf } from './errors
 import type { GatewayStores } from './gateway.ts';
 import type { HospitalStores } from './hospital.ts';
 import { StoredBlocks, StoredPendingEntries } from './store/block-store.ts';
+import { StoredConsumers } from './store/consumer-store.ts';
 import { StoredCredentials } from './store/credential-store.ts';
 import { StoredCursors } from './store/cursor-store.ts';
 import { probeKey } from './store/keys.ts';
@@ -104,6 +105,7 @@ function recordsIn(store: SealedStore): Omit<GatewayStores, 'journal' | 'keyring
     pending: new StoredPendingEntries(store),
     credentials: new StoredCredentials(store),
     tokens: new StoredTokens(store),
+    consumers: new StoredConsumers(store),
     erasures: new StoredErasures(store),
     cursors: new StoredCursors(store),
     releaseCursors: new StoredReleaseCursors(store),

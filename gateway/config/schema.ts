@@ -8,6 +8,7 @@ import type { Mapping, Profile } from '../decode/profile.ts';
 import { Bytes, KiB, Millis, MiB, Minutes, Seconds } from '../quantity.ts';
 import { ZONE_OF_GATEWAY, alarmSection } from './alarm-section.ts';
 import { address, addressOrNone, brokerAddress, count, deviceId, duration, hostOrAddress, line, name, number, publicKey, purpose, serialPath, size, timeZone, topicFilter, usbNumber, webAddress, word } from './fields.ts';
+import { flowsSection } from './flows-section.ts';
 import { linksSection } from './links-section.ts';
 import { staffSection } from './staff-section.ts';
 import { checkBridges, checkHospitals, checkMqtt, checkNames, checkPacks, checkPatients, checkProfiles, checkPublicKeys, checkRelay, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
@@ -351,6 +352,7 @@ const gatewaySection = z
     patients,
     timeZone: timeZone().optional().describe('Where the gateway stands, for example Europe/Berlin: habits and quiet hours go by it. Default: the time zone of this machine.'),
     alarms: alarmSection,
+    flows: flowsSection,
     profiles,
     relay: relaySection,
     links: linksSection,

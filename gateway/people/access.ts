@@ -27,5 +27,5 @@ export function accessFor(right: Right): string {
   return words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
 }
 
-/** Somebody the configuration names. */
-export type Person = Readonly<{ name: string; access: Access }>;
+/** Somebody the configuration names. `patients`: whom alone they look after; absent: everybody. */
+export type Person = Readonly<{ name: string; access: Access; patients?: readonly string[] | undefined }>;

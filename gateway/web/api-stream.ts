@@ -1,6 +1,5 @@
 /** What happens to alarms, as it happens: server-sent events (HTML Living Standard, section 9.2). */
 
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Doorbell } from '../doorbell.ts';
@@ -12,6 +11,7 @@ import type { Subject } from '../reading.ts';
 import { digits, NOTICE, object, ref } from './api-schemas.ts';
 import { askedBy } from './api-access.ts';
 import type { AlarmBoard, CareDesk } from './care-desk.ts';
+import { COMMENT, EventWriter, eventOf } from './event-writer.ts';
 import { RequestError, type ErrorLog } from './request-error.ts';
 
 export type StreamOptions = Readonly<{
@@ -28,13 +28,6 @@ export type StreamOptions = Readonly<{
 }>;
 
 const STEPS_AT_A_TIME = 100;
-const HEADERS = {
-  'content-type': 'text/event-stream; charset=utf-8',
-  'cache-control': 'no-store, no-transform',
-  // nginx would keep events back until a buffer is full.
-  'x-accel-buffering': 'no',
-  'x-content-type-options': 'nosniff',
-};
 
 /**
  * `GET /stream`. First an event `snapshot` with the live alarms, then an event `step` for every step, with its number as id. Whoever comes
@@ -87,23 +80,17 @@ function lastSeen({ headers, query }: FastifyRequest<{ Querystring: { after?: st
 }
 
 class Reader {
-  readonly #response: ServerResponse;
+  readonly #writer: EventWriter;
   readonly #mayStay: () => boolean;
   readonly #by: Actor;
   readonly #options: StreamOptions;
   readonly #bell = new Doorbell();
-  readonly #closed = new AbortController();
 
   constructor(response: ServerResponse, mayStay: () => boolean, by: Actor, options: StreamOptions) {
     this.#by = by;
-    this.#response = response;
     this.#mayStay = mayStay;
     this.#options = options;
-    response.on('error', () => this.#closed.abort());
-    response.on('close', () => {
-      this.#closed.abort();
-      this.wake();
-    });
+    this.#writer = new EventWriter(response, () => this.wake(), options.patience);
   }
 
   wake(): void {
@@ -111,55 +98,35 @@ class Reader {
   }
 
   end(): void {
-    this.#response.destroy();
+    this.#writer.end();
     this.wake();
   }
 
   /** Until the reader leaves, is too slow, or may not see it any more. */
   async follow(seen: number | undefined): Promise<void> {
     const { alarms, heartbeat = Seconds(15) } = this.#options;
-    this.#response.writeHead(200, HEADERS);
+    const writer = this.#writer;
+    writer.begin();
     let last = alarms.lastStep;
     // A number from the future is another gateway's, or of a folder that was restored from an older copy.
     const resumed = seen !== undefined && seen <= last;
     const lists = alarms.lists();
     await this.#showing([...lists.physiological, ...lists.technical], 'alarms');
     const snapshot = { notice: NOTICE, lastStep: last, resumedAfter: resumed ? seen : null, alarms: lists };
-    if (!(await this.#send(`retry: 3000\n${eventOf('snapshot', snapshot, resumed ? undefined : last)}`))) return;
+    if (!(await writer.send(`retry: 3000\n${eventOf('snapshot', snapshot, resumed ? undefined : last)}`))) return;
     if (resumed) last = seen;
-    while (this.#isOpen && this.#mayStay()) {
+    while (writer.isOpen && this.#mayStay()) {
       const steps = await alarms.after(last, STEPS_AT_A_TIME);
       await this.#showing(steps, 'alarm history');
-      if (steps.length > 0 && !(await this.#send(steps.map((step) => eventOf('step', step, step.step)).join('')))) return;
+      if (steps.length > 0 && !(await writer.send(steps.map((step) => eventOf('step', step, step.step)).join('')))) return;
       last = steps.at(-1)?.step ?? last;
       if (steps.length > 0) continue;
       await this.#bell.wait(heartbeat);
-      if (alarms.lastStep === last && this.#mayStay() && !(await this.#send(':\n\n'))) return;
+      if (alarms.lastStep === last && this.#mayStay() && !(await writer.send(COMMENT))) return;
     }
   }
 
   async #showing(shown: readonly Readonly<{ subject: Subject | null }>[], what: 'alarms' | 'alarm history'): Promise<void> {
     await this.#options.disclose(this.#by, shown.flatMap(({ subject }) => (subject === null ? [] : [{ subject }])), what);
   }
-
-  get #isOpen(): boolean {
-    return !this.#response.destroyed && !this.#response.writableEnded;
-  }
-
-  /** Resolves when there is room for more; false when the reader is gone or reads nothing. */
-  async #send(text: string): Promise<boolean> {
-    if (!this.#isOpen) return false;
-    if (this.#response.write(text)) return true;
-    const { patience = Seconds(30) } = this.#options;
-    try {
-      await once(this.#response, 'drain', { signal: AbortSignal.any([AbortSignal.timeout(patience), this.#closed.signal]) });
-      return true;
-    } catch {
-      return false;
-    }
-  }
 }
-
-/** One line of data: JSON has no line breaks. */
-const eventOf = (event: string, data: object, id: number | undefined): string =>
-  `event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`;
