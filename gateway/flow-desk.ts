@@ -179,7 +179,7 @@ export class GatewayFlowDesk implements FlowDesk {
     await desk.carryOut({ type: 'escalate', alarm: id, revision, levels: chain, by: actorOf(asker) });
     const step = (await desk.alarms.after(before, STEPS_OF_ONE_ASK)).find(({ alarm, by, why }) => alarm === id && by?.id === asker.person && (why === 'rerouted' || why === 'refused'));
     const alarm = desk.alarms.alarm(id);
-    if (step?.refusal == null) return { done: { alarm: alarm ?? null, step: step?.step ?? null, changed: step !== undefined } };
+    if (step === undefined || step.refusal === null) return { done: { alarm: alarm ?? null, step: step?.step ?? null, changed: step !== undefined } };
     return { kind: step.refusal === 'unknown_alarm' ? 'unknown' : 'conflict', refused: step.refusal, why: `nobody else is told: ${step.refusal.replaceAll('_', ' ')}${nowAt(alarm)}` };
   }
 

@@ -130,4 +130,4 @@ export class GatewayFlowSource implements FlowSource {
 }
 
 /** Evidence in the contract is an object of any members. */
-const plainStep = (step: StepView): MessageOf<'alarm'>['alarm'] => step as unknown as MessageOf<'alarm'>['alarm'];
+const plainStep = (step: StepView): MessageOf<'alarm'>['alarm'] => step;

@@ -80,7 +80,7 @@ export function readLevels(value: unknown): readonly Level[] | undefined {
 function readLevel(value: unknown): Level | undefined {
   const { to, within } = (value ?? {}) as Readonly<Record<string, unknown>>;
   if (!Array.isArray(to) || to.length === 0 || to.length > MOST_PEOPLE_OF_A_LEVEL || !to.every((each) => typeof each === 'string')) return undefined;
-  return Number.isSafeInteger(within) && (within as number) > 0 ? { to: to as readonly string[], within: Millis(within as number) } : undefined;
+  return Number.isSafeInteger(within) && (within as number) > 0 ? { to, within: Millis(within as number) } : undefined;
 }
 
 export const sameLevels = (a: readonly Level[] | undefined, b: readonly Level[]): boolean =>

@@ -90,7 +90,7 @@ export class Delivery {
     for (const { key } of all) this.#current.delete(key);
     const seen = all.filter(({ each }) => mayHave(view, each)).map(({ each }) => each);
     await view.disclose(seen.flatMap(({ subject }) => subject ?? []), 'values');
-    return seen.map(({ key: _, subject: _of, ...said }) => ({ contract: CONTRACT, redelivered: false, ...said }) as Message);
+    return seen.map(({ key: _, subject: _of, ...said }) => ({ contract: CONTRACT, redelivered: false, ...said }));
   }
 
   async #numbered(): Promise<readonly Message[]> {
