@@ -3,7 +3,7 @@ import type { AlarmFeed } from './alarm-feed.ts';
 import type { StepView } from './alarm-views.ts';
 import { parsePack } from './config/pack.ts';
 import type { ConsentDesk } from './consent-desk.ts';
-import { pageFor } from './consent-filter.ts';
+import { pageFor, whoLivesIn } from './consent-filter.ts';
 import { mistakesIn, type Contract } from './context/contract.ts';
 import { readContracts } from './context/read-contracts.ts';
 import type { Actor, OperatorAction } from './decode/operator.ts';
@@ -105,6 +105,10 @@ export class Desk implements CareDesk {
   async patients(): Promise<readonly string[]> {
     const { orders, measured } = this.#options;
     return [...new Set([...orders().patients.map(({ id }) => id), ...measured()])].toSorted((a, b) => a.localeCompare(b));
+  }
+
+  whoLivesIn(room: string): readonly string[] {
+    return whoLivesIn(this.#options.orders().patients, room);
   }
 
   handleOf(patient: string): string {

@@ -58,13 +58,13 @@ export class GatewayFlowDesk implements FlowDesk {
   }
 
   viewFor(asker: Asker): FlowView {
-    const { desk, pipeline, reachOf } = this.#options;
+    const { desk, reachOf } = this.#options;
     const permits = this.#permitsFor(asker);
     return {
       maySee: (subject) => {
         const reach = reachOf(asker.person);
         if (reach === undefined || subject === null) return true;
-        const whose = subject.kind === 'patient' ? [subject.id] : whoLivesIn(pipeline.derived.orders.patients, subject.id);
+        const whose = subject.kind === 'patient' ? [subject.id] : desk.whoLivesIn(subject.id);
         return whose.some((patient) => reach.includes(patient));
       },
       maySeeValue: permits,

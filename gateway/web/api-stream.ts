@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Doorbell } from '../doorbell.ts';
 import { messageOf } from '../errors.ts';
-import type { People } from '../people/people.ts';
+import type { Identity, People } from '../people/people.ts';
 import type { Actor } from '../alarm/condition.ts';
 import { Seconds, type Millis } from '../quantity.ts';
 import type { Subject } from '../reading.ts';
@@ -12,10 +12,13 @@ import { digits, NOTICE, object, ref } from './api-schemas.ts';
 import { askedBy } from './api-access.ts';
 import type { AlarmBoard, CareDesk } from './care-desk.ts';
 import { COMMENT, EventWriter, eventOf } from './event-writer.ts';
+import { withinReach } from './reach.ts';
 import { RequestError, type ErrorLog } from './request-error.ts';
 
 export type StreamOptions = Readonly<{
   alarms: AlarmBoard;
+  /** See CareDesk. */
+  whoLivesIn: CareDesk['whoLivesIn'];
   disclose: CareDesk['disclose'];
   people: People;
   log: ErrorLog;
@@ -58,7 +61,7 @@ export function addStream(api: FastifyInstance, options: StreamOptions): void {
     const seen = lastSeen(request);
     const { person: id, access: role } = askedBy(request);
     reply.hijack();
-    const reader = new Reader(reply.raw, () => people.identify(secret)?.access !== undefined, { id, role }, options);
+    const reader = new Reader(reply.raw, () => people.identify(secret), { id, role }, options);
     open.add(reader);
     const leave = [alarms.onSteps(() => reader.wake()), people.onChange(() => reader.wake())];
     try {
@@ -81,14 +84,14 @@ function lastSeen({ headers, query }: FastifyRequest<{ Querystring: { after?: st
 
 class Reader {
   readonly #writer: EventWriter;
-  readonly #mayStay: () => boolean;
+  readonly #identify: () => Identity | undefined;
   readonly #by: Actor;
   readonly #options: StreamOptions;
   readonly #bell = new Doorbell();
 
-  constructor(response: ServerResponse, mayStay: () => boolean, by: Actor, options: StreamOptions) {
+  constructor(response: ServerResponse, identify: () => Identity | undefined, by: Actor, options: StreamOptions) {
     this.#by = by;
-    this.#mayStay = mayStay;
+    this.#identify = identify;
     this.#options = options;
     this.#writer = new EventWriter(response, () => this.wake(), options.patience);
   }
@@ -110,20 +113,28 @@ class Reader {
     let last = alarms.lastStep;
     // A number from the future is another gateway's, or of a folder that was restored from an older copy.
     const resumed = seen !== undefined && seen <= last;
-    const lists = alarms.lists();
+    const all = alarms.lists();
+    const lists = { physiological: this.#reached(all.physiological), technical: this.#reached(all.technical) };
     await this.#showing([...lists.physiological, ...lists.technical], 'alarms');
     const snapshot = { notice: NOTICE, lastStep: last, resumedAfter: resumed ? seen : null, alarms: lists };
     if (!(await writer.send(`retry: 3000\n${eventOf('snapshot', snapshot, resumed ? undefined : last)}`))) return;
     if (resumed) last = seen;
-    while (writer.isOpen && this.#mayStay()) {
-      const steps = await alarms.after(last, STEPS_AT_A_TIME);
+    while (writer.isOpen && this.#identify() !== undefined) {
+      const all = await alarms.after(last, STEPS_AT_A_TIME);
+      const steps = this.#reached(all);
       await this.#showing(steps, 'alarm history');
       if (steps.length > 0 && !(await writer.send(steps.map((step) => eventOf('step', step, step.step)).join('')))) return;
-      last = steps.at(-1)?.step ?? last;
-      if (steps.length > 0) continue;
+      last = all.at(-1)?.step ?? last;
+      if (all.length > 0) continue;
       await this.#bell.wait(heartbeat);
-      if (alarms.lastStep === last && this.#mayStay() && !(await writer.send(COMMENT))) return;
+      if (alarms.lastStep === last && this.#identify() !== undefined && !(await writer.send(COMMENT))) return;
     }
+  }
+
+  /** What whoever it is now may see. */
+  #reached<T extends Readonly<{ subject: Subject | null }>>(all: readonly T[]): readonly T[] {
+    const identity = this.#identify();
+    return identity === undefined ? [] : withinReach(this.#options, identity, all);
   }
 
   async #showing(shown: readonly Readonly<{ subject: Subject | null }>[], what: 'alarms' | 'alarm history'): Promise<void> {

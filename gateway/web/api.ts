@@ -59,7 +59,7 @@ export async function addApi(app: FastifyInstance, options: ApiOptions): Promise
     addDescription(api);
     addSessions(api, access);
     addAlarms(api, options.desk);
-    addStream(api, { ...options.stream, alarms: options.desk.alarms, disclose: (...shown) => options.desk.disclose(...shown), people: options.people, log: options.log });
+    addStream(api, { ...options.stream, alarms: options.desk.alarms, whoLivesIn: (room) => options.desk.whoLivesIn(room), disclose: (...shown) => options.desk.disclose(...shown), people: options.people, log: options.log });
     addPatients(api, options.desk);
     addBreakGlass(api, options.desk);
     addContracts(api, options.desk);

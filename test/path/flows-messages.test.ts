@@ -85,7 +85,7 @@ describe('messages for flows', () => {
   it('let a flow have other people told, with timers that outlive a kill, and a flow that asks again changes nothing', async () => {
     const chain = [{ to: ['daughter'], within: '2s' }, { to: ['neighbour'], within: '1min' }];
     const raised = await ask('flo', { ask: 'raise', subject: { kind: 'patient', id: 'anna' }, name: 'fall', priority: 'high', message: 'Anna fell' });
-    const { id, revision } = raised.json['result'] && ((raised.json['result'] as { alarm: AlarmJson }).alarm);
+    const { id, revision } = (raised.json['result'] as { alarm: AlarmJson }).alarm;
     await using reader = await follow('flo', 'chain', 'alarm');
     expect(await ask('flo', { ask: 'escalate', alarm: id, revision, chain })).toMatchObject({ status: 200, json: { result: { changed: true } } });
     expect(await heard(reader, step('rerouted'))).toMatchObject({ alarm: { alarm: id, told: { level: 1, levels: 2, to: ['daughter'] } } });
@@ -121,6 +121,14 @@ describe('messages for flows', () => {
     expect(await heard(reader, step('raised'))).toMatchObject({ alarm: { subject: { id: 'bert' } } });
     expect(await ask('wendy', { ask: 'context', subject: { kind: 'patient', id: 'anna' } })).toMatchObject({ status: 404, json: { error: 'unknown_subject' } });
     expect((await call('wendy', '/flows/lists')).json).toMatchObject({ patients: ['bert'], devices: ['wrist-bert'] });
+    const { alarms } = (await call('wendy', '/alarms')).json as unknown as { alarms: { physiological: { subject: { id: string } }[] } };
+    expect(alarms.physiological.map(({ subject }) => subject.id)).toEqual(['bert']);
+    const { steps } = (await call('wendy', '/steps')).json as unknown as { steps: { subject: { id: string } | null }[] };
+    expect(new Set(steps.map(({ subject }) => subject?.id))).toEqual(new Set(['bert']));
+    expect((await call('wendy', '/patients')).json['patients']).toMatchObject([{ id: 'bert' }]);
+    const { patients } = (await call('flo', '/patients')).json as unknown as { patients: { id: string; link: string }[] };
+    expect((await call('wendy', patients.find(({ id }) => id === 'anna')?.link.slice('/api'.length) ?? '')).status).toBe(404);
+    expect([(await call('wendy', '/alarms/1')).status, (await call('wendy', '/alarms/1/acknowledge', { revision: 1 })).status]).toEqual([404, 404]);
     expect(await ask('wendy', { ask: 'acknowledge', alarm: 1, revision: 1 })).toMatchObject({ status: 404, json: { error: 'unknown_alarm' } });
   });
 
