@@ -22,6 +22,7 @@ import { Disclosures } from './disclosures.ts';
 import { Erasure, type ErasureStore } from './erasure.ts';
 import { GatewayFlowDesk } from './flow-desk.ts';
 import { GatewayFlowSource } from './flow-source.ts';
+import { FlowsHost } from './flows-host.ts';
 import { Consumers, type ConsumerStore } from './flows/consumers.ts';
 import { KeyEpochs } from './key-epochs.ts';
 import { addressesOf, reachOf, startDeviceBroker, type MqttAddresses, type Served } from './device-broker.ts';
@@ -229,6 +230,7 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   const source = new GatewayFlowSource({ alarms, blocks: stores.blocks, chain: chain.chain, pipeline, receipted: (lane) => uplink?.receiptedHeight(lane), now: clock.now });
   reached.flows = source;
   const flowDesk = new GatewayFlowDesk({ source, consumers: await Consumers.open(stores.consumers), desk, pipeline, consent, policy: () => policyIn(pipeline), testPatients: config.flows.testPatients, reachOf: (person) => people.patientsOf(person), uptime: clock.uptime });
+  const flowsHost = new FlowsHost({ config, people, random, uptime: clock.uptime, log, serve });
   const ca = new DeviceCa(keyFilesIn(config.data), random);
   const serving: Served = { broker: undefined };
   const refusedLogins = new RefusedLogins();
@@ -236,12 +238,12 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   const heights = { delivered: () => deliveredHeight(uplink, reached.releases, config.hospitals), everywhere: () => uplink && heightEverywhere(uplink, hospitals, reached.releases), sealed: async () => (await stores.blocks.head({ chain: chain.chain, lane: 'record' }))?.height };
   const disk = serve ? await GatewayDisk.start({ config, journal: stores.journal, tidy: stores.tidy(chain.chain), pipeline, progress, heights, clock, log }) : undefined;
   if (disk !== undefined) opened.add(() => disk.stop());
-  const conditions = links && new OwnConditions({ pipeline, isReached: () => links.isReached, waiting: alarmsWaiting, now: clock.uptime, log });
+  const conditions = links && new OwnConditions({ pipeline, isReached: () => links.isReached, waiting: alarmsWaiting, flows: () => flowsHost.condition, now: clock.uptime, log });
   if (conditions !== undefined) opened.add(() => conditions.stop());
-  const administration = new Administration({ reload, consent, folder: config.data, erasure, disclosures, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, signingKey: keyInForce, succession, chain: chain.chain, terms: (lane) => chain.terms.of(lane), ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, links, releases: reached.releases, modems, disk, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
+  const administration = new Administration({ reload, consent, flows: flowsHost, folder: config.data, erasure, disclosures, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, signingKey: keyInForce, succession, chain: chain.chain, terms: (lane) => chain.terms.of(lane), ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, links, releases: reached.releases, modems, disk, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
   const gateway = { administration, chain: chain.chain, storeLost: storeLost.promise, stop: () => opened.close() };
   if (!serve) return { ...gateway, addresses: {} };
-  return { ...gateway, addresses: await startServing({ config, desk, flowDesk, people, stores, ca, serving, refusedLogins, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };
+  return { ...gateway, addresses: await startServing({ config, desk, flowDesk, flowsHost, people, stores, ca, serving, refusedLogins, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };
 }
 
 /** Receipts may arrive before there is anything to count them, and old frames be derived before there is anybody to ask. */
@@ -368,6 +370,7 @@ type Serving = Readonly<{
   config: GatewayConfig;
   desk: Desk;
   flowDesk: GatewayFlowDesk;
+  flowsHost: FlowsHost;
   people: People;
   stores: GatewayStores;
   ca: DeviceCa;
@@ -391,8 +394,10 @@ async function startServing(parts: Serving): Promise<GatewayAddresses> {
   const { listen, plainHttp } = config.web;
   if (!plainHttp && !isLoopback(listen.host)) log.info({ host: listen.host }, 'the API is served to this machine alone, because there is no TLS: put a proxy before it that speaks TLS, or set web.plainHttp');
   const api = { desk: parts.desk, flows: parts.flowDesk, people: parts.people, uptime: clock.uptime, plainHttp };
-  const web = await startWeb({ listen, api, blocks: stores.blocks, registry: metrics.registry, administration, refresh: () => refresh(parts), log });
+  const web = await startWeb({ listen, api, blocks: stores.blocks, registry: metrics.registry, administration, refresh: () => refresh(parts), flows: parts.flowsHost, log });
   opened.add(web.close);
+  opened.add(() => parts.flowsHost.stop());
+  parts.flowsHost.start(loopbackOf(web.address));
   const broker = await startDeviceBroker(parts);
   opened.add(broker.close);
   const serialHooks = { accept: (frames: readonly Frame[]) => pipeline.acceptAll(frames), clock, observe: serialObserver(parts) };
@@ -413,6 +418,9 @@ async function startServing(parts: Serving): Promise<GatewayAddresses> {
   log.info({ ...addresses, control: controlSocketOf(config.data) }, 'ready: devices may publish');
   return addresses;
 }
+
+/** Where programs of this machine find the web server, whatever it listens on. */
+const loopbackOf = (address: string): string => address.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
 
 /** Requests go back the way the messages came. */
 function rebirthsOver(broker: MqttBroker, bridges: ReadonlyMap<string, Bridge>, { metrics, clock, log, firstOfThisStart }: Serving): Rebirths {

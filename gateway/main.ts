@@ -53,6 +53,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   consent: async () => (await import('./commands/consent.ts')).consentCommand,
   approval: async () => (await import('./commands/approval.ts')).approvalCommand,
   'break-glass': async () => (await import('./commands/break-glass.ts')).breakGlassCommand,
+  flows: async () => (await import('./commands/flows.ts')).flowsCommand,
   disclosures: async () => (await import('./commands/disclosures.ts')).disclosuresCommand,
   key: async () => (await import('./commands/key.ts')).keyCommand,
   authority: async () => (await import('./commands/authority.ts')).authorityCommand,

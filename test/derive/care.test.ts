@@ -39,7 +39,7 @@ describe('what is wrong with the gateway itself', () => {
 
   it('is quarantined when it is no condition that this version knows', () => {
     const strange = at(0, operator(Buffer.from(JSON.stringify({ type: 'condition', condition: 'bored', holds: true }))));
-    expect(reasonsOf(derive([strange]))).toEqual(['"condition" must be unreached or no_room']);
+    expect(reasonsOf(derive([strange]))).toEqual(['"condition" must be unreached or no_room or flows_stopped or flows_safe_mode']);
     expect(reasonsOf(derive([at(0, operator(Buffer.from('{"type":"condition","condition":"no_room"}')))]))).toEqual(['"holds" must be true or false']);
   });
 });
