@@ -50,7 +50,9 @@ export type NodeRedStatus = Readonly<{
 /** Choices of this project. */
 const PING_EVERY = Seconds(0.5);
 /** Loading hundreds of modules on a small machine takes its time, in which nothing is answered. */
-const START_PATIENCE = Minutes(2);
+const START_PATIENCE = Minutes(1);
+/** Of the usual patience, from when flows run until the first answer after that. */
+const FIRST_ANSWER_SHARE = 2;
 const FIRST_WAIT = Seconds(0.5);
 const LONGEST_WAIT = Seconds(30);
 /** So many failures of its own doing within that time, and flows stay off until somebody changes them. */
@@ -84,6 +86,7 @@ export class NodeRed {
   #rss: Bytes | null = null;
   #ping = 0;
   #lastSign = Millis(0);
+  #isUp = false;
   #answers = false;
   #wellSince = Millis(0);
   #killedFor: Failure | undefined;
@@ -189,6 +192,7 @@ export class NodeRed {
     const now = this.#options.uptime();
     this.#starts += 1;
     this.#state = 'starting';
+    this.#isUp = false;
     this.#answers = false;
     this.#killedFor = undefined;
     this.#crash = undefined;
@@ -224,6 +228,7 @@ export class NodeRed {
       '--disable-warning=ExperimentalWarning',
       ...(allow.includes('file') || allow.includes('watch') ? ['--allow-fs-read=*', '--allow-fs-write=*'] : [...readable.map((path) => `--allow-fs-read=${path}`), `--allow-fs-write=${files.folder}`]),
       '--permission',
+      '--allow-worker',
       ...(allow.includes('exec') ? ['--allow-child-process'] : []),
     ];
   }
@@ -241,12 +246,14 @@ export class NodeRed {
         return;
       case 'listening':
         this.#port = message.port;
+        this.#isUp = true;
         return this.#becomeWell();
       case 'started':
+        this.#isUp = true;
         return this.#becomeWell();
       case 'pong':
         this.#rss = Bytes(message.rss);
-        this.#answers = this.#port !== undefined;
+        this.#answers = this.#isUp;
         if (message.rss > Math.max(LEAST_RSS, this.#options.heap * RSS_SHARE)) this.#kill('memory');
         return;
       case 'log':
@@ -268,7 +275,8 @@ export class NodeRed {
     const child = this.#child;
     if (child === undefined || this.#isStopping) return;
     if (child.connected) child.send({ ping: ++this.#ping } satisfies ToChild, () => undefined);
-    const patience = this.#answers ? this.#options.stall : START_PATIENCE;
+    const { stall } = this.#options;
+    const patience = this.#answers ? stall : this.#isUp ? stall * FIRST_ANSWER_SHARE : START_PATIENCE;
     if (this.#options.uptime() - this.#lastSign > patience) this.#kill('stalled');
     if (this.#hasSettled) this.#inARow = 0;
   }

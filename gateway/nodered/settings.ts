@@ -6,6 +6,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Server, Socket } from 'node:net';
+import { Worker } from 'node:worker_threads';
 import { DOOR_HEADER, START_FD, type FromChild, type StartWords, type ToChild } from './child-words.ts';
 
 const HOST = '127.0.0.1';
@@ -23,6 +24,7 @@ const tell = (message: FromChild): void => void (process.connected && process.se
 process.on('message', ({ ping }: ToChild) => tell({ type: 'pong', ping, rss: process.memoryUsage.rss() }));
 // Without the gateway there is no reason to run, and nobody to watch over it.
 process.on('disconnect', () => process.exit(0));
+new Worker(new URL('./orphan-watch.ts', import.meta.url), { workerData: process.ppid }).unref();
 process.prependListener('uncaughtException', (error: unknown) => tell({ type: 'log', level: 'error', message: line(error instanceof Error ? (error.stack ?? error.message) : error) }));
 tell({ type: 'loading' });
 
