@@ -87,8 +87,9 @@ export class FlowsHost implements FlowsDoor {
   /** Throws UsageError for a copy there is not. */
   async restore(copy: string): Promise<void> {
     if (this.#nodeRed !== undefined) return await this.#nodeRed.restore(copy);
+    const putInPlace = this.#files.restoration(copy);
     this.#files.keep();
-    this.#files.restore(copy);
+    putInPlace();
   }
 
   async stop(): Promise<void> {

@@ -96,6 +96,7 @@ export type Ask = z.output<typeof askSchema>;
 
 /** The ask, or everything that is wrong with it in words: place, and what was expected. */
 export function readAsk(value: unknown): Readonly<{ ask: Ask } | { mistakes: readonly string[] }> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { mistakes: ['the body: expected an object'] };
   const read = askSchema.safeParse(value);
   if (read.success) return { ask: read.data };
   return { mistakes: read.error.issues.map(inWords) };

@@ -59,17 +59,19 @@ export class FlowFiles {
     });
   }
 
-  /** Puts the flows of a copy in place of those there are. Throws {@link UsageError} when there is no such copy, {@link ConfigError} when it is damaged. */
-  restore(copy: string): void {
+  /** What puts the flows of a copy in place of those there are. Throws {@link UsageError} when there is no such copy, {@link ConfigError} when it is damaged. */
+  restoration(copy: string): () => void {
     if (!NAME.test(copy) || !existsSync(this.#pathOf(copy))) throw new UsageError(`there is no copy ${JSON.stringify(copy)}; "vitalgate flows history" lists them`);
     const contents = this.#contents(this.#pathOf(copy));
     const { [FLOWS]: flows } = contents;
     if (flows === undefined || !isList(flows)) throw new ConfigError(`the copy ${copy} of the flows is damaged: ${FLOWS} in ${this.#pathOf(copy)} is no list of nodes`);
-    for (const name of COPIED) {
-      const content = contents[name];
-      if (content === undefined) rmSync(join(this.folder, name), { force: true });
-      else replace(join(this.folder, name), content);
-    }
+    return () => {
+      for (const name of COPIED) {
+        const content = contents[name];
+        if (content === undefined) rmSync(join(this.folder, name), { force: true });
+        else replace(join(this.folder, name), content);
+      }
+    };
   }
 
   #names(): string[] {

@@ -155,9 +155,10 @@ export class NodeRed {
   async restore(copy: string): Promise<void> {
     const restored = this.#changing.then(async () => {
       const wasStopped = this.#state === 'stopped';
+      const putInPlace = this.#options.files.restoration(copy);
       this.#options.files.keep();
       if (!wasStopped) await this.#end();
-      this.#options.files.restore(copy);
+      putInPlace();
       this.#isSafe = false;
       this.#failed = [];
       this.#inARow = 0;
