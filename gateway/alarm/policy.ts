@@ -67,8 +67,8 @@ export function courseOf(policy: AlarmPolicy, { kind, priority, levels }: Readon
 }
 
 /** What a chain of people may be: a choice of this project. */
-export const MOST_LEVELS = 10;
-export const MOST_PEOPLE_OF_A_LEVEL = 50;
+const MOST_LEVELS = 10;
+const MOST_PEOPLE_OF_A_LEVEL = 50;
 
 /** From a frame of the journal: a chain of people, bounded; undefined for what is none. */
 export function readLevels(value: unknown): readonly Level[] | undefined {

@@ -6,7 +6,7 @@ import { duration, line, size, word } from './fields.ts';
 import { setting } from './setting.ts';
 
 /** Nodes that reach beyond the flows: programs, files and ports of the machine. */
-export const RISKY_NODES = ['exec', 'file', 'watch', 'tcp', 'udp'] as const;
+const RISKY_NODES = ['exec', 'file', 'watch', 'tcp', 'udp'] as const;
 
 export const flowsSection = z
   .strictObject({

@@ -1,6 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { constants, setPriority } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -63,8 +62,8 @@ const STOP_PATIENCE = Seconds(5);
 const SLOWEST_DEPLOY = Seconds(2);
 const MOST_FAILURES = 20;
 const MOST_LINES = 50;
-/** Behind everything of the gateway in the queue for a core. */
-const NICENESS = 10;
+/** Behind everything of the gateway in the queue for a core, with all its threads: those that collect garbage, too, so that it has to begin so (nice(1)). */
+const NICENESS = 15;
 /** Of the heap, and what Node.js takes beside it. */
 const RSS_SHARE = 3;
 const LEAST_RSS = MiB(512);
@@ -201,7 +200,8 @@ export class NodeRed {
     const red = this.#require.resolve('node-red/red.js');
     const child = fork(red, ['--settings', fileURLToPath(new URL('./settings.ts', import.meta.url)), '--userDir', files.folder, ...(this.#isSafe ? ['--safe'] : [])], {
       cwd: files.folder,
-      execArgv: this.#flags(red),
+      execPath: 'nice',
+      execArgv: ['-n', String(NICENESS), process.execPath, ...this.#flags(red)],
       // Whatever flows print goes nowhere: a pipe that nobody empties would stop them, and one that somebody does would cost the gateway.
       stdio: ['ignore', 'ignore', 'ignore', 'ipc', 'pipe'],
       env: { PATH: process.env['PATH'], HOME: files.folder, NODE_ENV: 'production', LANG: process.env['LANG'], TZ: process.env['TZ'], NODE_RED_DISABLE_TELEMETRY: '1' },
@@ -209,13 +209,12 @@ export class NodeRed {
     this.#child = child;
     child.on('message', (message: FromChild) => this.#hear(child, message));
     // One that could not be started at all: "exit" never comes.
-    child.once('error', (error) => child.pid === undefined && this.#ended(child, `${error.message}`));
+    child.once('error', (error) => child.pid === undefined && this.#ended(child, error.message));
     child.once('exit', (code, signal) => this.#ended(child, signal ?? `exit code ${code}`));
     const words: StartWords = { folder: files.folder, palettes, exclude: this.#excluded, functionTimeout: Math.max(1, Math.floor((stall * 0.6) / 1000)), ...startWords() };
     const told = child.stdio[START_FD] as Writable;
     told.on('error', () => undefined);
     told.end(JSON.stringify(words));
-    if (child.pid !== undefined) lowerPriority(child.pid);
   }
 
   /** Memory, and what it may touch of the machine: modules are read, its own folder is read and written. */
@@ -320,15 +319,6 @@ export class NodeRed {
     this.#state = 'waiting';
     this.#options.log.warn({ why, how, safe: this.#isSafe, wait }, 'Node-RED does not run any more and is started again; the alarms of the gateway go on');
     this.#waiting = setTimeout(() => this.#launch(), wait);
-  }
-}
-
-function lowerPriority(pid: number): void {
-  try {
-    setPriority(pid, NICENESS);
-  } catch (error) {
-    // It is gone already, which is heard of otherwise.
-    if ((error as NodeJS.ErrnoException & { info?: { code?: string } }).info?.code !== 'ESRCH' && (error as { errno?: number }).errno !== constants.errno.ESRCH) throw error;
   }
 }
 

@@ -113,8 +113,8 @@ class Reader {
     let last = alarms.lastStep;
     // A number from the future is another gateway's, or of a folder that was restored from an older copy.
     const resumed = seen !== undefined && seen <= last;
-    const all = alarms.lists();
-    const lists = { physiological: this.#reached(all.physiological), technical: this.#reached(all.technical) };
+    const { physiological, technical } = alarms.lists();
+    const lists = { physiological: this.#reached(physiological), technical: this.#reached(technical) };
     await this.#showing([...lists.physiological, ...lists.technical], 'alarms');
     const snapshot = { notice: NOTICE, lastStep: last, resumedAfter: resumed ? seen : null, alarms: lists };
     if (!(await writer.send(`retry: 3000\n${eventOf('snapshot', snapshot, resumed ? undefined : last)}`))) return;

@@ -9,6 +9,7 @@ import { backlog } from './backlog.ts';
 import { conditionsIn } from './conditions.ts';
 import { context } from './context.ts';
 import { decode } from './decode.ts';
+import { flows } from './flows.ts';
 import { ingest } from './ingest.ts';
 import { outage } from './outage.ts';
 import { links } from './links.ts';
@@ -22,7 +23,7 @@ import { upstream } from './upstream.ts';
 import { verify } from './verify.ts';
 import { week } from './week.ts';
 
-const BENCHES: readonly Bench[] = [ingest, decode, context, seal, verify, proofs, startup, memory, serial, links, outage, backlog, upstream, week];
+const BENCHES: readonly Bench[] = [ingest, decode, context, seal, verify, proofs, startup, memory, serial, links, outage, backlog, upstream, flows, week];
 
 const HELP = [
   'Usage: npm run bench [-- <bench>… options]      (without a name: all of them)',

@@ -60,7 +60,7 @@ describe('Node-RED beside the gateway', () => {
     expect(await deploy('otto', GOOD)).toBe(204);
     for (const who of ['ann', 'cho']) {
       expect([who, (await get(who, '/flows/')).status, await deploy(who, ENDLESS)]).toEqual([who, 200, 403]);
-      expect((await (await get(who, '/flows/flows')).json()) as unknown).toHaveLength(3);
+      expect(await (await get(who, '/flows/flows')).json()).toHaveLength(3);
       expect(await (await get(who, '/flows/settings')).json()).toMatchObject({ user: { username: who, permissions: 'read' } });
     }
     for (const who of ['vera', 'wendy']) expect([who, (await get(who, '/flows/')).status, await deploy(who, ENDLESS)]).toEqual([who, 403, 403]);
