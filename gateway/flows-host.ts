@@ -1,5 +1,8 @@
 /** Node-RED as part of a gateway: its folder and keys, whom its flows act as, and who is let in to it. */
 
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { GatewayConfig } from './config/schema.ts';
 import { keyFilesIn } from './key-files.ts';
 import { FlowFiles, type FlowCopy } from './nodered/flow-files.ts';
@@ -19,6 +22,9 @@ export type FlowsHostOptions = Readonly<{
   log: Logger;
   serve: boolean;
 }>;
+
+/** Nodes that speak the contract of flows/, where they are part of this program. */
+const OWN_PALETTE = fileURLToPath(new URL('../flows', import.meta.url));
 
 /** What the flows of this gateway are called where somebody did something. */
 const FLOWS = 'flows';
@@ -42,6 +48,7 @@ export class FlowsHost implements FlowsDoor {
     let takeBack = (): void => undefined;
     this.#nodeRed = new NodeRed({
       ...limits, uptime, log,
+      palettes: [...(existsSync(OWN_PALETTE) ? [OWN_PALETTE] : []), ...limits.palettes.map((path) => resolve(path))],
       files: this.#files,
       startWords: () => {
         takeBack();
