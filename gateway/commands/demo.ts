@@ -19,9 +19,9 @@ const REFRESH_MS = 1000;
 
 /** Whom flows can have told, one after the other. */
 const PEOPLE = [
-  { name: 'admin', access: 'administrator' }, { name: 'nurse', roles: ['nurse'] }, { name: 'doctor', access: 'clinician', roles: ['doctor'] },
-  { name: 'daughter', access: 'viewer' }, { name: 'neighbour', access: 'viewer' }, { name: 'emergency-contact', access: 'viewer' },
-] as const;
+  { name: 'admin', access: 'administrator' }, { name: 'nina', roles: ['nurse'] }, { name: 'david', access: 'clinician', roles: ['doctor'] },
+  { name: 'dora', access: 'viewer', roles: ['daughter'] }, { name: 'nick', access: 'viewer', roles: ['neighbour'] }, { name: 'emma', access: 'viewer', roles: ['emergency-contact'] },
+];
 /** Nobody, whose values flows may simulate. */
 const TEST_PATIENT = 'test-patient';
 
