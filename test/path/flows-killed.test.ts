@@ -33,9 +33,13 @@ describe('an escalation, while Node-RED is killed again and again', () => {
   const heard = (): readonly Heard[] => (existsSync(join(site.gatewayData, 'nodered', 'heard')) ? site.read('gateway', 'nodered', 'heard').split('\n').filter((line) => line.endsWith('}')).map((line) => JSON.parse(line) as Heard) : []);
 
   it('tells the right people in the right order, each at least once, and loses no alarm', async () => {
-    // A first alarm says that the flow follows.
-    await post('/api/flows/asks', { ask: 'raise', subject: ANNA, name: 'first', priority: 'low', message: 'first' });
-    await until('the flow hears', async () => heard().length > 0);
+    // A consumer that is new begins with what comes: alarms until it hears one say that it follows.
+    let first = 0;
+    await until('the flow hears', async () => {
+      if (heard().length > 0) return true;
+      await post('/api/flows/asks', { ask: 'raise', subject: ANNA, name: `first-${++first}`, priority: 'low', message: 'first' });
+      return heard().length > 0;
+    });
     await post('/api/flows/asks', { ask: 'raise', subject: ANNA, name: 'fall', priority: 'high', message: 'Anna fell' });
     for (let kill = 1; kill <= KILLS; kill++) {
       const before = heard().length;
@@ -51,13 +55,13 @@ describe('an escalation, while Node-RED is killed again and again', () => {
     await until('everybody was told, and everything heard', async () => {
       const all = heard();
       const { lastStep } = (await (await fetch(`${site.webUrl}/api/steps?limit=1`, { headers: { authorization: `Bearer ${token}` } })).json()) as { lastStep: number };
-      return all.some(({ to, rule }) => rule === 'flow:fall' && to.includes('emma')) && new Set(all.map(({ id }) => id)).size === lastStep;
+      return all.some(({ to, rule }) => rule === 'flow:fall' && to.includes('emma')) && all.some(({ id }) => id === `alarm-${lastStep}`);
     }, 120_000);
     const all = heard();
     const told = [...new Set(all.filter(({ rule, why }) => rule === 'flow:fall' && (why === 'rerouted' || why === 'escalated')).map(({ to }) => to.join()))];
     expect(told).toEqual(['dora', 'nick', 'emma']);
     const numbers = [...new Set(all.map(({ id }) => Number(id.slice('alarm-'.length))))];
-    expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, i) => i + 1));
+    expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, i) => (numbers[0] ?? 0) + i));
     const twice = all.filter(({ id }, i) => all.findIndex((each) => each.id === id) < i);
     expect(twice.every(({ redelivered }) => redelivered)).toBe(true);
   });
