@@ -4,6 +4,9 @@ import type { LiveSection } from './activation.ts';
 import { backupOf, type Snapshot } from './backup.ts';
 import { ConsentAdministration } from './consent-administration.ts';
 import type { ConsentDesk } from './consent-desk.ts';
+import type { FlowsHost } from './flows-host.ts';
+import type { FlowCopy } from './nodered/flow-files.ts';
+import type { NodeRedStatus } from './nodered/node-red.ts';
 import { COMMAND_LINE, encodeOperatorAction, type Actor, type OperatorAction } from './decode/operator.ts';
 import { readContractSignature } from './derive/contract-signature.ts';
 import type { DeriveStore, Totals } from './derive/derive-store.ts';
@@ -108,6 +111,7 @@ export type AdministrationOptions = Readonly<{
   signingKey: () => SigningKey;
   succession: SuccessionDesk;
   consent: ConsentDesk;
+  flows: FlowsHost;
   folder: string;
   snapshot: Snapshot;
   reload: () => Promise<Reloaded>;
@@ -242,6 +246,21 @@ export class Administration {
    */
   async makeToken(person: string, expiresAfter?: Millis): Promise<MadeToken> {
     return await this.#options.people.makeToken(person, expiresAfter);
+  }
+
+  /** How Node-RED is; null where none runs. */
+  async flowsStatus(): Promise<NodeRedStatus | null> {
+    return this.#options.flows.status();
+  }
+
+  /** Dated copies of the flows, the newest first. */
+  async flowsHistory(): Promise<readonly FlowCopy[]> {
+    return this.#options.flows.history();
+  }
+
+  /** Puts the flows of a copy in place and starts with them. Throws {@link UsageError} for a copy there is not. */
+  async restoreFlows(copy: string): Promise<void> {
+    await this.#options.flows.restore(copy);
   }
 
   /** By person and age. */

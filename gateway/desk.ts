@@ -3,7 +3,7 @@ import type { AlarmFeed } from './alarm-feed.ts';
 import type { StepView } from './alarm-views.ts';
 import { parsePack } from './config/pack.ts';
 import type { ConsentDesk } from './consent-desk.ts';
-import { pageFor } from './consent-filter.ts';
+import { pageFor, whoLivesIn } from './consent-filter.ts';
 import { mistakesIn, type Contract } from './context/contract.ts';
 import { readContracts } from './context/read-contracts.ts';
 import type { Actor, OperatorAction } from './decode/operator.ts';
@@ -82,6 +82,11 @@ export class Desk implements CareDesk {
     return covered && this.#options.now() - since < SAME_PAUSE ? step : undefined;
   }
 
+  /** Has something derived, and resolves when it is committed. Throws StoreError when that takes too long. */
+  async carryOut(action: OperatorAction): Promise<void> {
+    await this.#carryOut(action);
+  }
+
   /** What is in the journal is derived some time; but nobody should wait for that without an answer. */
   async #carryOut(action: OperatorAction): Promise<void> {
     const { carryOut, patience = Seconds(15) } = this.#options;
@@ -100,6 +105,10 @@ export class Desk implements CareDesk {
   async patients(): Promise<readonly string[]> {
     const { orders, measured } = this.#options;
     return [...new Set([...orders().patients.map(({ id }) => id), ...measured()])].toSorted((a, b) => a.localeCompare(b));
+  }
+
+  whoLivesIn(room: string): readonly string[] {
+    return whoLivesIn(this.#options.orders().patients, room);
   }
 
   handleOf(patient: string): string {

@@ -45,6 +45,9 @@ export function listDevices(derived: DerivationOverview, credentials: readonly D
   return [...new Set([...withCredential, ...bound.map(([device]) => device)])].toSorted().map((device) => listed(derived, device, withCredential.has(device), now));
 }
 
+/** One device, as it is now. */
+export const deviceNow = (derived: DerivationOverview, device: DeviceId, now: UnixMillis): Omit<ListedDevice, 'credential'> => listed(derived, device, false, now);
+
 function listed(derived: DerivationOverview, device: DeviceId, credential: boolean, now: UnixMillis): ListedDevice {
   const at = derived.steadyAt(now);
   const binding = derived.bindings.get(device)?.findLast(({ from, until }) => at >= from && (until === undefined || at < until));

@@ -20,6 +20,10 @@ import type { DeriveStore } from './derive/derive-store.ts';
 import { Desk } from './desk.ts';
 import { Disclosures } from './disclosures.ts';
 import { Erasure, type ErasureStore } from './erasure.ts';
+import { GatewayFlowDesk } from './flow-desk.ts';
+import { GatewayFlowSource } from './flow-source.ts';
+import { FlowsHost } from './flows-host.ts';
+import { Consumers, type ConsumerStore } from './flows/consumers.ts';
 import { KeyEpochs } from './key-epochs.ts';
 import { addressesOf, reachOf, startDeviceBroker, type MqttAddresses, type Served } from './device-broker.ts';
 import { ConfigError, UsageError, type StoreError } from './errors.ts';
@@ -87,6 +91,7 @@ export type GatewayStores = Readonly<{
   pending: PendingEntries;
   credentials: CredentialStore;
   tokens: TokenStore;
+  consumers: ConsumerStore;
   keyring: Keyring;
   erasures: ErasureStore;
   cursors: RelayCursors;
@@ -165,7 +170,7 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   const { state: derived } = await stores.deriveStore.load();
   const chain = await openChain({ config, keys, blocks: stores.blocks, succession: derived.succession, clock, random, log, serve });
   const metrics = new GatewayMetrics();
-  const reached: Reached = { progress: undefined, rebirths: undefined, alarms: undefined, succession: undefined, releases: [] };
+  const reached: Reached = { progress: undefined, rebirths: undefined, alarms: undefined, succession: undefined, releases: [], flows: undefined };
   const firstOfThisStart = stores.journal.next;
   const keyInForce = (): SigningKey => keys.keyFor((reached.succession ?? chain.begun).authority.gateway) ?? keys.current;
   const links = serve ? await openGatewayLinks({ config, stores, signingKey: keyInForce, clock, onSwitch: (change) => metrics.countSwitch(change), log }) : undefined;
@@ -224,6 +229,10 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   }
   const desk = deskOver(pipeline, { alarms, clock, consent, disclosures, handles: new Handles(stores.keyring), packsAreConfigured: () => packsAreConfigured });
   const people = await People.open({ store: stores.tokens, people: config.alarms.people, random, now: clock.now });
+  const source = new GatewayFlowSource({ alarms, blocks: stores.blocks, chain: chain.chain, pipeline, receipted: (lane) => uplink?.receiptedHeight(lane), now: clock.now });
+  reached.flows = source;
+  const flowDesk = new GatewayFlowDesk({ source, consumers: await Consumers.open(stores.consumers), desk, pipeline, consent, policy: () => policyIn(pipeline), testPatients: config.flows.testPatients, reachOf: (person) => people.patientsOf(person), uptime: clock.uptime });
+  const flowsHost = new FlowsHost({ config, people, random, uptime: clock.uptime, log, serve });
   const ca = new DeviceCa(keyFilesIn(config.data), random);
   const serving: Served = { broker: undefined };
   const refusedLogins = new RefusedLogins();
@@ -231,16 +240,16 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   const heights = { delivered: () => deliveredHeight(uplink, reached.releases, config.hospitals), everywhere: () => uplink && heightEverywhere(uplink, hospitals, reached.releases), sealed: async () => (await stores.blocks.head({ chain: chain.chain, lane: 'record' }))?.height };
   const disk = serve ? await GatewayDisk.start({ config, journal: stores.journal, tidy: stores.tidy(chain.chain), pipeline, progress, heights, clock, log }) : undefined;
   if (disk !== undefined) opened.add(() => disk.stop());
-  const conditions = links && new OwnConditions({ pipeline, isReached: () => links.isReached, waiting: alarmsWaiting, now: clock.uptime, log });
+  const conditions = links && new OwnConditions({ pipeline, isReached: () => links.isReached, waiting: alarmsWaiting, flows: () => flowsHost.condition, now: clock.uptime, log });
   if (conditions !== undefined) opened.add(() => conditions.stop());
-  const administration = new Administration({ reload, consent, folder: config.data, erasure, disclosures, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, signingKey: keyInForce, succession, chain: chain.chain, terms: (lane) => chain.terms.of(lane), ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, links, releases: reached.releases, modems, disk, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
+  const administration = new Administration({ reload, consent, flows: flowsHost, folder: config.data, erasure, disclosures, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, signingKey: keyInForce, succession, chain: chain.chain, terms: (lane) => chain.terms.of(lane), ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, links, releases: reached.releases, modems, disk, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
   const gateway = { administration, chain: chain.chain, storeLost: storeLost.promise, stop: () => opened.close() };
   if (!serve) return { ...gateway, addresses: {} };
-  return { ...gateway, addresses: await startServing({ config, desk, people, stores, ca, serving, refusedLogins, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };
+  return { ...gateway, addresses: await startServing({ config, desk, flowDesk, flowsHost, people, stores, ca, serving, refusedLogins, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };
 }
 
 /** Receipts may arrive before there is anything to count them, and old frames be derived before there is anybody to ask. */
-type Reached = { progress: Progress | undefined; rebirths: Rebirths | undefined; alarms: AlarmFeed | undefined; succession: SuccessionDesk | undefined; releases: readonly ReleaseRelay[] };
+type Reached = { progress: Progress | undefined; rebirths: Rebirths | undefined; alarms: AlarmFeed | undefined; succession: SuccessionDesk | undefined; releases: readonly ReleaseRelay[]; flows: GatewayFlowSource | undefined };
 
 async function openUplink(config: GatewayConfig, stores: GatewayStores, { chain, terms }: OpenedChain, links: Links, log: Logger, reached: Reached): Promise<Uplink> {
   const uplink: Uplink = await startUplink({
@@ -256,6 +265,7 @@ async function openUplink(config: GatewayConfig, stores: GatewayStores, { chain,
     ways: { alarms: (name) => links.alarmWay(name), records: (name) => links.bestWay(name, () => 'record'), mended: (signal) => links.mended(signal) },
     onReceipt: ({ lane }) => {
       for (const relay of reached.releases) relay.wake();
+      reached.flows?.wake();
       if (lane === 'record') void reached.progress?.countersigned(heightsOf(uplink)).catch((error: unknown) => log.error({ error }, 'counting receipts'));
     },
     onState: (event) => log.debug(event, 'relay'),
@@ -296,6 +306,7 @@ function observerOf({ terms, metrics, progress, log, uplink, reached, storeLost 
       reached.alarms?.take(checkpoints);
       // Hospitals are told of a revocation now, and not with the next payload.
       if (checkpoints.some(({ consent, orders }) => consent !== undefined || orders !== undefined)) for (const relay of reached.releases) relay.wake();
+      reached.flows?.derived(checkpoints);
       metrics.countDerived(before, checkpoints.at(-1)?.totals ?? before);
       void reached.rebirths?.take(checkpoints.flatMap(({ resyncs }) => resyncs)).catch((error: unknown) => log.error({ error }, 'asking for births'));
     },
@@ -306,6 +317,7 @@ function observerOf({ terms, metrics, progress, log, uplink, reached, storeLost 
       progress.sealed(block);
       reached.succession?.sealed(block);
       uplink?.wake(lane);
+      reached.flows?.wake();
       if (block.succession !== undefined) void uplink?.dropLeft(lane).catch((error: unknown) => log.error({ error }, 'ending the relays to hospitals that left'));
     },
     storeFault: (fault) => {
@@ -361,6 +373,8 @@ async function reloadFrom(changed: GatewayConfig, { config, pipeline, local, peo
 type Serving = Readonly<{
   config: GatewayConfig;
   desk: Desk;
+  flowDesk: GatewayFlowDesk;
+  flowsHost: FlowsHost;
   people: People;
   stores: GatewayStores;
   ca: DeviceCa;
@@ -383,9 +397,11 @@ async function startServing(parts: Serving): Promise<GatewayAddresses> {
   opened.add(control.close);
   const { listen, plainHttp } = config.web;
   if (!plainHttp && !isLoopback(listen.host)) log.info({ host: listen.host }, 'the API is served to this machine alone, because there is no TLS: put a proxy before it that speaks TLS, or set web.plainHttp');
-  const api = { desk: parts.desk, people: parts.people, uptime: clock.uptime, plainHttp };
-  const web = await startWeb({ listen, api, blocks: stores.blocks, registry: metrics.registry, administration, refresh: () => refresh(parts), log });
+  const api = { desk: parts.desk, flows: parts.flowDesk, people: parts.people, uptime: clock.uptime, plainHttp };
+  const web = await startWeb({ listen, api, blocks: stores.blocks, registry: metrics.registry, administration, refresh: () => refresh(parts), flows: parts.flowsHost, log });
   opened.add(web.close);
+  opened.add(() => parts.flowsHost.stop());
+  parts.flowsHost.start(loopbackOf(web.address));
   const broker = await startDeviceBroker(parts);
   opened.add(broker.close);
   const serialHooks = { accept: (frames: readonly Frame[]) => pipeline.acceptAll(frames), clock, observe: serialObserver(parts) };
@@ -406,6 +422,9 @@ async function startServing(parts: Serving): Promise<GatewayAddresses> {
   log.info({ ...addresses, control: controlSocketOf(config.data) }, 'ready: devices may publish');
   return addresses;
 }
+
+/** Where programs of this machine find the web server, whatever it listens on. */
+const loopbackOf = (address: string): string => address.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
 
 /** Requests go back the way the messages came. */
 function rebirthsOver(broker: MqttBroker, bridges: ReadonlyMap<string, Bridge>, { metrics, clock, log, firstOfThisStart }: Serving): Rebirths {

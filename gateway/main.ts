@@ -15,6 +15,7 @@ import type { GatewayStores } from './gateway.ts';
 import type { HospitalStores } from './hospital.ts';
 import { StoredAuditTrail } from './store/audit-store.ts';
 import { StoredBlocks, StoredPendingEntries } from './store/block-store.ts';
+import { StoredConsumers } from './store/consumer-store.ts';
 import { StoredCredentials } from './store/credential-store.ts';
 import { StoredCursors } from './store/cursor-store.ts';
 import { probeKey } from './store/keys.ts';
@@ -57,6 +58,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   consent: async () => (await import('./commands/consent.ts')).consentCommand,
   approval: async () => (await import('./commands/approval.ts')).approvalCommand,
   'break-glass': async () => (await import('./commands/break-glass.ts')).breakGlassCommand,
+  flows: async () => (await import('./commands/flows.ts')).flowsCommand,
   disclosures: async () => (await import('./commands/disclosures.ts')).disclosuresCommand,
   key: async () => (await import('./commands/key.ts')).keyCommand,
   authority: async () => (await import('./commands/authority.ts')).authorityCommand,
@@ -113,6 +115,7 @@ function recordsIn(store: SealedStore): Omit<GatewayStores, 'journal' | 'keyring
     pending: new StoredPendingEntries(store),
     credentials: new StoredCredentials(store),
     tokens: new StoredTokens(store),
+    consumers: new StoredConsumers(store),
     erasures: new StoredErasures(store),
     cursors: new StoredCursors(store),
     releaseCursors: new StoredReleaseCursors(store),

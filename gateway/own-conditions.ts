@@ -13,6 +13,8 @@ export type OwnConditionsOptions = Readonly<{
   isReached: () => boolean | undefined;
   /** How many blocks of the alarm lane no hospital has. */
   waiting: () => Promise<number>;
+  /** How the flows are: undefined where there are none. */
+  flows?: () => 'well' | 'stopped' | 'safe_mode' | undefined;
   /** A clock that only goes forward. */
   now: () => Millis;
   log: Readonly<{ warn: (fields: object, message: string) => void }>;
@@ -67,6 +69,9 @@ export class OwnConditions {
     const alarmsWait = this.#alarmsWait.holds(reached !== undefined && (await waiting()) > 0, now(), PATIENCE.alarms);
     const nobody = this.#nobodyIsReached.holds(reached === false, now(), PATIENCE.hospitals);
     await this.#say('unreached', alarmsWait || nobody);
+    const flows = this.#options.flows?.();
+    await this.#say('flows_stopped', flows === 'stopped');
+    await this.#say('flows_safe_mode', flows === 'safe_mode');
     await this.#say('no_room', pipeline.fault?.code === 'VG_STORE_FULL');
   }
 

@@ -14,6 +14,7 @@ import type { WatchState } from './context/watch.ts';
 import { DeriveLoop } from './derive/derive-loop.ts';
 import { DeriveThread } from './derive/derive-thread.ts';
 import type { Checkpoint, DeriveStore, Resumption, Totals } from './derive/derive-store.ts';
+import type { NewestReading } from './derive/deriver.ts';
 import { DerivationOverview } from './derive/overview.ts';
 import { decodeOperatorAction, subjectIn, type OperatorAction } from './decode/operator.ts';
 import { DecodeError, StoreError } from './errors.ts';
@@ -70,6 +71,7 @@ export class Pipeline {
   readonly #sealLoops: ReadonlyMap<Lane, SealLoop>;
   readonly #clock: Clock;
   readonly #hold: SealHold;
+  readonly #listeners = new Set<(newest: readonly NewestReading[]) => void>();
   #waitingForDerivation: { sequence: number; resolve: () => void; reject: (error: StoreError) => void }[] = [];
 
   /** Loads the state of derivation and starts both loops. Throws {@link StoreError} when it does not fit the journal. */
@@ -110,6 +112,9 @@ export class Pipeline {
         if (fresh.length > 0) observe.derived(fresh, before);
         this.#answerWaiting();
         for (const lane of lanesOf(fresh)) this.#sealLoops.get(lane)?.wake();
+      },
+      onNewest: (newest) => {
+        for (const listener of this.#listeners) listener(newest);
       },
       onFault: (fault) => observe.loopFault('derive', fault),
     });
@@ -163,6 +168,19 @@ export class Pipeline {
   /** What is remembered of a patient or a room now. */
   async watchOf(subject: Subject): Promise<WatchState | undefined> {
     return await this.#deriver.watchOf(nameOf(subject));
+  }
+
+  /**
+   * Calls back with the newest readings as they are derived. Listeners MUST return at once and not throw. Returns what ends it; while nobody
+   * listens it costs nothing.
+   */
+  onNewest(listener: (newest: readonly NewestReading[]) => void): () => void {
+    this.#listeners.add(listener);
+    this.#deriver.tells = true;
+    return () => {
+      this.#listeners.delete(listener);
+      this.#deriver.tells = this.#listeners.size > 0;
+    };
   }
 
   #tick(): void {

@@ -2,6 +2,7 @@ import type { Evidence, Kind, Priority } from '../context/finding.ts';
 import { Millis } from '../quantity.ts';
 import type { Subject } from '../reading.ts';
 import { rank, type Actor, type AlarmId } from './condition.ts';
+import type { Level } from './policy.ts';
 
 /**
  * Where an alarm is in its life.
@@ -39,6 +40,8 @@ export type Alarm = Readonly<{
   revision: number;
   /** The revision that brought the present priority. */
   prioritySince: number;
+  /** Who is told one after the other, instead of whom the policy names: somebody asked for that. */
+  levels?: readonly Level[];
   /** The level that was told last, from 1; 0: nobody was told since it became active. */
   level: number;
   /** The level that is told next; where there are fewer, the last one. */

@@ -1,6 +1,6 @@
 import { Millis } from '../quantity.ts';
 import type { AlarmState } from './alarm.ts';
-import { acknowledge, snooze } from './answer.ts';
+import { acknowledge, escalate, snooze } from './answer.ts';
 import { clear } from './clear.ts';
 import type { AlarmInput } from './condition.ts';
 import { Moment } from './moment.ts';
@@ -36,6 +36,8 @@ function apply(moment: Moment, input: AlarmInput): void {
       return acknowledge(moment, input);
     case 'snooze':
       return snooze(moment, input);
+    case 'escalate':
+      return escalate(moment, input);
     case 'quiet':
       moment.quiet = input.quiet;
       return input.quiet ? undefined : endQuiet(moment);

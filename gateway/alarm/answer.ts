@@ -3,9 +3,12 @@ import type { Alarm } from './alarm.ts';
 import { end } from './clear.ts';
 import type { Actor, AlarmId, AlarmInput } from './condition.ts';
 import { aboutOf, type Moment } from './moment.ts';
+import { sameLevels } from './policy.ts';
 import type { Refusal } from './step.ts';
+import { tell } from './tell.ts';
 
 type Acknowledge = Extract<AlarmInput, { type: 'acknowledge' }>;
+type Escalate = Extract<AlarmInput, { type: 'escalate' }>;
 type Snooze = Extract<AlarmInput, { type: 'snooze' }>;
 
 /** A person takes over what they saw. It does not end the condition: of one that persists it stops the telling, one that is over leaves the list. */
@@ -33,6 +36,19 @@ export function snooze(moment: Moment, { alarm: id, revision, time, by }: Snooze
   // Nobody has answered, but the time of the level is paused: it is told again and has all of it.
   const nextLevel = Math.max(1, found.level);
   moment.change(found, { ...found, nextLevel, held: false, snooze: { by, since, until }, dueAt: until }, 'snoozed', { by });
+}
+
+/**
+ * Other people are told of an alarm that nobody has answered, from the first on. What was asked for already goes on where it is, so that
+ * whoever does not know whether they were heard may ask again. One that is pending waits for the end of its delay.
+ */
+export function escalate(moment: Moment, { alarm: id, revision, levels, by }: Escalate): void {
+  const alarm = moment.get(id);
+  if (alarm !== undefined && alarm.phase !== 'cleared' && sameLevels(alarm.levels, levels)) return;
+  if (alarm?.phase === 'pending') return moment.change(alarm, { ...alarm, levels }, 'rerouted', { by, untold: 'delay' });
+  const found = answerable(alarm, revision);
+  if (typeof found === 'string') return refuse(moment, id, by, found);
+  tell(moment, found, { ...found, levels, level: 0, nextLevel: 1, held: false, snooze: null }, 'rerouted', Millis(0), { by });
 }
 
 /** The alarm, if this is an answer to it as it is now; else why not. */

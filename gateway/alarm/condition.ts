@@ -1,6 +1,7 @@
 import type { Evidence, Kind, Priority } from '../context/finding.ts';
 import type { Millis } from '../quantity.ts';
 import { nameOf, type Subject } from '../reading.ts';
+import type { Level } from './policy.ts';
 
 /** Frames that are kept of the evidence; of more the last are. */
 export const MOST_FRAMES = 16;
@@ -18,6 +19,8 @@ export type Condition = Readonly<{
   /** Because of it a person under watch is not seen, as when a sensor is lost. Quiet hours do not hold it back for long. */
   watched?: true;
   evidence: Evidence | null;
+  /** Who is told one after the other, instead of whom the policy names. */
+  levels?: readonly Level[];
 }>;
 
 export type Key = Pick<Condition, 'subject' | 'rule'>;
@@ -48,6 +51,8 @@ export type AlarmInput =
   | Readonly<{ type: 'acknowledge'; alarm: AlarmId; revision: number; by: Actor }>
   /** Audio paused (IEC 60601-1-8), for at most as long as the policy allows. */
   | Readonly<{ type: 'snooze'; alarm: AlarmId; revision: number; time: Millis; by: Actor }>
+  /** From now on these people are told, one level after the other, and the first at once. Asked for again, it changes nothing. */
+  | Readonly<{ type: 'escalate'; alarm: AlarmId; revision: number; levels: readonly Level[]; by: Actor }>
   /** Quiet hours began or ended. */
   | Readonly<{ type: 'quiet'; quiet: boolean }>
   /** Nothing but time passed. */

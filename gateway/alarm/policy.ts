@@ -59,7 +59,32 @@ export type AlarmPolicy = Readonly<{
   most: number;
 }> & Readonly<Record<Kind, Readonly<Record<Priority, Course>>>>;
 
-export const courseOf = (policy: AlarmPolicy, { kind, priority }: Readonly<{ kind: Kind; priority: Priority }>): Course => policy[kind][priority];
+/** Of an alarm that has a chain of people of its own, with that; nobody in it has longer to answer than nothing may silence the alarm. */
+export function courseOf(policy: AlarmPolicy, { kind, priority, levels }: Readonly<{ kind: Kind; priority: Priority; levels?: readonly Level[] }>): Course {
+  const course = policy[kind][priority];
+  if (levels === undefined) return course;
+  return { ...course, levels: levels.map(({ to, within }) => ({ to, within: Millis(Math.min(within, course.realarm)) })) };
+}
+
+/** What a chain of people may be: a choice of this project. */
+const MOST_LEVELS = 10;
+const MOST_PEOPLE_OF_A_LEVEL = 50;
+
+/** From a frame of the journal: a chain of people, bounded; undefined for what is none. */
+export function readLevels(value: unknown): readonly Level[] | undefined {
+  if (!Array.isArray(value) || value.length === 0 || value.length > MOST_LEVELS) return undefined;
+  const levels = value.map(readLevel);
+  return levels.every((each) => each !== undefined) ? levels : undefined;
+}
+
+function readLevel(value: unknown): Level | undefined {
+  const { to, within } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  if (!Array.isArray(to) || to.length === 0 || to.length > MOST_PEOPLE_OF_A_LEVEL || !to.every((each) => typeof each === 'string')) return undefined;
+  return Number.isSafeInteger(within) && (within as number) > 0 ? { to, within: Millis(within as number) } : undefined;
+}
+
+export const sameLevels = (a: readonly Level[] | undefined, b: readonly Level[]): boolean =>
+  a !== undefined && a.length === b.length && a.every(({ to, within }, i) => within === b[i]?.within && to.join('\n') === b[i].to.join('\n'));
 
 /** The people of a level by name, each once, in the policy's order. */
 export function peopleOf({ people }: AlarmPolicy, to: readonly string[]): readonly string[] {

@@ -35,10 +35,11 @@ function begin(moment: Moment, condition: Condition, priority: Priority): void {
   else moment.change(undefined, { ...alarm, phase: 'pending', dueAt: Millis(moment.now + delay) }, 'raised', { ...details, untold: 'delay' });
 }
 
-function fresh(moment: Moment, { subject, rule, kind, message, watched, evidence }: Condition, priority: Priority): Alarm {
+function fresh(moment: Moment, { subject, rule, kind, message, watched, evidence, levels }: Condition, priority: Priority): Alarm {
   return {
     id: moment.newId(), subject, rule, kind, priority, message, watched: watched === true, evidence: bounded(evidence), count: 1, raisedAt: moment.now,
     phase: 'active', revision: 1, prioritySince: 1, level: 0, nextLevel: 1, toldAt: null, dueAt: null, held: false, snooze: null, acknowledgedBy: null, resume: null,
+    ...(levels === undefined ? {} : { levels }),
   };
 }
 

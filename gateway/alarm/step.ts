@@ -21,6 +21,8 @@ export type Why =
   | 'acknowledged'
   | 'snoozed'
   | 'snooze_ended'
+  /** Somebody asked for another chain of people. */
+  | 'rerouted'
   /** A condition of higher priority for the same subject ended the pause. */
   | 'snooze_broken'
   | 'cleared'

@@ -17,10 +17,18 @@ const SEED = 'demo';
 const NIGHT = ['--time-of-day', '2h', '--episodes', 'anna:desaturation@5s'] as const;
 const REFRESH_MS = 1000;
 
+/** Whom flows can have told, one after the other. */
+const PEOPLE = [
+  { name: 'admin', access: 'administrator' }, { name: 'nina', roles: ['nurse'] }, { name: 'david', access: 'clinician', roles: ['doctor'] },
+  { name: 'dora', access: 'viewer', roles: ['daughter'] }, { name: 'nick', access: 'viewer', roles: ['neighbour'] }, { name: 'emma', access: 'viewer', roles: ['emergency-contact'] },
+];
+/** Nobody, whose values flows may simulate. */
+const TEST_PATIENT = 'test-patient';
+
 /** Handed over between networks now and then, as on a bus. */
 const COVERAGE = '3s:5g-sa,40s:lte,50s:5g-nsa,70s:5g-sa,100s:lte,110s:5g-sa';
 
-type Places = Readonly<{ folder: string; config: string; credentials: string; gatewayData: string; hospitalData: string; modem: string }>;
+type Places = Readonly<{ folder: string; config: string; credentials: string; gatewayData: string; hospitalData: string; modem: string; token: string }>;
 type Ports = Readonly<{ mqtt: number; web: number; hospital: number }>;
 
 export const demoCommand: Command = {
@@ -47,9 +55,10 @@ export const demoCommand: Command = {
       const ports = await beginAll(places, start, environment);
       const api = controlClient(controlSocketOf(places.gatewayData));
       await registerFleet(api, places, patients);
+      const token = await tokenIn(places, api);
       await start('sim', '--credentials', places.credentials, '--broker', `mqtt://127.0.0.1:${ports.mqtt}`, '--patients', String(patients), '--seed', SEED,
         '--counters', join(places.folder, 'counters.json'), ...NIGHT);
-      for (const line of welcome(places, ports)) environment.out(line);
+      for (const line of welcome(places, ports, token)) environment.out(line);
       await Promise.race([showProgress(api, environment, seconds), ...children.map((child) => child.watch())]);
     } finally {
       for (const child of children) await child.stop();
@@ -72,6 +81,7 @@ function placesIn(folder: string): Places {
     gatewayData: join(folder, 'gateway'),
     hospitalData: join(folder, 'hospital'),
     modem: join(folder, 'modem'),
+    token: join(folder, 'admin.token'),
   };
 }
 
@@ -93,6 +103,10 @@ function configFor({ gatewayData, hospitalData, modem }: Places, ports: Ports, k
       data: gatewayData,
       mqtt: { listen: `127.0.0.1:${ports.mqtt}` },
       web: { listen: `127.0.0.1:${ports.web}` },
+      alarms: { people: PEOPLE },
+      patients: [{ id: TEST_PATIENT }],
+      // Here it may cost what it costs: whoever looks at the demo wants to see flows.
+      flows: { enabled: true, testPatients: [TEST_PATIENT] },
       hospitals: [{ name: 'demo-hospital', url: `https://127.0.0.1:${ports.hospital}`, key, payloads: 'summary' }],
       // Two addresses of this machine stand for two ways out of a house.
       links: [{ name: 'ethernet', address: '127.0.0.1' }, { name: '5g', address: '127.0.0.2', metered: true, budget: { day: '100MB' }, modem: { port: modem, apn: 'demo.iot' } }],
@@ -133,12 +147,21 @@ async function registerFleet(api: AdministrationApi, places: Places, patients: n
   writeFileSync(places.credentials, JSON.stringify(known, null, 2), { mode: 0o600 });
 }
 
-function welcome({ folder, config }: Places, ports: Ports): string[] {
+/** Of the demo's administrator, kept in its folder. */
+async function tokenIn({ token }: Places, api: AdministrationApi): Promise<string> {
+  if (existsSync(token)) return readFileSync(token, 'utf8').trim();
+  const { secret } = await api.makeToken('admin');
+  writeFileSync(token, `${secret}\n`, { mode: 0o600 });
+  return secret;
+}
+
+function welcome({ folder, config }: Places, ports: Ports, token: string): string[] {
   return [
     '',
     `Vitalgate demo in ${folder}. Not a certified medical device.`,
     `  MQTT      mqtt://127.0.0.1:${ports.mqtt}     metrics  http://127.0.0.1:${ports.web}/metrics`,
     `  hospital  https://127.0.0.1:${ports.hospital}/v1/chains`,
+    `  flows     http://127.0.0.1:${ports.web}/flows/     token    ${token}`,
     'In another terminal:',
     `  npx vitalgate trace anna-oximeter --config ${config}`,
     `  npx vitalgate links --config ${config}`,

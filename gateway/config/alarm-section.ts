@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { AlarmPolicy, Course, QuietHours } from '../alarm/policy.ts';
 import { ACCESSES, type Person } from '../people/access.ts';
 import { Millis, Minutes, Seconds } from '../quantity.ts';
-import { count, duration, name, timeOfDay, timeZone, word } from './fields.ts';
+import { count, duration, line, name, timeOfDay, timeZone, word } from './fields.ts';
 import { checkAlarms, checkCourse, checkQuiet } from './relations.ts';
 import { ALWAYS, setting } from './setting.ts';
 
@@ -20,6 +20,11 @@ const person = z
   .strictObject({
     name: name('a name').describe('Name of the person in alarms and in the chain; unique in this file. A short one, or a number of your own.'),
     access: setting(word(...ACCESSES), 'caregiver', 'What the person may do with a token: viewer (see), caregiver (also answer alarms and enter observations), clinician (also prescribe the SpO2 scale) or administrator (as caregiver, and put rule packs in force).'),
+    patients: z
+      .array(line('a patient id', 64), { error: 'expected a list of patient ids' })
+      .max(500, { error: 'expected at most 500 patients' })
+      .optional()
+      .describe('Whom alone the person looks after, with the rooms they live in: nobody else\'s alarms and values are shown to them. Default: everybody.'),
     roles: z
       .array(name('a role'), { error: 'expected a list of roles' })
       .max(20, { error: 'expected at most 20 roles' })

@@ -10,6 +10,7 @@ import { ZONE_OF_GATEWAY, alarmSection } from './alarm-section.ts';
 import { address, addressOrNone, brokerAddress, count, deviceId, duration, hostOrAddress, line, name, number, publicKey, purpose, serialPath, size, timeZone, topicFilter, usbNumber, webAddress, word } from './fields.ts';
 import { hl7Section } from './hl7-section.ts';
 import { fhirSection } from './fhir-section.ts';
+import { flowsSection } from './flows-section.ts';
 import { linksSection } from './links-section.ts';
 import { peersSection } from './peers-section.ts';
 import { gatewayNamesSection, staffSection } from './staff-section.ts';
@@ -355,6 +356,7 @@ const gatewaySection = z
     patients,
     timeZone: timeZone().optional().describe('Where the gateway stands, for example Europe/Berlin: habits and quiet hours go by it. Default: the time zone of this machine.'),
     alarms: alarmSection,
+    flows: flowsSection,
     profiles,
     relay: relaySection,
     links: linksSection,

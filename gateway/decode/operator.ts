@@ -2,6 +2,10 @@ import { DecodeError } from '../errors.ts';
 import { Millis, UnixMillis } from '../quantity.ts';
 import { Sequence, isDeviceId, isSubjectId, type DeviceId, type Reading, type Subject } from '../reading.ts';
 
+/** What can be wrong with the gateway itself. Words of the chain: one may be added, never renamed. */
+const OWN_CONDITIONS = ['unreached', 'no_room', 'flows_stopped', 'flows_safe_mode'] as const;
+type OwnConditionName = (typeof OWN_CONDITIONS)[number];
+
 /**
  * What a person or the configuration decided, as it enters the journal: the payload of an `operator` frame, JSON in
  * UTF-8. Derivation depends on nothing that is not in a frame, so these are frames too.
@@ -32,6 +36,15 @@ export type OperatorAction =
   | Readonly<{ type: 'alarms'; policy: unknown }>
   | Readonly<{ type: 'acknowledge'; alarm: number; revision: number; by: Actor }>
   | Readonly<{ type: 'snooze'; alarm: number; revision: number; time: Millis; by: Actor }>
+  /** Other people are told of an alarm (alarm/policy.ts: levels), the first at once. */
+  | Readonly<{ type: 'escalate'; alarm: number; revision: number; levels: readonly unknown[]; by: Actor }>
+  /** Somebody's flow says that something is wrong, or no longer (flows/asks.ts). Its rule is "flow:<name>". "subject" null: nobody in particular. */
+  | Readonly<{ type: 'flow_alarm'; subject: Subject | null; name: string; priority: 'high' | 'medium' | 'low'; kind: 'physiological' | 'technical'; message: string; levels?: readonly unknown[]; by: Actor }>
+  | Readonly<{ type: 'flow_clear'; subject: Subject | null; name: string; by: Actor }>
+  /** A remark for the record of somebody, in the words of whoever wrote it. */
+  | Readonly<{ type: 'note'; subject: Subject; text: string; by: Actor }>
+  /** What became of an attempt to tell somebody of an alarm. `subject`: whom the alarm is about. */
+  | Readonly<{ type: 'notified'; subject: Subject | null; alarm: number; step: number; person: string; channel: string; outcome: 'handed_over' | 'failed' | 'skipped'; detail?: string; by: Actor }>
   /** From now on what is said of subjects lies under keys of this epoch (vault/). */
   | Readonly<{ type: 'epoch'; epoch: number }>
   /** Forgets a subject; with `through`, only what was said in epochs up to that one. */
@@ -58,7 +71,7 @@ export type OperatorAction =
   /** Goes from the disk (disk/disk-keeper.ts): `first` to `last` number frames, or entries of the chain, whichever `what` says. */
   | Readonly<{ type: 'dropped'; what: 'payloads' | 'frames' | 'unreceipted_payloads' | 'blocks'; why: 'age' | 'disk'; first: number; last: number; count: number }>
   /** Something is wrong with the gateway itself, or no longer (own-conditions.ts). */
-  | Readonly<{ type: 'condition'; condition: 'unreached' | 'no_room'; holds: boolean }>
+  | Readonly<{ type: 'condition'; condition: OwnConditionName; holds: boolean }>
   /** Sets numbers aside for the entries of a replacement (derive/succession-book.ts), or says that none is to come. */
   | Readonly<{ type: 'await_replacement' | 'forgo_replacement' }>
   /** Changes who may speak for the chain; `change` as ledger/change.ts encodes it, signed. */
@@ -69,7 +82,8 @@ export type OperatorAction =
 /** Of whom an action tells; undefined when it tells of nobody, or of several. */
 export function subjectIn(action: OperatorAction): Subject | undefined {
   switch (action.type) {
-    case 'bind': case 'erase': case 'disclose': case 'hospital_note': return action.subject;
+    case 'bind': case 'erase': case 'disclose': case 'note': case 'hospital_note': return action.subject;
+    case 'flow_alarm': case 'flow_clear': case 'notified': return action.subject ?? undefined;
     case 'prescribe': case 'observe': case 'waveform': case 'enrol_person': case 'revoke_person': case 'break_glass': case 'end_glass': case 'review_glass': case 'statement': case 'ask_release': return { kind: 'patient', id: action.patient };
     default: return undefined;
   }
@@ -139,6 +153,22 @@ export function decodeOperatorAction(payload: Uint8Array): OperatorAction {
       return { type: 'acknowledge', ...answeredIn(action) };
     case 'snooze':
       return { type: 'snooze', ...answeredIn(action), time: Millis(wholeIn(action, 'time', 1)) };
+    case 'escalate':
+      return { type: 'escalate', ...answeredIn(action), levels: listIn(action, 'levels') };
+    case 'flow_alarm':
+      return {
+        type: 'flow_alarm', ...flowAlarmIn(action), priority: oneOf(action, 'priority', ['high', 'medium', 'low']), kind: oneOf(action, 'kind', ['physiological', 'technical']), message: saidIn(action, 'message'),
+        ...(action['levels'] === undefined ? {} : { levels: listIn(action, 'levels') }), by: actorOf(action['by']),
+      };
+    case 'flow_clear':
+      return { type: 'flow_clear', ...flowAlarmIn(action), by: actorOf(action['by']) };
+    case 'note':
+      return { type: 'note', subject: subjectOf(action['subject']), text: saidIn(action, 'text'), by: actorOf(action['by']) };
+    case 'notified':
+      return {
+        type: 'notified', subject: subjectOrNull(action), alarm: wholeIn(action, 'alarm', 1), step: wholeIn(action, 'step', 1), person: saidIn(action, 'person'), channel: saidIn(action, 'channel'),
+        outcome: oneOf(action, 'outcome', ['handed_over', 'failed', 'skipped']), ...(action['detail'] === undefined ? {} : { detail: saidIn(action, 'detail') }), by: actorOf(action['by']),
+      };
     case 'local':
       if (typeof action['quiet'] !== 'boolean') throw new DecodeError('wrong_shape', '"quiet" must be true or false');
       return { type: 'local', offset: offsetIn(action), quiet: action['quiet'] };
@@ -166,7 +196,7 @@ export function decodeOperatorAction(payload: Uint8Array): OperatorAction {
       return { type: 'dropped', what: oneOf(action, 'what', ['payloads', 'frames', 'unreceipted_payloads', 'blocks']), why: oneOf(action, 'why', ['age', 'disk']), first: wholeIn(action, 'first', 1), last: wholeIn(action, 'last', 1), count: wholeIn(action, 'count', 1) };
     case 'condition':
       if (typeof action['holds'] !== 'boolean') throw new DecodeError('wrong_shape', '"holds" must be true or false');
-      return { type: 'condition', condition: oneOf(action, 'condition', ['unreached', 'no_room']), holds: action['holds'] };
+      return { type: 'condition', condition: oneOf(action, 'condition', OWN_CONDITIONS), holds: action['holds'] };
     case 'await_replacement':
     case 'forgo_replacement':
       return { type: action['type'] };
@@ -221,6 +251,23 @@ function wholeIn(action: Fields, name: string, least: number): number {
   const value = action[name];
   if (!Number.isSafeInteger(value) || (value as number) < least) throw new DecodeError('wrong_shape', `"${name}" must be a whole number from ${least}`);
   return value as number;
+}
+
+/** What a flow calls its alarm is the end of a rule's name, of the form of a device id. */
+function flowAlarmIn(action: Fields): { subject: Subject | null; name: string } {
+  const name = textIn(action, 'name');
+  if (!isDeviceId(name)) throw new DecodeError('wrong_shape', '"name" must be 1 to 64 of a-z A-Z 0-9 . _ -');
+  return { subject: subjectOrNull(action), name };
+}
+
+const subjectOrNull = ({ subject }: Fields): Subject | null => (subject === null ? null : subjectOf(subject));
+
+const LONGEST_SAID = 2000;
+
+function saidIn(action: Fields, name: string): string {
+  const text = canonical(textIn(action, name));
+  if (text === '' || text.length > LONGEST_SAID) throw new DecodeError('wrong_shape', `"${name}" must have 1 to ${LONGEST_SAID} characters`);
+  return text;
 }
 
 const answeredIn = (action: Fields): { alarm: number; revision: number; by: Actor } =>

@@ -1,7 +1,8 @@
 import type { AlarmInput, Key } from '../alarm/condition.ts';
+import { readLevels, type Level } from '../alarm/policy.ts';
 import { readPolicy } from '../alarm/read-policy.ts';
 import type { Step } from '../alarm/step.ts';
-import { AlarmId } from '../alarm/condition.ts';
+import { AlarmId, rank } from '../alarm/condition.ts';
 import type { AlarmState } from '../alarm/alarm.ts';
 import type { Contract } from '../context/contract.ts';
 import type { Evidence, Priority } from '../context/finding.ts';
@@ -24,7 +25,7 @@ import { entryOfStep, toCbor } from './step-entry.ts';
 import { WatchBook, type Moment, type SubjectFinding } from './watch-book.ts';
 
 /** What people order about watching, and how they answer alarms. */
-export type CareAction = Extract<OperatorAction, { type: 'contracts' | 'patients' | 'prescribe' | 'observe' | 'waveform' | 'alarms' | 'acknowledge' | 'snooze' | 'local' }>;
+export type CareAction = Extract<OperatorAction, { type: 'contracts' | 'patients' | 'prescribe' | 'observe' | 'waveform' | 'alarms' | 'acknowledge' | 'snooze' | 'local' | 'escalate' | 'flow_alarm' | 'flow_clear' | 'note' | 'notified' }>;
 
 /** A condition of a device, which concerns whoever it is bound to. */
 export type DeviceCondition = Readonly<{ rule: string; priority: Priority; message: string; evidence: Evidence }>;
@@ -170,9 +171,36 @@ export class Care {
       case 'snooze':
         this.#input({ type: 'snooze', alarm: AlarmId(action.alarm), revision: action.revision, time: action.time, by: action.by }, occasion);
         return [];
+      case 'escalate':
+        this.#input({ type: 'escalate', alarm: AlarmId(action.alarm), revision: action.revision, levels: levelsOf(action.levels), by: action.by }, occasion);
+        return [];
+      case 'flow_alarm':
+        this.#raiseForFlow(action, occasion);
+        return [];
+      case 'flow_clear':
+        this.clear({ subject: action.subject, rule: ruleOfFlow(action.name) }, occasion);
+        return [];
+      case 'note':
+        this.#draftOrder({ action: 'note' }, { text: action.text, by: action.by }, occasion.time, action.subject);
+        return [];
+      case 'notified': {
+        const { subject, alarm, step, person, channel, outcome, detail, by } = action;
+        this.#draftOrder({ action: 'notified', alarm, step, outcome }, { person, channel, ...(detail === undefined ? {} : { detail }), by }, occasion.time, subject ?? undefined);
+        return [];
+      }
       case 'observe':
         return this.#observe(action, accepted, occasion);
     }
+  }
+
+  /** A flow that says the same of what persists says nothing new: it may have been started again. */
+  #raiseForFlow({ subject, name, kind, priority, message, levels, by }: Extract<CareAction, { type: 'flow_alarm' }>, occasion: Occasion): void {
+    const chain = levels === undefined ? {} : { levels: levelsOf(levels) };
+    const key = { subject, rule: ruleOfFlow(name) };
+    const known = this.#alarms.persisting(key);
+    if (known !== undefined && known.message === message && rank(known.priority) >= rank(priority)) return;
+    const evidence: Evidence = { condition: `said by ${by.id}`, values: [], frames: [] };
+    this.#input({ type: 'raised', condition: { ...key, kind, priority, message, evidence, ...chain } }, occasion);
   }
 
   /** What nothing but a person's attention makes better is over with that. */
@@ -269,6 +297,15 @@ export class Care {
   takeWatches(): ReadonlyMap<string, WatchState | undefined> {
     return this.#watches.takeChanges();
   }
+}
+
+/** What flows raise has rules of its own, which no pack can have, so that no flow clears what a pack raised. */
+const ruleOfFlow = (name: string): string => `flow:${name}`;
+
+function levelsOf(value: readonly unknown[]): readonly Level[] {
+  const levels = readLevels(value);
+  if (levels === undefined) throw new DecodeError('wrong_shape', '"levels" must be people to be told one after the other');
+  return levels;
 }
 
 /** The keys under each contract, by its hash. Throws {@link DecodeError} for a signature that is none. */

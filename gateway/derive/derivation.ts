@@ -68,6 +68,8 @@ export class Derivation {
   readonly #totals: RunningTotals;
   #profiles: ProfileTable;
   readonly #resume: Omit<DerivationOptions, 'begun'>;
+  /** Told of every reading that is taken, for whoever looks on. MUST change nothing. */
+  onReading: ((sequence: AcceptedFrame['sequence'], device: DeviceId | '', attributed: Attributed) => void) | undefined;
 
   /** Steady time of the last checkpoint with all that is remembered of everybody, and the frames since. */
   #rememberedAt: Millis;
@@ -216,6 +218,7 @@ export class Derivation {
     this.#window.counts.readings += 1;
     this.#totals.readings += 1;
     this.#summaries.add(attributed);
+    this.onReading?.(accepted.sequence, device, attributed);
     this.#care.takeReading(accepted, device, attributed, Millis(accepted.frame.receivedAt - attributed.measuredAt), occasion);
   }
 

@@ -4,7 +4,7 @@ import type { Journal } from '../ingest/journal.ts';
 import { MiB, Minutes, Seconds, type Millis } from '../quantity.ts';
 import { Sequence, type FrameRun } from '../reading.ts';
 import type { Checkpoint, DeriveStore } from './derive-store.ts';
-import type { Deriver } from './deriver.ts';
+import type { Deriver, NewestReading } from './deriver.ts';
 
 export type DeriveLoopOptions = Readonly<{
   journal: Pick<Journal, 'next' | 'read'>;
@@ -18,6 +18,8 @@ export type DeriveLoopOptions = Readonly<{
   requestTick: () => void;
   /** Called after checkpoints were committed, with their entries durable as soon as anything later is. */
   onCommitted: (checkpoints: readonly Checkpoint[]) => void;
+  /** Called with the newest readings of frames that were derived, where the deriver tells of them; they may not be committed yet. */
+  onNewest?: (newest: readonly NewestReading[]) => void;
   /** Called when a checkpoint cannot be committed or a record cannot be read; the loop tries again. */
   onFault: (fault: StoreError) => void;
 }>;
@@ -115,10 +117,11 @@ export class DeriveLoop {
   }
 
   async #derive(run: FrameRun): Promise<void> {
-    const { checkpoints, windowIsOpen, dueIn } = await this.#options.deriver.derive(run);
+    const { checkpoints, windowIsOpen, dueIn, newest = [] } = await this.#options.deriver.derive(run);
     this.#cursor = run.first + run.frames.length - 1;
     this.#windowIsOpen = windowIsOpen;
     this.#dueIn = dueIn;
+    if (newest.length > 0) this.#options.onNewest?.(newest);
     if (checkpoints.length === 0) return;
     const committed = await this.#retrying(async () => {
       await this.#options.store.commit(checkpoints);

@@ -11,7 +11,7 @@ import type { Derived, Deriver } from './deriver.ts';
 /** What the thread is started with. */
 export type DeriveWorkerData = Readonly<{ keys: readonly VaultKey[]; resumption: Resumption; begun: BegunChain }>;
 /** Frames on their way to the thread: packed (frame-codec.ts), the memory changes hands. */
-export type DeriveRequest = Readonly<{ first: Sequence; packed: Uint8Array }>;
+export type DeriveRequest = Readonly<{ first: Sequence; packed: Uint8Array; /** With the newest readings. */ tells: boolean }>;
 /** Asks what is remembered of a patient or a room, by name; the answer has the same number. */
 export type WatchRequest = Readonly<{ question: number; watchOf: string }>;
 export type WatchAnswer = Readonly<{ question: number; watch: WatchState | undefined }>;
@@ -29,6 +29,8 @@ export class DeriveThread implements Deriver {
   readonly #asking = new Map<number, Asking>();
   #questions = 0;
   #failure: Error | undefined;
+  /** Somebody wants to hear of readings. */
+  tells = false;
 
   constructor(data: DeriveWorkerData) {
     this.#worker = new Worker(new URL('./derive-worker.ts', import.meta.url), { workerData: data, name: 'derive' });
@@ -45,7 +47,7 @@ export class DeriveThread implements Deriver {
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
       const packed = packFrames(frames);
-      const request: DeriveRequest = { first, packed };
+      const request: DeriveRequest = { first, packed, tells: this.tells };
       this.#worker.postMessage(request, [packed.buffer as ArrayBuffer]);
     });
   }

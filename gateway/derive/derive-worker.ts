@@ -29,7 +29,7 @@ parentPort?.on('message', (request: DeriveRequest | WatchRequest) => {
     parentPort?.postMessage({ question, watch: derivation.watchOf(watchOf) } satisfies WatchAnswer);
     return;
   }
-  const { first, packed } = request;
+  const { first, packed, tells } = request;
   const bytes = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
-  parentPort?.postMessage(deriver.deriveNow({ first, frames: unpackFrames(bytes) }));
+  parentPort?.postMessage(deriver.deriveNow({ first, frames: unpackFrames(bytes) }, tells));
 });

@@ -1,6 +1,5 @@
 /** What arrives, as it arrives: server-sent events (HTML Living Standard, section 9.2). */
 
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Bundle } from '@medplum/fhirtypes';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -9,6 +8,7 @@ import { messageOf } from '../errors.ts';
 import { Seconds } from '../quantity.ts';
 import type { OutputRecipient } from '../records/output-gate.ts';
 import type { HospitalRecord } from '../records/record.ts';
+import { COMMENT, EventWriter, eventOf } from '../web/event-writer.ts';
 import type { ErrorLog } from '../web/request-error.ts';
 import { askingIn, type StaffDesk } from './asking.ts';
 import { compose } from './compose.ts';
@@ -24,13 +24,6 @@ const HEARTBEAT = Seconds(15);
 const PATIENCE = Seconds(30);
 const MOST_READERS = 64;
 const AT_ONCE = 50;
-const HEADERS = {
-  'content-type': 'text/event-stream; charset=utf-8',
-  'cache-control': 'no-store, no-transform',
-  // nginx would keep events back until a buffer is full.
-  'x-accel-buffering': 'no',
-  'x-content-type-options': 'nosniff',
-};
 const TYPES: readonly string[] = ['Observation', 'DetectedIssue', 'Communication'] satisfies ClinicalType[];
 
 type StreamRequest = FastifyRequest<{ Querystring: Readonly<{ _type?: string | string[]; after?: string | string[] }> }>;
@@ -95,25 +88,19 @@ function seenIn({ headers, query }: StreamRequest): number | undefined {
 }
 
 class Reader {
-  readonly #response: ServerResponse;
+  readonly #writer: EventWriter;
   readonly #recipient: OutputRecipient;
   readonly #types: ReadonlySet<string>;
   readonly #mayStay: () => boolean;
   readonly #options: StreamOptions;
   readonly #bell = new Doorbell();
-  readonly #closed = new AbortController();
 
   constructor(response: ServerResponse, recipient: OutputRecipient, types: ReadonlySet<string>, mayStay: () => boolean, options: StreamOptions) {
-    this.#response = response;
+    this.#writer = new EventWriter(response, () => this.wake(), PATIENCE);
     this.#recipient = recipient;
     this.#types = types;
     this.#mayStay = mayStay;
     this.#options = options;
-    response.on('error', () => this.#closed.abort());
-    response.on('close', () => {
-      this.#closed.abort();
-      this.wake();
-    });
   }
 
   wake(): void {
@@ -121,25 +108,25 @@ class Reader {
   }
 
   end(): void {
-    this.#response.destroy();
+    this.#writer.end();
     this.wake();
   }
 
   /** Until the reader leaves, is too slow, or may not see it any more. */
   async follow(seen: number | undefined): Promise<void> {
     const { records } = this.#options;
-    this.#response.writeHead(200, HEADERS);
+    this.#writer.begin();
     const newest = await records.newest();
     // A number from the future is another hospital's.
     let last = seen === undefined || seen > newest ? newest : seen;
-    if (!(await this.#send('retry: 3000\n:\n\n'))) return;
-    while (this.#isOpen && this.#mayStay()) {
+    if (!(await this.#writer.send('retry: 3000\n:\n\n'))) return;
+    while (this.#writer.isOpen && this.#mayStay()) {
       const found = await records.after(last, AT_ONCE);
       if (found.length > 0 && !(await this.#tell(found))) return;
       last = found.at(-1)?.number ?? last;
       if (found.length > 0) continue;
       await this.#bell.wait(HEARTBEAT);
-      if ((await records.newest()) <= last && this.#isOpen && !(await this.#send(':\n\n'))) return;
+      if ((await records.newest()) <= last && this.#writer.isOpen && !(await this.#writer.send(COMMENT))) return;
     }
   }
 
@@ -157,26 +144,9 @@ class Reader {
       const counted = counts.get(`${subject.kind} ${subject.person}`) ?? { subject, count: 0 };
       counts.set(`${subject.kind} ${subject.person}`, { subject, count: counted.count + said.made.length });
       const bundle: Bundle = { resourceType: 'Bundle', type: 'collection', entry: [...said.about, ...said.made, said.provenance].map((resource) => ({ resource })) };
-      events.push(`event: record\nid: ${record.number}\ndata: ${JSON.stringify(bundle)}\n\n`);
+      events.push(eventOf('record', bundle, record.number));
     }
     await trail.note([...counts.values()].map(({ subject, count }) => ({ time: now(), by: this.#recipient, subject, asked: '$stream', count })));
-    return events.length === 0 || (await this.#send(events.join('')));
-  }
-
-  get #isOpen(): boolean {
-    return !this.#response.destroyed && !this.#response.writableEnded;
-  }
-
-  /** Resolves when there is room for more; false when the reader is gone or reads nothing. */
-  async #send(text: string): Promise<boolean> {
-    if (!this.#isOpen) return false;
-    if (this.#response.write(text)) return true;
-    try {
-      await once(this.#response, 'drain', { signal: AbortSignal.any([AbortSignal.timeout(PATIENCE), this.#closed.signal]) });
-      return true;
-    } catch {
-      return false;
-    }
+    return events.length === 0 || (await this.#writer.send(events.join('')));
   }
 }
-

@@ -11,7 +11,7 @@ const MOST_SESSIONS = 20;
 const LONGEST_SESSION = Minutes(30 * 24 * 60);
 
 /** Who sent a request, as the configuration says now. */
-export type Identity = Readonly<{ person: string; access: Access; token: string; kind: TokenKind }>;
+export type Identity = Readonly<{ person: string; access: Access; token: string; kind: TokenKind; /** Whom alone they look after; absent: everybody. */ patients?: readonly string[] }>;
 
 /** `secret` is told once. */
 export type MadeToken = Readonly<{ id: string; person: string; access: Access; secret: string; expires: UnixMillis | null }>;
@@ -51,7 +51,9 @@ export class People {
   /** Those of them that are worth nothing, but still on the disk. */
   readonly #ended = new Set<string>();
   readonly #listeners = new Set<() => void>();
-  #access: ReadonlyMap<string, Access>;
+  #people: ReadonlyMap<string, Person>;
+  /** Programs of the gateway itself, by the digest of a secret that is kept nowhere else. */
+  readonly #housemates = new Map<string, Person>();
   #newest = 0;
   #lastChange: Promise<unknown> = Promise.resolve();
 
@@ -61,19 +63,24 @@ export class People {
 
   private constructor(options: PeopleOptions, tokens: readonly KeptToken[]) {
     this.#options = options;
-    this.#access = accessOf(options.people);
+    this.#people = byName(options.people);
     for (const token of tokens) this.#keep(token);
   }
 
   /** Takes over who there is now. Who is not among them has no access any more. */
   configure(people: readonly Person[]): void {
-    this.#access = accessOf(people);
+    this.#people = byName(people);
     this.#tell();
   }
 
   /** What the configuration allows somebody; undefined for somebody it does not name. */
   accessOf(person: string): Access | undefined {
-    return this.#access.get(person);
+    return this.#people.get(person)?.access;
+  }
+
+  /** Whom alone somebody looks after; undefined: everybody. */
+  patientsOf(person: string): readonly string[] | undefined {
+    return this.#people.get(person)?.patients;
   }
 
   /** Calls back whenever somebody may have lost access. Returns what ends it. */
@@ -85,19 +92,38 @@ export class People {
   /** Who this is; undefined for everything that is worth nothing. */
   identify(secret: string): Identity | undefined {
     const digest = digestOf(secret);
+    const housemate = digest === undefined ? undefined : this.#housemates.get(hex(digest));
+    if (housemate !== undefined) return { ...identityOf(this.#people.get(housemate.name) ?? housemate), token: housemate.name, kind: 'token' };
     const found = digest === undefined ? undefined : this.#tokens.get(hex(digest));
     // Finding is by hash, so that its time tells nothing of a secret; the comparison rests on no assumption about maps.
     if (digest === undefined || found === undefined || !timingSafeEqual(digest, found.digest)) return undefined;
     if (this.#isExpired(found) || this.#ended.has(hex(digest))) return undefined;
-    const access = this.#access.get(found.person);
-    return access === undefined ? undefined : { person: found.person, access, token: idOf(found), kind: found.kind };
+    const person = this.#people.get(found.person);
+    return person === undefined ? undefined : { ...identityOf(person), token: idOf(found), kind: found.kind };
+  }
+
+  /**
+   * A token for a program that is part of this gateway: worth something until it is taken back or this process ends. What the configuration
+   * says of somebody of this name counts; else what is given.
+   */
+  takeIn(program: Person): Readonly<{ secret: string; takeBack: () => void }> {
+    const secret = newSecret('token', this.#options.random);
+    const name = hex(digestOf(secret) as Uint8Array);
+    this.#housemates.set(name, program);
+    return {
+      secret,
+      takeBack: () => {
+        this.#housemates.delete(name);
+        this.#tell();
+      },
+    };
   }
 
   /** Throws {@link UsageError} for a person the configuration does not name. The token is durable before it is told. */
   makeToken(person: string, expiresAfter?: Millis): Promise<MadeToken> {
     return this.#inTurn(async () => {
-      const access = this.#access.get(person);
-      if (access === undefined) throw new UsageError(`${JSON.stringify(person)} is nobody in ${this.#words.section} of the configuration${knownPeople(this.#access)}`);
+      const access = this.accessOf(person);
+      if (access === undefined) throw new UsageError(`${JSON.stringify(person)} is nobody in ${this.#words.section} of the configuration${knownPeople(this.#people)}`);
       await this.#removeExpired();
       if (this.#tokens.size >= (this.#options.most ?? MOST_TOKENS)) throw new UsageError(`there are ${this.#tokens.size} tokens and sessions already: revoke those nobody needs`);
       const now = this.#now();
@@ -169,7 +195,7 @@ export class People {
   #listed(token: KeptToken): ListedToken {
     const { person, made, expires } = token;
     const id = idOf(token);
-    return { id, person, access: this.#access.get(person) ?? null, made, expires, expired: this.#isExpired(token), sessions: this.#sessionsOf(id).length };
+    return { id, person, access: this.accessOf(person) ?? null, made, expires, expired: this.#isExpired(token), sessions: this.#sessionsOf(id).length };
   }
 
   #sessionsOf(parent: string): KeptToken[] {
@@ -228,5 +254,6 @@ export class People {
 }
 
 const hex = (digest: Uint8Array): string => Buffer.from(digest).toString('hex');
-const accessOf = (people: readonly Person[]): ReadonlyMap<string, Access> => new Map(people.map(({ name, access }) => [name, access]));
-const knownPeople = (access: ReadonlyMap<string, Access>): string => (access.size === 0 ? ', which names nobody' : `: there are ${[...access.keys()].join(', ')}`);
+const byName = (people: readonly Person[]): ReadonlyMap<string, Person> => new Map(people.map((person) => [person.name, person]));
+const identityOf = ({ name, access, patients }: Person): Pick<Identity, 'person' | 'access' | 'patients'> => ({ person: name, access, ...(patients === undefined ? {} : { patients }) });
+const knownPeople = (people: ReadonlyMap<string, Person>): string => (people.size === 0 ? ', which names nobody' : `: there are ${[...people.keys()].join(', ')}`);

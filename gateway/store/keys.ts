@@ -44,6 +44,7 @@
  *     a  host(n)                              addresses a hospital's name had
  *     y                                       up to which block of the record lane payloads of summaries were dropped
  *     w                                       bytes written since the gateway was set up
+ *     f  person\0name(n)                      consumer of messages for flows: how far it has come
  *     A  digest(32)                           access token of a person, or session of a browser, under its SHA-256
  *
  * and at a hospital, beside blocks, receipts and forks:
@@ -138,6 +139,7 @@ export const forksOf = (chain: Uint8Array, lane: Lane): { gte: Buffer; lt: Buffe
 export const cursorKey = (fingerprint: Uint8Array, lane: Lane): Buffer => key('C', fingerprint, laneByte(lane));
 export const credentialKey = (device: string): Buffer => key('U', text(device));
 export const tokenKey = (digest: Uint8Array): Buffer => key('A', digest);
+export const consumerKey = (person: string, name: string): Buffer => key('f', text(`${person}\0${name}`));
 export const linkUsageKey = (link: string): Buffer => key('l', text(link));
 export const hospitalAddressKey = (host: string): Buffer => key('a', text(host));
 export const payloadsDroppedKey = (): Buffer => key('y');
@@ -194,9 +196,9 @@ export function startingWith(prefix: Buffer): { gte: Buffer; lt: Buffer } {
 }
 
 /** Records that hold or name what is of people: sealed-store.ts keeps them encrypted. */
-export const SEALED_LETTERS: ReadonlySet<string> = new Set(['D', 'K', 'L', 'T', 'I', 'S', 'W', 'X', 'Y', 'G', 'M', 'Q', 'U', 'A', 'c']);
+export const SEALED_LETTERS: ReadonlySet<string> = new Set(['D', 'K', 'L', 'T', 'I', 'S', 'W', 'X', 'Y', 'G', 'M', 'Q', 'U', 'A', 'c', 'f']);
 /** Those of them whose keys end with a name. */
-export const NAMED_LETTERS: ReadonlySet<string> = new Set(['D', 'I', 'S', 'W', 'X', 'Y', 'M', 'U']);
+export const NAMED_LETTERS: ReadonlySet<string> = new Set(['D', 'I', 'S', 'W', 'X', 'Y', 'M', 'U', 'f']);
 
 /** The prefix of every key that begins with this letter. */
 export const allOf = (letter: string): { gte: Buffer; lt: Buffer } => startingWith(text(letter));

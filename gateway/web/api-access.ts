@@ -33,7 +33,8 @@ export type AccessOptions = Readonly<{
   plainHttp: boolean;
 }>;
 
-const COOKIE = 'vitalgate_session';
+/** Of a browser that has signed in. */
+export const SESSION_COOKIE = 'vitalgate_session';
 
 /** Every route of the API says what it needs; one that does not is refused to everybody. */
 export function guard(api: FastifyInstance, options: AccessOptions): void {
@@ -65,7 +66,7 @@ function refuseClear(request: FastifyRequest, plainHttp: boolean): void {
 
 function identify(request: FastifyRequest, reply: FastifyReply, options: AccessOptions): Identity {
   const bearer = bearerOf(request);
-  const cookie = bearer === undefined ? request.cookies[COOKIE] : undefined;
+  const cookie = bearer === undefined ? request.cookies[SESSION_COOKIE] : undefined;
   const secret = bearer ?? cookie;
   if (secret === undefined) {
     void reply.header('www-authenticate', 'Bearer realm="vitalgate"');
@@ -118,7 +119,7 @@ export function addSessions(api: FastifyInstance, options: AccessOptions): void 
     const identity = people.identify(request.body.token);
     if (identity?.kind !== 'token') refuseSecret(request, reply, options);
     const { secret, expires } = await people.beginSession(identity);
-    void reply.setCookie(COOKIE, secret, { httpOnly: true, sameSite: 'strict', secure: request.protocol === 'https', path: '/api', expires: new Date(expires) });
+    void reply.setCookie(SESSION_COOKIE, secret, { httpOnly: true, sameSite: 'strict', secure: request.protocol === 'https', path: '/', expires: new Date(expires) });
     return await reply.code(201).send({ person: identity.person, access: identity.access, expires: new Date(expires).toISOString() });
   });
 
@@ -129,6 +130,6 @@ export function addSessions(api: FastifyInstance, options: AccessOptions): void 
 
   api.delete('/session', { config: { needs: 'known' }, schema: { summary: 'Ends the session', response: { 204: { type: 'null' }, ...errors } } }, async (request, reply) => {
     await people.endSession(request.secret ?? '');
-    return await reply.clearCookie(COOKIE, { path: '/api' }).code(204).send();
+    return await reply.clearCookie(SESSION_COOKIE, { path: '/' }).code(204).send();
   });
 }

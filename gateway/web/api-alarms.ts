@@ -9,6 +9,7 @@ import type { Subject } from '../reading.ts';
 import { askedBy } from './api-access.ts';
 import { answer, digits, list, NOTICE, object, orNull, ref, whole, word } from './api-schemas.ts';
 import type { AnswerOutcome, CareDesk } from './care-desk.ts';
+import { mayReach, withinReach } from './reach.ts';
 import { RequestError } from './request-error.ts';
 
 const LONGEST_PAUSE_MINUTES = 24 * 60;
@@ -29,7 +30,9 @@ export function addAlarms(api: FastifyInstance, desk: CareDesk): void {
     },
   }, async (request) => {
     const { kind } = request.query;
-    const lists = alarms.lists();
+    const all = alarms.lists();
+    const identity = askedBy(request);
+    const lists = { physiological: withinReach(desk, identity, all.physiological), technical: withinReach(desk, identity, all.technical) };
     await showing(desk, request, Object.values(kind === undefined ? lists : { [kind]: lists[kind] }).flat(), 'alarms');
     return { notice: NOTICE, lastStep: alarms.lastStep, alarms: kind === undefined ? lists : { [kind]: lists[kind] } };
   });
@@ -40,7 +43,7 @@ export function addAlarms(api: FastifyInstance, desk: CareDesk): void {
   }, async (request, reply) => {
     const { id } = request.params;
     const alarm = alarms.alarm(Number(id));
-    if (alarm === undefined) throw new RequestError(404, 'unknown_alarm', `there is no alarm ${id} now; what happened to one of the past is in /api/alarms/${id}/steps`);
+    if (alarm === undefined || !mayReach(desk, askedBy(request), alarm.subject)) throw new RequestError(404, 'unknown_alarm', `there is no alarm ${id} now; what happened to one of the past is in /api/alarms/${id}/steps`);
     await showing(desk, request, [alarm], 'alarms');
     return withRevision(reply, alarm);
   });
@@ -55,7 +58,8 @@ export function addAlarms(api: FastifyInstance, desk: CareDesk): void {
     },
   }, async (request) => {
     const { params: { id }, query: { before } } = request;
-    const found = await alarms.ofAlarm(Number(id), before === undefined ? undefined : Number(before));
+    const all = await alarms.ofAlarm(Number(id), before === undefined ? undefined : Number(before));
+    const found = { ...all, steps: withinReach(desk, askedBy(request), all.steps) };
     await showing(desk, request, found.steps, 'alarm history');
     return { notice: NOTICE, ...found };
   });
@@ -71,7 +75,7 @@ export function addAlarms(api: FastifyInstance, desk: CareDesk): void {
     const { after = '0', limit = '100' } = request.query;
     const most = Number(limit);
     if (most < 1 || most > STEPS_AT_MOST) throw new RequestError(400, 'bad_request', `limit: expected a whole number from 1 to ${STEPS_AT_MOST}, got ${limit}`);
-    const steps = await alarms.after(Number(after), most);
+    const steps = withinReach(desk, askedBy(request), await alarms.after(Number(after), most));
     await showing(desk, request, steps, 'alarm history');
     return { notice: NOTICE, steps, lastStep: alarms.lastStep };
   });
@@ -97,6 +101,7 @@ function addAnswers(api: FastifyInstance, desk: CareDesk): void {
     },
   }, async (request, reply) => {
     const { person: id, access: role } = askedBy(request);
+    refuseUnreached(desk, request, Number(request.params.id));
     return told(reply, await desk.answer({ type: 'acknowledge', alarm: Number(request.params.id), revision: request.body.revision, by: { id, role } }));
   });
 
@@ -111,8 +116,15 @@ function addAnswers(api: FastifyInstance, desk: CareDesk): void {
   }, async (request, reply) => {
     const { person: id, access: role } = askedBy(request);
     const { revision: seen, minutes } = request.body;
+    refuseUnreached(desk, request, Number(request.params.id));
     return told(reply, await desk.answer({ type: 'snooze', alarm: Number(request.params.id), revision: seen, time: Minutes(minutes), by: { id, role } }));
   });
+}
+
+/** An alarm of somebody else's patient is none to them. */
+function refuseUnreached(desk: CareDesk, request: FastifyRequest, id: number): void {
+  const alarm = desk.alarms.alarm(id);
+  if (alarm !== undefined && !mayReach(desk, askedBy(request), alarm.subject)) throw new RequestError(404, 'unknown_alarm', `the answer was not taken: ${REFUSALS.unknown_alarm}`);
 }
 
 const REFUSALS: Readonly<Record<Refusal, string>> = {

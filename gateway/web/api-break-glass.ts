@@ -1,11 +1,12 @@
 /** Breaking the glass over HTTP: a clinician sees everything of one patient for a while, and somebody else judges it afterwards. */
 
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Minutes } from '../quantity.ts';
 import { askedBy } from './api-access.ts';
 import { patientAt } from './api-patients.ts';
 import { answer, digits, list, NOTICE, object, ref, text, whole, word } from './api-schemas.ts';
 import type { CareDesk, EpisodeView, GlassRefused, GlassVerdict } from './care-desk.ts';
+import { mayReach } from './reach.ts';
 import { RequestError } from './request-error.ts';
 
 const errors = { '4xx': ref('Error'), '5xx': ref('Error') };
@@ -26,7 +27,7 @@ export function addBreakGlass(api: FastifyInstance, desk: CareDesk): void {
       response: { 201: answer({ episode: ref('Episode') }), ...errors },
     },
   }, async (request, reply) => {
-    const { subject } = await patientAt(desk, request.params.id);
+    const { subject } = await patientAt(desk, request);
     const { person: id, access: role } = askedBy(request);
     const { reason, minutes } = request.body;
     const episode = done(await glass.open(subject.id, reason, minutes === undefined ? undefined : Minutes(minutes), { id, role }));
@@ -38,7 +39,7 @@ export function addBreakGlass(api: FastifyInstance, desk: CareDesk): void {
     schema: { summary: 'Episodes that are open or wait to be judged, and the last ones that were', response: { 200: answer({ episodes: list(ref('Episode')) }), ...errors } },
   }, async (request) => {
     const { person: id, access: role } = askedBy(request);
-    const episodes = glass.episodes();
+    const episodes = glass.episodes().filter(({ patient }) => mayReach(desk, askedBy(request), { kind: 'patient', id: patient }));
     await desk.disclose({ id, role }, episodes.map(({ patient }) => ({ subject: { kind: 'patient', id: patient } })), 'episodes');
     return { notice: NOTICE, episodes };
   });
@@ -48,6 +49,7 @@ export function addBreakGlass(api: FastifyInstance, desk: CareDesk): void {
     schema: { summary: 'Ends an episode before its time', params, response: { 200: answer({ episode: ref('Episode') }), ...errors } },
   }, async (request, reply) => {
     const { person: id, access: role } = askedBy(request);
+    refuseUnreached(desk, request);
     return told(reply, await glass.end(Number(request.params.episode), { id, role }));
   });
 
@@ -62,8 +64,15 @@ export function addBreakGlass(api: FastifyInstance, desk: CareDesk): void {
   }, async (request, reply) => {
     const { person: id, access: role } = askedBy(request);
     const { verdict, remark } = request.body;
+    refuseUnreached(desk, request);
     return told(reply, await glass.review(Number(request.params.episode), verdict, remark, { id, role }));
   });
+}
+
+/** An episode of somebody else's patient is none to them. */
+function refuseUnreached(desk: CareDesk, request: FastifyRequest<ByNumber>): void {
+  const episode = desk.glass.episodes().find(({ number }) => number === Number(request.params.episode));
+  if (episode !== undefined && !mayReach(desk, askedBy(request), { kind: 'patient', id: episode.patient })) throw new RequestError(404, 'unknown_episode', 'there is no such episode');
 }
 
 const told = (reply: FastifyReply, outcome: EpisodeView | GlassRefused): FastifyReply => reply.send({ notice: NOTICE, episode: done(outcome) });

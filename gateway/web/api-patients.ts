@@ -1,12 +1,13 @@
 /** Patients over HTTP: what is known now, what people enter by hand, and what a clinician prescribes. */
 
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { MEASUREMENTS } from '../decode/measurements.ts';
 import { purposeOf } from '../people/access.ts';
 import { Seconds } from '../quantity.ts';
 import { askedBy } from './api-access.ts';
 import { answer, list, NOTICE, object, ref, text, word, type Schema } from './api-schemas.ts';
 import type { CareDesk, SubjectView } from './care-desk.ts';
+import { mayReach } from './reach.ts';
 import { RequestError } from './request-error.ts';
 
 const errors = { '4xx': ref('Error'), '5xx': ref('Error') };
@@ -59,13 +60,13 @@ export function addPatients(api: FastifyInstance, desk: CareDesk): void {
   api.get('/patients', {
     config: { needs: 'see' },
     schema: { summary: 'The patients', response: { 200: answer({ patients: list(object({ id: text('Id of the patient'), link: text('Where more is') })) }), ...errors } },
-  }, async () => ({ notice: NOTICE, patients: (await desk.patients()).map((id) => ({ id, link: `/api/patients/${desk.handleOf(id)}` })) }));
+  }, async (request) => ({ notice: NOTICE, patients: (await desk.patients()).filter((id) => mayReach(desk, askedBy(request), { kind: 'patient', id })).map((id) => ({ id, link: `/api/patients/${desk.handleOf(id)}` })) }));
 
   api.get<ById & Readonly<{ Querystring: { purpose?: string } }>>('/patients/:id', {
     config: { needs: 'see' },
     schema: { summary: 'What is known of a patient now, without what the patient does not permit', params, querystring: object({ purpose: word(PURPOSES, `why you look, one of ${PURPOSES.join(', ')} (HL7 ActReason). BTG, breaking the glass, needs an open episode. Default TREAT; HOPERAT for administrators`) }, ['purpose']), response: { 200: answer({ patient: ref('Subject') }), ...errors } },
   }, async (request) => {
-    const { subject } = await patientAt(desk, request.params.id);
+    const { subject } = await patientAt(desk, request);
     const { person: id, access: role } = askedBy(request);
     const page = await desk.pageFor(subject.id, { person: id, access: role, purpose: request.query.purpose ?? purposeOf(role) });
     if (page === undefined) throw unknownPatient();
@@ -83,7 +84,7 @@ export function addPatients(api: FastifyInstance, desk: CareDesk): void {
       response: { 201: answer({ patient: text('Id of the patient'), values: { type: 'object', additionalProperties: { type: 'number' }, description: 'By measurement, in its unit' } }), ...errors },
     },
   }, async (request, reply) => {
-    const { subject } = await patientAt(desk, request.params.id);
+    const { subject } = await patientAt(desk, request);
     const { person, access } = askedBy(request);
     const values = valuesOf(request.body);
     await desk.observe(subject.id, values, { id: person, role: access });
@@ -102,7 +103,7 @@ export function addPatients(api: FastifyInstance, desk: CareDesk): void {
       response: { 202: answer({ patient: text('Id of the patient'), measurement: text('What is recorded'), seconds: { type: 'integer' } }), ...errors },
     },
   }, async (request, reply) => {
-    const { subject } = await patientAt(desk, request.params.id);
+    const { subject } = await patientAt(desk, request);
     const { person, access } = askedBy(request);
     const { measurement, seconds } = request.body;
     await desk.wantWaveform(subject.id, measurement, Seconds(seconds), { id: person, role: access });
@@ -118,7 +119,7 @@ export function addPatients(api: FastifyInstance, desk: CareDesk): void {
       response: { 200: answer({ patient: text('Id of the patient'), scale: { type: 'integer' } }), ...errors },
     },
   }, async (request) => {
-    const { subject } = await patientAt(desk, request.params.id);
+    const { subject } = await patientAt(desk, request);
     const { person, access } = askedBy(request);
     await desk.prescribe(subject.id, request.body.scale, { id: person, role: access });
     return { notice: NOTICE, patient: subject.id, scale: request.body.scale };
@@ -126,9 +127,9 @@ export function addPatients(api: FastifyInstance, desk: CareDesk): void {
 }
 
 /** A patient nobody told the gateway of is a slip of the pen. */
-export async function patientAt(desk: CareDesk, handle: string): Promise<SubjectView> {
-  const id = await desk.patientOf(handle);
-  const view = id === undefined ? undefined : await desk.view({ kind: 'patient', id });
+export async function patientAt(desk: CareDesk, request: FastifyRequest<ById>): Promise<SubjectView> {
+  const id = await desk.patientOf(request.params.id);
+  const view = id === undefined || !mayReach(desk, askedBy(request), { kind: 'patient', id }) ? undefined : await desk.view({ kind: 'patient', id });
   if (view === undefined) throw unknownPatient();
   return view;
 }

@@ -1,21 +1,24 @@
 /** What happens to alarms, as it happens: server-sent events (HTML Living Standard, section 9.2). */
 
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Doorbell } from '../doorbell.ts';
 import { messageOf } from '../errors.ts';
-import type { People } from '../people/people.ts';
+import type { Identity, People } from '../people/people.ts';
 import type { Actor } from '../alarm/condition.ts';
 import { Seconds, type Millis } from '../quantity.ts';
 import type { Subject } from '../reading.ts';
 import { digits, NOTICE, object, ref } from './api-schemas.ts';
 import { askedBy } from './api-access.ts';
 import type { AlarmBoard, CareDesk } from './care-desk.ts';
+import { COMMENT, EventWriter, eventOf } from './event-writer.ts';
+import { withinReach } from './reach.ts';
 import { RequestError, type ErrorLog } from './request-error.ts';
 
 export type StreamOptions = Readonly<{
   alarms: AlarmBoard;
+  /** See CareDesk. */
+  whoLivesIn: CareDesk['whoLivesIn'];
   disclose: CareDesk['disclose'];
   people: People;
   log: ErrorLog;
@@ -28,13 +31,6 @@ export type StreamOptions = Readonly<{
 }>;
 
 const STEPS_AT_A_TIME = 100;
-const HEADERS = {
-  'content-type': 'text/event-stream; charset=utf-8',
-  'cache-control': 'no-store, no-transform',
-  // nginx would keep events back until a buffer is full.
-  'x-accel-buffering': 'no',
-  'x-content-type-options': 'nosniff',
-};
 
 /**
  * `GET /stream`. First an event `snapshot` with the live alarms, then an event `step` for every step, with its number as id. Whoever comes
@@ -65,7 +61,7 @@ export function addStream(api: FastifyInstance, options: StreamOptions): void {
     const seen = lastSeen(request);
     const { person: id, access: role } = askedBy(request);
     reply.hijack();
-    const reader = new Reader(reply.raw, () => people.identify(secret)?.access !== undefined, { id, role }, options);
+    const reader = new Reader(reply.raw, () => people.identify(secret), { id, role }, options);
     open.add(reader);
     const leave = [alarms.onSteps(() => reader.wake()), people.onChange(() => reader.wake())];
     try {
@@ -87,23 +83,17 @@ function lastSeen({ headers, query }: FastifyRequest<{ Querystring: { after?: st
 }
 
 class Reader {
-  readonly #response: ServerResponse;
-  readonly #mayStay: () => boolean;
+  readonly #writer: EventWriter;
+  readonly #identify: () => Identity | undefined;
   readonly #by: Actor;
   readonly #options: StreamOptions;
   readonly #bell = new Doorbell();
-  readonly #closed = new AbortController();
 
-  constructor(response: ServerResponse, mayStay: () => boolean, by: Actor, options: StreamOptions) {
+  constructor(response: ServerResponse, identify: () => Identity | undefined, by: Actor, options: StreamOptions) {
     this.#by = by;
-    this.#response = response;
-    this.#mayStay = mayStay;
+    this.#identify = identify;
     this.#options = options;
-    response.on('error', () => this.#closed.abort());
-    response.on('close', () => {
-      this.#closed.abort();
-      this.wake();
-    });
+    this.#writer = new EventWriter(response, () => this.wake(), options.patience);
   }
 
   wake(): void {
@@ -111,55 +101,43 @@ class Reader {
   }
 
   end(): void {
-    this.#response.destroy();
+    this.#writer.end();
     this.wake();
   }
 
   /** Until the reader leaves, is too slow, or may not see it any more. */
   async follow(seen: number | undefined): Promise<void> {
     const { alarms, heartbeat = Seconds(15) } = this.#options;
-    this.#response.writeHead(200, HEADERS);
+    const writer = this.#writer;
+    writer.begin();
     let last = alarms.lastStep;
     // A number from the future is another gateway's, or of a folder that was restored from an older copy.
     const resumed = seen !== undefined && seen <= last;
-    const lists = alarms.lists();
+    const { physiological, technical } = alarms.lists();
+    const lists = { physiological: this.#reached(physiological), technical: this.#reached(technical) };
     await this.#showing([...lists.physiological, ...lists.technical], 'alarms');
     const snapshot = { notice: NOTICE, lastStep: last, resumedAfter: resumed ? seen : null, alarms: lists };
-    if (!(await this.#send(`retry: 3000\n${eventOf('snapshot', snapshot, resumed ? undefined : last)}`))) return;
+    if (!(await writer.send(`retry: 3000\n${eventOf('snapshot', snapshot, resumed ? undefined : last)}`))) return;
     if (resumed) last = seen;
-    while (this.#isOpen && this.#mayStay()) {
-      const steps = await alarms.after(last, STEPS_AT_A_TIME);
+    while (writer.isOpen && this.#identify() !== undefined) {
+      const all = await alarms.after(last, STEPS_AT_A_TIME);
+      const steps = this.#reached(all);
       await this.#showing(steps, 'alarm history');
-      if (steps.length > 0 && !(await this.#send(steps.map((step) => eventOf('step', step, step.step)).join('')))) return;
-      last = steps.at(-1)?.step ?? last;
-      if (steps.length > 0) continue;
+      if (steps.length > 0 && !(await writer.send(steps.map((step) => eventOf('step', step, step.step)).join('')))) return;
+      last = all.at(-1)?.step ?? last;
+      if (all.length > 0) continue;
       await this.#bell.wait(heartbeat);
-      if (alarms.lastStep === last && this.#mayStay() && !(await this.#send(':\n\n'))) return;
+      if (alarms.lastStep === last && this.#identify() !== undefined && !(await writer.send(COMMENT))) return;
     }
+  }
+
+  /** What whoever it is now may see. */
+  #reached<T extends Readonly<{ subject: Subject | null }>>(all: readonly T[]): readonly T[] {
+    const identity = this.#identify();
+    return identity === undefined ? [] : withinReach(this.#options, identity, all);
   }
 
   async #showing(shown: readonly Readonly<{ subject: Subject | null }>[], what: 'alarms' | 'alarm history'): Promise<void> {
     await this.#options.disclose(this.#by, shown.flatMap(({ subject }) => (subject === null ? [] : [{ subject }])), what);
   }
-
-  get #isOpen(): boolean {
-    return !this.#response.destroyed && !this.#response.writableEnded;
-  }
-
-  /** Resolves when there is room for more; false when the reader is gone or reads nothing. */
-  async #send(text: string): Promise<boolean> {
-    if (!this.#isOpen) return false;
-    if (this.#response.write(text)) return true;
-    const { patience = Seconds(30) } = this.#options;
-    try {
-      await once(this.#response, 'drain', { signal: AbortSignal.any([AbortSignal.timeout(patience), this.#closed.signal]) });
-      return true;
-    } catch {
-      return false;
-    }
-  }
 }
-
-/** One line of data: JSON has no line breaks. */
-const eventOf = (event: string, data: object, id: number | undefined): string =>
-  `event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`;

@@ -4,12 +4,14 @@ import cookie from '@fastify/cookie';
 import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 import type { FastifyInstance, FastifySchemaValidationError } from 'fastify';
 import { FailedAttempts } from '../people/failed-attempts.ts';
+import type { FlowDesk } from '../flows/desk.ts';
 import type { People } from '../people/people.ts';
 import { KiB, type Millis } from '../quantity.ts';
 import { addSessions, guard } from './api-access.ts';
 import { addAlarms } from './api-alarms.ts';
 import { addBreakGlass } from './api-break-glass.ts';
 import { addContracts } from './api-contracts.ts';
+import { addFlows } from './api-flows.ts';
 import { addPatients } from './api-patients.ts';
 import { NAMED, NOTICE, object, text } from './api-schemas.ts';
 import { addStream, type StreamOptions } from './api-stream.ts';
@@ -24,6 +26,8 @@ export type ApiOptions = Readonly<{
   /** Whether tokens and people's data may cross a network in clear. */
   plainHttp: boolean;
   log: ErrorLog;
+  /** Messages for flows. Default: there are none. */
+  flows?: FlowDesk;
   stream?: Pick<StreamOptions, 'heartbeat' | 'patience' | 'most'>;
 }>;
 
@@ -55,10 +59,11 @@ export async function addApi(app: FastifyInstance, options: ApiOptions): Promise
     addDescription(api);
     addSessions(api, access);
     addAlarms(api, options.desk);
-    addStream(api, { ...options.stream, alarms: options.desk.alarms, disclose: (...shown) => options.desk.disclose(...shown), people: options.people, log: options.log });
+    addStream(api, { ...options.stream, alarms: options.desk.alarms, whoLivesIn: (room) => options.desk.whoLivesIn(room), disclose: (...shown) => options.desk.disclose(...shown), people: options.people, log: options.log });
     addPatients(api, options.desk);
     addBreakGlass(api, options.desk);
     addContracts(api, options.desk);
+    if (options.flows !== undefined) addFlows(api, { ...options.stream, desk: options.flows, people: options.people, log: options.log, uptime: options.uptime });
   }, { prefix: PREFIX });
 }
 
@@ -75,7 +80,7 @@ const DESCRIPTION = {
 } satisfies FastifyDynamicSwaggerOptions['openapi'];
 
 function addDescription(api: FastifyInstance): void {
-  const links = { alarms: '/alarms', steps: '/steps', stream: '/stream', patients: '/patients', breakGlass: '/break-glass', contracts: '/contracts', session: '/session', description: '/openapi.json' };
+  const links = { alarms: '/alarms', steps: '/steps', stream: '/stream', patients: '/patients', breakGlass: '/break-glass', contracts: '/contracts', flows: '/flows/contract', session: '/session', description: '/openapi.json' };
   api.get('', {
     config: { needs: 'public' },
     schema: {

@@ -17,6 +17,8 @@ export interface CareDesk {
 
   /** Ids of the patients somebody has told the gateway of, in order. */
   patients(): Promise<readonly string[]>;
+  /** The patients who live in a room. */
+  whoLivesIn(room: string): readonly string[];
   /** What a patient is called in addresses (vault/handles.ts). */
   handleOf(patient: string): string;
   /** The patient that a handle of {@link handleOf} stands for; undefined when it stands for nobody the gateway knows. */

@@ -10,6 +10,8 @@ import type { Discovery, ListedDevice } from '../device-views.ts';
 import { PeerError, QUARANTINE_REASONS, UsageError } from '../errors.ts';
 import type { Disclosure } from '../disclosures.ts';
 import type { Erased, ErasureOrder } from '../erasure.ts';
+import type { FlowCopy } from '../nodered/flow-files.ts';
+import type { NodeRedStatus } from '../nodered/node-red.ts';
 import type { GrowthOrder, MadeProof, ProofOrder } from '../prove.ts';
 import type { QuarantineFilter, QuarantinePage, QuarantinedFrame, RetryPage } from '../quarantine.ts';
 import type { UnixMillis } from '../quantity.ts';
@@ -52,6 +54,9 @@ export type AdministrationApi = TokenApi & Readonly<{
   receipt: (entry: number) => Promise<Readonly<{ entry: string; receipt: string }>>;
   /** Everything the gateway keeps, unencrypted (backup.ts). */
   backup: () => Promise<AsyncIterable<Uint8Array>>;
+  flowsStatus: () => Promise<NodeRedStatus | null>;
+  flowsHistory: () => Promise<readonly FlowCopy[]>;
+  restoreFlows: (copy: string) => Promise<void>;
   reload: () => Promise<Reloaded>;
   links: () => Promise<LinksReport>;
   status: () => Promise<Status>;
@@ -66,6 +71,7 @@ export async function startControl(path: string, administration: Administration)
     addContractRoutes(app, administration);
     addAuthorityRoutes(app, administration);
     addConsentRoutes(app, administration);
+    addFlowRoutes(app, administration);
   });
 }
 
@@ -124,6 +130,15 @@ function addAuthorityRoutes(app: FastifyInstance, administration: Administration
   app.post<{ Body: Fields }>('/authority/propose', ({ body }) => administration.proposeChange(proposalIn(body)));
   app.post<{ Body: Fields }>('/authority/apply', ({ body: { texts } }) => administration.applyChange(textsIn(texts, 'texts')));
   app.post('/authority/forgo', () => administration.forgoReplacement());
+}
+
+function addFlowRoutes(app: FastifyInstance, administration: Administration): void {
+  app.get('/flows', async () => ({ status: await administration.flowsStatus() }));
+  app.get('/flows/history', () => administration.flowsHistory());
+  app.post<{ Body: Fields }>('/flows/restore', async ({ body: { copy } }) => {
+    await administration.restoreFlows(textIn(copy, 'copy'));
+    return {};
+  });
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -238,6 +253,11 @@ export function controlClient(path: string): AdministrationApi {
     proposeChange: async (order) => (await call(path, 'POST', '/authority/propose', order)) as Proposal,
     applyChange: async (texts) => (await call(path, 'POST', '/authority/apply', { texts })) as AuthorityView,
     forgoReplacement: async () => (await call(path, 'POST', '/authority/forgo')) as AuthorityView,
+    flowsStatus: async () => ((await call(path, 'GET', '/flows')) as Readonly<{ status: NodeRedStatus | null }>).status,
+    flowsHistory: async () => (await call(path, 'GET', '/flows/history')) as readonly FlowCopy[],
+    restoreFlows: async (copy) => {
+      await call(path, 'POST', '/flows/restore', { copy });
+    },
     erase: async (order) => (await call(path, 'POST', '/erase', order)) as Erased,
     prove: async ({ what, number }) => (await call(path, 'GET', `/proofs/${what}/${number}`)) as MadeProof,
     receipt: async (entry) => (await call(path, 'GET', `/receipts/${entry}`)) as Readonly<{ entry: string; receipt: string }>,

@@ -4,6 +4,7 @@ import { ConfigError, messageOf } from '../errors.ts';
 import type { BlockStore } from '../ledger/block-store.ts';
 import { addApi, API_SERVER_OPTIONS, type ApiOptions } from './api.ts';
 import { addChainReading } from './chain-reading.ts';
+import { addFlowsDoor, type FlowsDoor } from './flows-door.ts';
 import { answerTo, type ErrorLog } from './request-error.ts';
 
 export type WebOptions = Readonly<{
@@ -16,6 +17,8 @@ export type WebOptions = Readonly<{
   refresh: () => Promise<void>;
   /** What people may ask. Default: nothing. */
   api?: Omit<ApiOptions, 'log'>;
+  /** The way to Node-RED. Default: there is none. */
+  flows?: FlowsDoor;
   log: ErrorLog;
 }>;
 
@@ -40,6 +43,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   addMetrics(app, options.registry, options.refresh);
   addChainReading(app, { blocks: options.blocks });
   if (options.api !== undefined) await addApi(app, { ...options.api, log: options.log });
+  if (options.api !== undefined && options.flows !== undefined) await addFlowsDoor(app, { door: options.flows, people: options.api.people, plainHttp: options.api.plainHttp });
   return { address: await listen(app, options.listen), close: () => app.close() };
 }
 

@@ -11,6 +11,7 @@ import { context } from './context.ts';
 import { decode } from './decode.ts';
 import { failover } from './failover.ts';
 import { fhir } from './fhir.ts';
+import { flows } from './flows.ts';
 import { ingest } from './ingest.ts';
 import { outage } from './outage.ts';
 import { links } from './links.ts';
@@ -26,7 +27,7 @@ import { upstream } from './upstream.ts';
 import { verify } from './verify.ts';
 import { week } from './week.ts';
 
-const BENCHES: readonly Bench[] = [ingest, decode, context, seal, verify, proofs, startup, memory, serial, links, outage, backlog, upstream, failover, sync, fhir, records, week];
+const BENCHES: readonly Bench[] = [ingest, decode, context, seal, verify, proofs, startup, memory, serial, links, outage, backlog, upstream, failover, sync, fhir, flows, records, week];
 
 const HELP = [
   'Usage: npm run bench [-- <bench>… options]      (without a name: all of them)',
