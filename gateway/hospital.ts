@@ -88,6 +88,7 @@ export async function startHospitalNode({ config, stores, key, payloadPair, cert
     ...(tls && { tls }),
     key,
     verifier,
+    shared: config.store !== 'rocksdb',
     blocks: distribution.blocks,
     released: { store: records.releases, payloadKey: payloadPair.publicBytes, detailsAsked: (chain) => areDetailsAsked(config.data, chain, UnixMillis(Date.now())), consents: consent.door },
     promised: (chain) => promisedFor(config.data, chain),

@@ -46,6 +46,8 @@ export type UpstreamOptions = Readonly<{
   /** From 0 to 1, so that gateways that are sent away come back one by one. Default: Math.random. */
   random?: () => number;
   /** See {@link WitnessOptions}. */
+  shared?: boolean;
+  /** See {@link WitnessOptions}. */
   verifier?: NonNullable<WitnessOptions['verifier']>;
   /** How long {@link Upstream.close} waits for answers under way before it cuts connections. Default 5 s. */
   closeTimeout?: Millis;

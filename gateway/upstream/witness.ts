@@ -47,6 +47,8 @@ export type WitnessOptions = Readonly<{
   now: () => UnixMillis;
   /** The replacement of a chain's key that this hospital has signed, if any (promises.ts). Default: none. */
   promised?: (chain: Uint8Array) => Replacement | undefined;
+  /** Whether other processes change the store: then it is asked whether they have found a fork. Default true. */
+  shared?: boolean;
   log: UpstreamLog;
   /** Told how long it took to ask every rule of one block, ms. Default: nobody is. */
   onVerified?: (duration: number) => void;
@@ -101,6 +103,7 @@ export class Witness {
   readonly #verifier: Verifier;
   readonly #admission: Admission;
   readonly #now: () => UnixMillis;
+  readonly #shared: boolean;
   readonly #promised: NonNullable<WitnessOptions['promised']>;
   readonly #log: UpstreamLog;
   readonly #stall: NonNullable<WitnessOptions['testingOnlyStall']>;
@@ -120,6 +123,7 @@ export class Witness {
     this.#verifier = options.verifier ?? verifierHere(options.key);
     this.#admission = admissionOf(options.gateways);
     this.#now = options.now;
+    this.#shared = options.shared ?? true;
     this.#promised = options.promised ?? (() => undefined);
     this.#log = options.log;
     this.#stall = options.testingOnlyStall ?? (() => Promise.resolve());
@@ -327,7 +331,7 @@ export class Witness {
 
   /** The store knows: another process over it may have found the other history. */
   async #isForkedNow(lane: LaneId): Promise<boolean> {
-    if (!this.isForked(lane) && (await this.#blocks.fork(lane)) !== undefined) this.#forked.add(nameOf(lane));
+    if (this.#shared && !this.isForked(lane) && (await this.#blocks.fork(lane)) !== undefined) this.#forked.add(nameOf(lane));
     return this.isForked(lane);
   }
 

@@ -24,11 +24,11 @@ import { simulateGateways, type SimulatedGateway } from './simulated-gateways.ts
 
 const CONNECTIONS = 64;
 /** As a gateway sends when it drains what waited. */
-const TOGETHER = 20;
+const TOGETHER = 8;
 const GATEWAYS = [1000, 10_000] as const;
 const QUICK = [100, 1000] as const;
-const BLOCKS_OF_FEW = 20;
-const BLOCKS_OF_MANY = 2;
+const BLOCKS_OF_FEW = 8;
+const BLOCKS_OF_MANY = 1;
 const SIGNATURE_SECONDS = 4;
 
 /** Where a hospital keeps its blocks: how processes are started over it, and the same store by itself. */
