@@ -17,7 +17,7 @@ import { keyOf } from '../upstream/gateway-chain.ts';
 import { LogBook } from '../upstream/hospital.ts';
 import { targetFor, type Bench, type BenchContext, type Case } from './bench.ts';
 import { GrowingLane } from './chain.ts';
-import { Child, freePort } from './child.ts';
+import { accepts, Child, freePort } from './child.ts';
 import { cpuSecondsOf, memoryOf } from './process-figures.ts';
 
 const BLOCKS = 20_000;
@@ -67,7 +67,7 @@ async function copyLane(count: number, name: string, context: BenchContext): Pro
   const blocks = new StoredBlocks(store, { removePending: false });
   const peers = peersOver(blocks, url);
   try {
-    await node.until('answer', async () => (await peers.copyAll(() => undefined, AbortSignal.timeout(1)).catch(() => ['not yet'])).length === 0 || peers.status()[0]?.reachable === true, signal);
+    await node.until('port', () => accepts(port), signal);
     const own = process.cpuUsage();
     const [cpu, began, pulledBefore] = [cpuSecondsOf(node.pid), performance.now(), peers.status()[0]?.blocksPulled ?? 0];
     const troubles = await peers.copyAll(({ blocks: done }) => progress(`${done.toLocaleString('en')} of ${count.toLocaleString('en')} blocks`), signal);
