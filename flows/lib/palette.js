@@ -12,7 +12,7 @@ import { Progress } from './progress.js';
 
 /** Inside a gateway's own Node-RED, where nothing needs to be filled in. */
 const OWN = 'node-red';
-const LONGEST_STATUS = 40;
+const LONGEST_STATUS = 60;
 
 /** A mistake of a message or of what was filled in: a key of `error` in locales/, which says what, where, and what was expected. */
 export class Mistake extends Error {

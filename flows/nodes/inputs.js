@@ -6,14 +6,14 @@ import { fits, namesOf, numberOf, plain, textOf } from '../lib/reading.js';
 /** @typedef {import('../red.d.ts').Subject} Subject */
 /** @typedef {import('../red.d.ts').AlarmStep} AlarmStep */
 
-/** Steps of an alarm by what people call them. @type {Readonly<Record<string, (step: AlarmStep) => boolean>>} */
-const MOMENTS = {
-  told: ({ told }) => told !== null,
-  begins: ({ why }) => why === 'raised',
-  acknowledged: ({ why }) => why === 'acknowledged',
-  over: ({ why }) => why === 'cleared',
-  everything: () => true,
-};
+/** Steps of an alarm by what people call them. @type {ReadonlyMap<string, (step: AlarmStep) => boolean>} */
+const MOMENTS = new Map([
+  ['told', ({ told }) => told !== null],
+  ['begins', ({ why }) => why === 'raised'],
+  ['acknowledged', ({ why }) => why === 'acknowledged'],
+  ['over', ({ why }) => why === 'cleared'],
+  ['everything', () => true],
+]);
 const RANKS = ['low', 'medium', 'high'];
 /** Subjects, devices and measurements that are remembered of: more are forgotten, the oldest first. */
 const MOST_REMEMBERED = 4096;
@@ -37,7 +37,7 @@ function isNews(memory, key, now) {
 export function alarmIn(palette) {
   palette.register('alarm-in', (node, config) => {
     const [who, rules, least] = [namesOf(config, 'who'), namesOf(config, 'rules'), RANKS.indexOf(textOf(config, 'priority'))];
-    const isMoment = MOMENTS[textOf(config, 'moment')] ?? MOMENTS['told'];
+    const isMoment = MOMENTS.get(textOf(config, 'moment') || 'told');
     palette.follow(node, config, ['alarm'], (message) => {
       if (message.topic !== 'alarm') return undefined;
       const { alarm } = message;

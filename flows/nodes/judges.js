@@ -22,19 +22,19 @@ function keepApart(kept, key) {
   if (!kept.has(key) && kept.size >= MOST_APART) throw new Mistake('tooMany', { most: MOST_APART });
 }
 
-/** @type {Readonly<Record<string, (value: number, limit: number) => boolean>>} */
-const COMPARISONS = {
-  below: (value, limit) => value < limit,
-  above: (value, limit) => value > limit,
-  atMost: (value, limit) => value <= limit,
-  atLeast: (value, limit) => value >= limit,
-};
+/** @type {ReadonlyMap<string, (value: number, limit: number) => boolean>} */
+const COMPARISONS = new Map([
+  ['below', (value, limit) => value < limit],
+  ['above', (value, limit) => value > limit],
+  ['atMost', (value, limit) => value <= limit],
+  ['atLeast', (value, limit) => value >= limit],
+]);
 
 /** @param {Palette} palette */
 export function when(palette) {
   palette.register('when', (node, config) => {
     const comparison = textOf(config, 'comparison') || 'below';
-    const holds = COMPARISONS[comparison];
+    const holds = COMPARISONS.get(comparison);
     if (holds === undefined) throw new Mistake('badComparison', { found: shown(comparison) });
     const limit = numberOf(config, 'limit');
     const back = textOf({ back: String(config['back'] ?? '') }, 'back') === '' ? limit : numberOf(config, 'back');

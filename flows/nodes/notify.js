@@ -13,8 +13,8 @@ const LONGEST_TEXT = 1000;
 /** Of the contract. */
 const LONGEST_DETAIL = 500;
 const MOST_PEOPLE = 50;
-/** How urgent it is, as ntfy says it (https://docs.ntfy.sh/publish/#message-priority). @type {Readonly<Record<string, string>>} */
-const NTFY_PRIORITY = { high: '5', medium: '4', low: '3' };
+/** How urgent it is, as ntfy says it (https://docs.ntfy.sh/publish/#message-priority). @type {ReadonlyMap<unknown, string>} */
+const NTFY_PRIORITY = new Map([['high', '5'], ['medium', '4'], ['low', '3']]);
 
 /** @param {Palette} palette */
 export function notify(palette) {
@@ -90,7 +90,7 @@ function addressIn(channel, address) {
 
 /** @param {Notice} notice @param {string} secret */
 function ntfyRequest({ person, text, message }, secret) {
-  const priority = isObject(message['alarm']) ? NTFY_PRIORITY[String(message['alarm']['priority'])] : undefined;
+  const priority = isObject(message['alarm']) ? NTFY_PRIORITY.get(message['alarm']['priority']) : undefined;
   // Headers have only ASCII; ntfy reads what is encoded as RFC 2047 says.
   const title = person === null ? undefined : `=?UTF-8?B?${Buffer.from(person, 'utf8').toString('base64')}?=`;
   return { body: text, headers: { ...(priority === undefined ? {} : { priority }), ...(title === undefined ? {} : { title }), ...bearer(secret) } };
