@@ -6,14 +6,14 @@ import { fits, namesOf, numberOf, plain, textOf } from '../lib/reading.js';
 /** @typedef {import('../red.d.ts').Subject} Subject */
 /** @typedef {import('../red.d.ts').AlarmStep} AlarmStep */
 
-/** Steps of an alarm by what people call them. @type {ReadonlyMap<string, (step: AlarmStep) => boolean>} */
-const MOMENTS = new Map([
+/** Steps of an alarm by what people call them. */
+const MOMENTS = new Map(/** @type {[string, (step: AlarmStep) => boolean][]} */ ([
   ['told', ({ told }) => told !== null],
   ['begins', ({ why }) => why === 'raised'],
   ['acknowledged', ({ why }) => why === 'acknowledged'],
   ['over', ({ why }) => why === 'cleared'],
   ['everything', () => true],
-]);
+]));
 const RANKS = ['low', 'medium', 'high'];
 /** Subjects, devices and measurements that are remembered of: more are forgotten, the oldest first. */
 const MOST_REMEMBERED = 4096;
