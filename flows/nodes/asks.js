@@ -109,14 +109,13 @@ export function noteToRecord(palette) {
 export function simulate(palette) {
   palette.register('simulate', (node, config) => {
     const filledIn = valuesIn(textOf(config, 'values'));
-    palette.onInput(node, async (message, send) => {
+    palette.onInput(node, async (message) => {
       const patient = textOf(config, 'patient');
       if (patient === '') throw new Mistake('noTestPatient');
       const values = isObject(message['values']) ? message['values'] : filledIn;
       if (Object.keys(values).length === 0) throw new Mistake('noValues');
-      const result = await palette.ask(node, config, message, { ask: 'simulate', patient, values });
+      await palette.ask(node, config, message, { ask: 'simulate', patient, values });
       palette.show(node, 'blue', 'dot', `${patient} ${Object.entries(values).map(([name, value]) => `${name} ${plain(value)}`).join(', ')}`);
-      send({ ...message, subject: { kind: 'patient', id: patient }, patient, values: result['values'] });
     });
   });
 }

@@ -60,6 +60,7 @@ describe('the palette in the editor', () => {
     await label(name).click();
     await shoot(page, `import ${name}`);
     await page.click('#red-ui-clipboard-dialog-ok');
+    await page.locator('#red-ui-workspace-tabs .red-ui-tab-label', { hasText: name.replace(/^\d+ - /, '') }).last().click();
   };
   const deploy = async (page: Page): Promise<void> => {
     await page.click('#red-ui-header-button-deploy');
@@ -68,7 +69,7 @@ describe('the palette in the editor', () => {
   const untilStatus = async (page: Page, text: string): Promise<void> => {
     await page.waitForFunction(`[...document.querySelectorAll('.red-ui-flow-node-status-label')].some((label) => label.textContent.includes(${JSON.stringify(text)}))`, undefined, { timeout: 30_000 });
   };
-  const nodeNamed = (page: Page, name: string) => page.locator('.red-ui-flow-node-group', { hasText: name }).first();
+  const nodeNamed = (page: Page, name: string) => page.locator('.red-ui-flow-node-group', { hasText: name });
 
   it.skipIf(needed.missing)(`imports an example, deploys it, is triggered by its button, and shows who was told${needed.note}`, async () => {
     await using browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
@@ -80,7 +81,7 @@ describe('the palette in the editor', () => {
     await deploy(page);
     await untilStatus(page, 'connected');
     await shoot(page, 'deployed');
-    await nodeNamed(page, 'somebody falls').locator('.red-ui-flow-node-button-button').click();
+    await nodeNamed(page, 'somebody falls').filter({ has: page.locator('.red-ui-flow-node-button') }).locator('.red-ui-flow-node-button-button').click();
     await untilStatus(page, 'dora: shown in the editor');
     await page.evaluate('RED.sidebar.show("debug")');
     await page.waitForFunction('document.querySelector(".red-ui-debug-content-list")?.textContent.includes("somebody has fallen. Please answer: 1 of 3")', undefined, { timeout: 20_000 });
@@ -105,7 +106,8 @@ describe('the palette in the editor', () => {
     await signIn(page);
     expect(await page.locator('.red-ui-palette-node[data-palette-type="vitalgate-no-data"]').textContent()).toMatch(/keine\s+Daten\s+seit/);
     await importExample(page, '09 - Countersigned');
-    await nodeNamed(page, 'hand on').dblclick();
+    await nodeNamed(page, 'hand on').click();
+    await page.evaluate('RED.actions.invoke("core:edit-selected-node")');
     await page.selectOption('#node-input-channel', 'webhook');
     await page.fill('#node-input-address', `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`);
     await page.focus('#node-input-people');
@@ -140,6 +142,6 @@ describe('the palette in the editor', () => {
     await until('too little oxygen is told', async () => (await told('flow:oxygen-low')).includes('nina'));
     for (const name of ['good again', 'is well', 'door opens', '27 °C']) await press(name);
     for (const rule of ['oxygen-low', 'news2-7', 'medicine', 'heat']) await until(`${rule} is over`, async () => (await steps()).some((step) => step.rule === `flow:${rule}` && ['cleared', 'latched'].includes(step.why)));
-    await until('nothing comes any more', async () => (await told('flow:no-data')).includes('nina'));
+    await until('nothing comes any more', async () => (await told('flow:no-data')).includes('nina'), 150_000);
   });
 });
