@@ -12,7 +12,8 @@ export interface FlowNode {
   readonly type: string;
   readonly name?: string;
   readonly credentials?: Readonly<Record<string, string | undefined>>;
-  status(status: Status | Readonly<Record<never, never>>): void;
+  /** Nothing of it: it is blank. */
+  status(status: Partial<Status>): void;
   error(text: string, message?: FlowMessage): void;
   warn(text: string): void;
   send: Send;

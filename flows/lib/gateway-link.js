@@ -10,7 +10,7 @@ import { UnderWay } from './under-way.js';
 /** @typedef {'alarms' | 'blocks' | 'now'} Kind */
 
 /** Of the contract (gateway/flows/README.md). */
-export const CONTRACT = 1;
+const CONTRACT = 1;
 const ANSWER_WITHIN_MS = 10_000;
 /** The gateway gives a sign of life every 15 s. */
 const SILENCE_MS = 45_000;

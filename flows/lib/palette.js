@@ -129,8 +129,9 @@ export class Palette {
           const handled = handle(message);
           if (handled === undefined) return done();
           this.show(node, 'green', 'dot', handled.text);
-          const out = { ...handled.out, _msgid: `${node.id}-${message.id}`, vitalgate: message };
-          this.progress.follow(out._msgid, () => node.send([...Array.from({ length: handled.port ?? 0 }, () => null), out]), done);
+          const id = `${node.id}-${message.id}`;
+          const out = { ...handled.out, _msgid: id, vitalgate: message };
+          this.progress.follow(id, () => node.send([...Array.from({ length: handled.port ?? 0 }, () => null), out]), done);
         } catch (error) {
           this.showMistake(node, error);
           node.error(this.explain(error), { vitalgate: message });
@@ -149,8 +150,8 @@ export class Palette {
    * @param {FlowNode} node @param {Config} config @param {FlowMessage} message @param {Readonly<Record<string, unknown>>} ask
    */
   async ask(node, config, message, ask) {
-    const origin = message['vitalgate'];
-    const of = isObject(origin) && typeof origin['id'] === 'string' ? origin['id'] : message._msgid;
+    const { vitalgate: origin, _msgid: own } = message;
+    const of = isObject(origin) && typeof origin['id'] === 'string' ? origin['id'] : own;
     return await this.linkFor(config).ask({ ...(of === undefined ? {} : { id: `${node.id} ${of}`.slice(0, 128) }), ...ask });
   }
 }

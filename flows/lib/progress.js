@@ -41,8 +41,8 @@ export class Progress {
 
   #listen() {
     this.#hooks.remove(`*.${LABEL}`);
-    this.#hooks.add(`preDeliver.${LABEL}`, (event) => this.#count(event.msg?._msgid, event.destination?.id, 1));
-    this.#hooks.add(`onComplete.${LABEL}`, (event) => this.#count(event.msg?._msgid, event.node?.id, -1));
+    this.#hooks.add(`preDeliver.${LABEL}`, ({ msg: { _msgid: id } = {}, destination }) => this.#count(id, destination?.id, 1));
+    this.#hooks.add(`onComplete.${LABEL}`, ({ msg: { _msgid: id } = {}, node }) => this.#count(id, node?.id, -1));
   }
 
   /** @param {string | undefined} id @param {string | undefined} node @param {1 | -1} by */

@@ -37,7 +37,7 @@ export function when(palette) {
     const holds = COMPARISONS.get(comparison);
     if (holds === undefined) throw new Mistake('badComparison', { found: shown(comparison) });
     const limit = numberOf(config, 'limit');
-    const back = textOf({ back: String(config['back'] ?? '') }, 'back') === '' ? limit : numberOf(config, 'back');
+    const back = config['back'] === undefined || config['back'] === '' ? limit : numberOf(config, 'back');
     const isLow = comparison === 'below' || comparison === 'atMost';
     if (isLow ? back < limit : back > limit) throw new Mistake('badBack', { limit, back });
     const dwell = numberOf({ dwell: 0, ...config }, 'dwell', { least: 0, most: LONGEST_SECONDS }) * 1000;

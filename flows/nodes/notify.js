@@ -76,8 +76,9 @@ function whomToTell(message) {
   const { alarm } = message;
   const told = isObject(alarm) ? alarm['told'] : undefined;
   if (told === undefined) return [null];
+  /** @type {readonly unknown[]} */
   const to = isObject(told) && Array.isArray(told['to']) ? told['to'] : [];
-  return to.filter((name) => typeof name === 'string' && name !== '').slice(0, MOST_PEOPLE);
+  return to.flatMap((name) => (typeof name === 'string' && name !== '' ? [name] : [])).slice(0, MOST_PEOPLE);
 }
 
 /** @param {string} channel @param {string} address */

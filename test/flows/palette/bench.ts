@@ -10,6 +10,8 @@ import vitalgate from '../../../flows/vitalgate.js';
 import type { FlowMessage, FlowNode, GatewayMessage, Place, Red } from '../../../flows/red.d.ts';
 
 const require = createRequire(import.meta.url);
+/** Parts of Node-RED are packages of their own, which are its dependencies and not this project's. */
+const requireOfNodeRed = createRequire(require.resolve('node-red'));
 const WORDS = JSON.parse(readFileSync(new URL('../../../flows/locales/en-US/vitalgate.json', import.meta.url), 'utf8')) as Words;
 const schemaOf = (name: string): object => JSON.parse(readFileSync(new URL(`../../../gateway/flows/schemas/${name}.schema.json`, import.meta.url), 'utf8')) as object;
 const ajv = new Ajv2020({ strict: false });
@@ -144,7 +146,7 @@ type Helper = Readonly<{
 
 const helper = require('node-red-node-test-helper') as Helper;
 helper.init(require.resolve('node-red'));
-const { hooks } = require('@node-red/util') as Pick<Red, 'hooks'>;
+const { hooks } = requireOfNodeRed('@node-red/util') as Pick<Red, 'hooks'>;
 
 /** What one output, or the Catch node, was given. */
 type Reader = Readonly<{ next: () => Promise<FlowMessage>; got: FlowMessage[] }>;
@@ -174,7 +176,7 @@ export class Bench {
       ...more,
     ];
     helper.settings(place === undefined ? {} : { vitalgate: place });
-    await helper.load([(red: object) => vitalgate(Object.assign(red, { _: say, hooks }) as Red), require('@node-red/nodes/core/common/25-catch.js')], flow, credentials);
+    await helper.load([(red: object) => vitalgate(Object.assign(red, { _: say, hooks }) as Red), requireOfNodeRed('@node-red/nodes/core/common/25-catch.js')], flow, credentials);
     return new Bench(names);
   }
 

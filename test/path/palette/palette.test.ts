@@ -69,7 +69,7 @@ describe('the palette in the editor', () => {
   const untilStatus = async (page: Page, text: string): Promise<void> => {
     await page.waitForFunction(`[...document.querySelectorAll('.red-ui-flow-node-status-label')].some((label) => label.textContent.includes(${JSON.stringify(text)}))`, undefined, { timeout: 30_000 });
   };
-  const nodeNamed = (page: Page, name: string) => page.locator('.red-ui-flow-node-group', { hasText: name });
+  const nodeNamed = (page: Page, name: string) => page.locator('.red-ui-flow-node-group', { hasText: name }).last();
 
   it.skipIf(needed.missing)(`imports an example, deploys it, is triggered by its button, and shows who was told${needed.note}`, async () => {
     await using browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
@@ -81,7 +81,7 @@ describe('the palette in the editor', () => {
     await deploy(page);
     await untilStatus(page, 'connected');
     await shoot(page, 'deployed');
-    await nodeNamed(page, 'somebody falls').filter({ has: page.locator('.red-ui-flow-node-button') }).locator('.red-ui-flow-node-button-button').click();
+    await page.locator('.red-ui-flow-node-group', { hasText: 'somebody falls', has: page.locator('.red-ui-flow-node-button') }).locator('.red-ui-flow-node-button-button').click();
     await untilStatus(page, 'dora: shown in the editor');
     await page.evaluate('RED.sidebar.show("debug")');
     await page.waitForFunction('document.querySelector(".red-ui-debug-content-list")?.textContent.includes("somebody has fallen. Please answer: 1 of 3")', undefined, { timeout: 20_000 });
@@ -134,10 +134,13 @@ describe('the palette in the editor', () => {
       const node = all.find((each) => each.name === name);
       await until(`${name} can be pressed`, async () => (await post(node?.type === 'inject' ? `/flows/inject/${node.id}` : `/flows/vitalgate/press/${node?.id}`)) === 200);
     };
-    for (const name of ['somebody falls', 'somebody gets worse', 'it is 9:00', '31 °C', 'at 19:00', 'a value comes']) await press(name);
+    for (const name of ['somebody falls', 'low oxygen', 'somebody gets worse', 'it is 9:00', '31 °C', 'at 19:00', 'a value comes']) await press(name);
     for (const [rule, person] of [['news2-5', 'nina'], ['news2-7', 'david'], ['medicine', 'dora'], ['heat', 'nina'], ['fall', 'dora']] as const) {
       await until(`${rule} is told`, async () => (await told(`flow:${rule}`)).includes(person));
     }
+    await until('other people are told', async () => (await steps()).some(({ rule, why, told: whom }) => rule === 'starter/low-oxygen' && why === 'rerouted' && whom?.to[0] === 'nina'));
+    await press('pause it');
+    await until('it is paused', async () => (await steps()).some(({ rule, why }) => rule === 'starter/low-oxygen' && why === 'snoozed'));
     await press('too low');
     await until('too little oxygen is told', async () => (await told('flow:oxygen-low')).includes('nina'));
     for (const name of ['good again', 'is well', 'door opens', '27 °C']) await press(name);
