@@ -278,7 +278,6 @@ export class NodeRed {
     const { stall } = this.#options;
     const patience = this.#answers ? stall : this.#isUp ? stall * FIRST_ANSWER_SHARE : START_PATIENCE;
     if (this.#options.uptime() - this.#lastSign > patience) this.#kill('stalled');
-    if (this.#hasSettled) this.#inARow = 0;
   }
 
   get #hasSettled(): boolean {
@@ -303,6 +302,7 @@ export class NodeRed {
 
   #ended(child: ChildProcess, how: string): void {
     if (child !== this.#child) return;
+    if (this.#hasSettled) this.#inARow = 0;
     this.#child = undefined;
     this.#port = undefined;
     this.#rss = null;

@@ -114,7 +114,7 @@ const settings = {
   editorTheme: {
     tours: false,
     page: { title: 'Vitalgate flows' },
-    header: { title: 'Vitalgate flows: not a certified medical device', url: '/flows/' },
+    header: { title: 'Vitalgate flows', url: '/flows/' },
     palette: { catalogues: [] },
     projects: { enabled: false },
     codeEditor: { lib: 'monaco' },

@@ -79,10 +79,10 @@ async function letIn(request: FastifyRequest, reply: FastifyReply, { people, pla
   const secret = bearer ?? request.cookies[SESSION_COOKIE];
   const identity = secret === undefined ? undefined : people.identify(secret);
   if (secret === undefined || identity === undefined || (identity.kind === 'token') !== (bearer !== undefined)) return await askToSignIn(request, reply);
-  const foreign = bearer === undefined ? (foreignIn(request, 'gateway') ?? foreignSocket(request)) : undefined;
+  const foreign = bearer === undefined ? foreignTo(request) : undefined;
   if (foreign !== undefined) throw new RequestError(403, 'foreign_page', foreign);
   if (!mayLook(identity)) throw new RequestError(403, 'not_allowed', `${identity.person} may not look at flows: it needs ${accessFor('observe')} without "patients", for flows see everybody (alarms.people in the configuration)`);
-  if (!isReading(request) && !mayDo(identity.access, 'draw')) throw new RequestError(403, 'not_allowed', `${identity.person} has access as ${identity.access}; changing flows needs ${accessFor('draw')}`);
+  if (!isReading(request) && isEditor(request) && !mayDo(identity.access, 'draw')) throw new RequestError(403, 'not_allowed', `${identity.person} has access as ${identity.access}; changing flows needs ${accessFor('draw')}`);
   request.visitor = identity;
   if (request.headers.upgrade === undefined) return;
   const socket = { request, secret };
@@ -93,10 +93,19 @@ async function letIn(request: FastifyRequest, reply: FastifyReply, { people, pla
 const mayLook = (identity: Identity | undefined): boolean => identity !== undefined && mayDo(identity.access, 'observe') && identity.patients === undefined;
 const isReading = ({ method }: FastifyRequest): boolean => method === 'GET' || method === 'HEAD';
 
-/** A browser opens a WebSocket for any page, and says which. */
-function foreignSocket({ headers: { upgrade, origin, host } }: FastifyRequest): string | undefined {
-  if (upgrade === undefined || origin === undefined) return undefined;
-  return URL.canParse(origin) && new URL(origin).host === host ? undefined : 'a session is only for pages of this gateway';
+const isEditor = ({ url }: FastifyRequest): boolean => url.startsWith('/flows');
+
+/**
+ * Why a request with a session may be another site's. A browser opens a WebSocket for any page, and says which; pages drawn in Node-RED send
+ * text, as a form could, and a browser says of every such request where its page is from.
+ */
+function foreignTo(request: FastifyRequest): string | undefined {
+  const { headers: { upgrade, origin, host } } = request;
+  const foreign = 'a session is only for pages of this gateway';
+  const isOwn = origin !== undefined && URL.canParse(origin) && new URL(origin).host === host;
+  if (origin !== undefined && !isOwn) return foreign;
+  if (upgrade !== undefined || isEditor(request) || isReading(request)) return foreignIn(request, 'gateway');
+  return isOwn ? undefined : foreign;
 }
 
 /** People get a page, programs an error. */

@@ -14,6 +14,7 @@ class Scene implements AsyncDisposable {
   waiting = 0;
   minute = 0;
   fault: StoreError | undefined;
+  flows: 'well' | 'stopped' | 'safe_mode' | undefined;
   failing = false;
   readonly said: string[] = [];
   readonly log = new LogBook();
@@ -23,7 +24,7 @@ class Scene implements AsyncDisposable {
   constructor(raised: Readonly<Record<string, Phase>> = {}) {
     for (const [rule, phase] of Object.entries(raised)) this.#phases.set(rule, phase);
     this.conditions = new OwnConditions({
-      pipeline: this.#pipeline(), isReached: () => this.reached, waiting: () => Promise.resolve(this.waiting), now: () => Minutes(this.minute), log: this.log, lookEvery: Millis(1_000_000),
+      pipeline: this.#pipeline(), isReached: () => this.reached, waiting: () => Promise.resolve(this.waiting), flows: () => this.flows, now: () => Minutes(this.minute), log: this.log, lookEvery: Millis(1_000_000),
     });
   }
 
@@ -59,6 +60,19 @@ class Scene implements AsyncDisposable {
     return this.conditions.stop();
   }
 }
+
+describe('flows that do not run', () => {
+  it('are told of at once and for as long as it lasts, safe mode apart; and never where there are none', async () => {
+    await using scene = new Scene();
+    expect(await scene.at(0)).toEqual([]);
+    scene.flows = 'stopped';
+    expect(await scene.at(1)).toEqual(['1 flows_stopped true']);
+    scene.flows = 'safe_mode';
+    expect(await scene.at(2)).toEqual(['2 flows_stopped false', '2 flows_safe_mode true']);
+    scene.flows = 'well';
+    expect(await scene.at(3)).toEqual(['3 flows_safe_mode false']);
+  });
+});
 
 describe('people are told', () => {
   it('when alarms have waited two minutes for a hospital, once, and when they are through', async () => {

@@ -44,6 +44,46 @@ describe('what is wrong with the gateway itself', () => {
   });
 });
 
+describe('what flows say', () => {
+  const FLO: Actor = { id: 'flo', role: 'caregiver' };
+  const subject: Subject = { kind: 'patient', id: 'anna' };
+  const raise = (seconds: number, given: Partial<Extract<OperatorAction, { type: 'flow_alarm' }>> = {}): Frame =>
+    at(seconds, act({ type: 'flow_alarm', subject, name: 'fall', priority: 'high', kind: 'physiological', message: 'Anna fell', by: FLO, ...given }));
+  const clear = (seconds: number): Frame => at(seconds, act({ type: 'flow_clear', subject, name: 'fall', by: FLO }));
+
+  it('is an alarm of its own until it is over, and said again it is nothing new', () => {
+    const told = derive([raise(0), raise(1), raise(2, { message: 'Anna fell again' }), raise(3, { priority: 'low' }), clear(4), clear(5)]);
+    expect(stepsOf(told)).toEqual(['0 #1 flow:fall none>active raised', '2 #1 flow:fall active>active repeated', '3 #1 flow:fall active>active repeated', '4 #1 flow:fall active>latched cleared']);
+    expect(entriesOf(told, 'event')[0]).toMatchObject({ rule: 'flow:fall', message: 'Anna fell' });
+  });
+
+  it('has other people told, one after the other, and survives being derived again', () => {
+    const policy = { ...DEFAULT_POLICY, people: [{ name: 'dora', roles: [] }, { name: 'nick', roles: [] }] };
+    const levels = [{ to: ['dora'], within: 5000 }, { to: ['nick'], within: 5000 }];
+    const frames = [at(0, act({ type: 'alarms', policy })), raise(0), at(1, act({ type: 'escalate', alarm: 1, revision: 1, levels, by: FLO })), at(2, act({ type: 'escalate', alarm: 1, revision: 1, levels, by: FLO })), later(6)];
+    const told = derive(frames);
+    expect(told.flatMap(({ steps }) => steps).map(({ step: { why, told: whom } }) => [why, whom?.to])).toEqual([['raised', ['dora', 'nick']], ['rerouted', ['dora']], ['escalated', ['nick']]]);
+    expect(derive(frames).flatMap(({ entries }) => entries.map(({ bytes }) => Buffer.from(bytes).toString('hex')))).toEqual(told.flatMap(({ entries }) => entries.map(({ bytes }) => Buffer.from(bytes).toString('hex'))));
+  });
+
+  it('is in the record: remarks, and what became of telling people', () => {
+    const told = derive([
+      at(0, act({ type: 'note', subject, text: 'She ate well.', by: FLO })),
+      at(1, act({ type: 'notified', subject, alarm: 1, step: 2, person: 'dora', channel: 'sms', outcome: 'failed', detail: 'no credit', by: FLO })),
+    ]);
+    expect(entriesOf(told, 'order')).toMatchObject([{ text: 'She ate well.' }, { person: 'dora', channel: 'sms', detail: 'no credit' }]);
+  });
+
+  it.each<readonly [what: string, frame: object, reason: string]>([
+    ['a chain that reaches nobody', { type: 'escalate', alarm: 1, revision: 1, levels: [{ to: [], within: 1 }], by: FLO }, '"levels" must be people to be told one after the other'],
+    ['a chain without an end', { type: 'escalate', alarm: 1, revision: 1, levels: Array.from({ length: 11 }, () => ({ to: ['a'], within: 1 })), by: FLO }, '"levels" must be people to be told one after the other'],
+    ['a name that is none', { type: 'flow_clear', subject, name: 'a/b', by: FLO }, '"name" must be 1 to 64 of a-z A-Z 0-9 . _ -'],
+    ['a remark of nothing', { type: 'note', subject, text: '', by: FLO }, '"text" must have 1 to 2000 characters'],
+  ])('is quarantined when it is %s', (_, action, reason) => {
+    expect(reasonsOf(derive([at(0, operator(Buffer.from(JSON.stringify(action))))]))).toEqual([reason]);
+  });
+});
+
 describe('a rule with a dwell', () => {
   const story = [rules(SLOW), bind('w'), at(0, message('w', pulse(45))), at(20, message('w', pulse(44)))];
 

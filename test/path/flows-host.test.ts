@@ -95,6 +95,9 @@ describe('Node-RED beside the gateway', () => {
     expect(await opened({ cookie, origin: site.webUrl })).toBe('open');
     expect(await opened({ cookie, origin: 'https://elsewhere.example' })).toMatch(/403/);
     expect(await opened({})).toMatch(/401/);
+    // A page drawn in Node-RED sends text: only one of this gateway may.
+    const sent = async (origin: Readonly<Record<string, string>>): Promise<number> => (await fetch(`${site.webUrl}/dashboard/x`, { method: 'POST', body: '4', headers: { cookie, 'content-type': 'text/plain', ...origin } })).status;
+    expect([await sent({ origin: site.webUrl }), await sent({ origin: 'https://elsewhere.example' }), await sent({})]).toEqual([404, 403, 403]);
   });
 
   it.skipIf(needed.missing)(`shows its editor after signing in, and asks nobody outside${needed.note}`, async () => {

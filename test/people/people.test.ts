@@ -36,6 +36,17 @@ describe('a token', () => {
     engine = new FaultyStore(openMemoryStore());
   });
 
+  it('of a program of the gateway itself lasts until it is taken back, and stands in no store', async () => {
+    const people = await open();
+    const { secret, takeBack } = people.takeIn({ name: 'flows', access: 'caregiver' });
+    expect(people.identify(secret)).toMatchObject({ person: 'flows', access: 'caregiver', kind: 'token' });
+    expect([people.tokens(), (await open()).identify(secret)]).toEqual([[], undefined]);
+    people.configure([{ name: 'flows', access: 'viewer', patients: ['bert'] }]);
+    expect(people.identify(secret)).toMatchObject({ access: 'viewer', patients: ['bert'] });
+    takeBack();
+    expect(people.identify(secret)).toBeUndefined();
+  });
+
   it('tells who it is, also after a restart, and nothing else does', async () => {
     const before = await open();
     const { secret, id } = await before.makeToken('ann');

@@ -91,7 +91,7 @@ describe('a session', () => {
     const care = await open();
     const begun = await care.send(undefined, '/api/session', { token: care.token('ann') });
     expect([begun.status, begun.json]).toEqual([201, { person: 'ann', access: 'caregiver', expires: '2027-02-14T08:00:00.000Z' }]);
-    expect(begun.headers.get('set-cookie')).toMatch(/^vitalgate_session=vgs_[A-Za-z0-9_-]{43}; Path=\/api; Expires=[^;]+; HttpOnly; SameSite=Strict$/);
+    expect(begun.headers.get('set-cookie')).toMatch(/^vitalgate_session=vgs_[A-Za-z0-9_-]{43}; Path=\/; Expires=[^;]+; HttpOnly; SameSite=Strict$/);
     expect((await care.ask(undefined, '/api/session', { headers: { cookie: cookieOf(begun) } })).json).toEqual({ person: 'ann', access: 'caregiver' });
     expect((await care.ask(undefined, '/api/alarms', { headers: { cookie: cookieOf(begun) } })).status).toBe(200);
   });
