@@ -126,6 +126,38 @@ describe('the palette in the editor', () => {
     receiver.close();
   });
 
+  it('tells again, and says so, what was on its way when Node-RED was killed', async () => {
+    const got: { id: string; redelivered: boolean; person: string }[] = [];
+    // Who is killed while it waits for an answer cannot know that the first was heard.
+    const receiver = createServer((request, response) => {
+      let body = '';
+      request.on('data', (part: Buffer) => (body += part.toString('utf8')));
+      request.on('end', () => {
+        got.push(JSON.parse(body) as { id: string; redelivered: boolean; person: string });
+        if (got.length > 1) response.end();
+      });
+    }).listen(0, '127.0.0.1');
+    await once(receiver, 'listening');
+    const tab = '00000000000000b1';
+    const flow = [
+      { id: tab, type: 'tab', label: 'Killed' },
+      { id: '00000000000000b2', z: tab, type: 'vitalgate-alarm-in', moment: 'told', who: '', rules: 'help', priority: 'low', wires: [['00000000000000b3']] },
+      { id: '00000000000000b3', z: tab, type: 'vitalgate-notify', channel: 'webhook', address: `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`, people: '', text: '', seconds: 100, wires: [[], []] },
+    ];
+    expect(await post('/flows/flows', flow)).toBe(204);
+    await until('the alarm is on its way', async () => {
+      await post('/api/flows/asks', { ask: 'raise', subject: null, name: 'help', priority: 'high', message: 'Help', chain: [{ to: ['dora'], within: '10min' }] });
+      return got.length > 0;
+    });
+    process.kill(((await site.api.flowsStatus()) as NodeRedStatus).pid ?? 0, 'SIGKILL');
+    await until('it is told again', () => got.length > 1);
+    expect(got.map(({ redelivered, person }) => [redelivered, person])).toEqual([[false, 'dora'], [true, 'dora']]);
+    expect(got[1]?.id).toBe(got[0]?.id);
+    await until('Node-RED runs', async () => ((await site.api.flowsStatus()) as NodeRedStatus).state === 'running');
+    receiver.closeAllConnections();
+    receiver.close();
+  });
+
   it('has examples that work without an edit', async () => {
     const all = files.flatMap(exampleOf);
     expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
