@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import type { NodeRedStatus } from '../../../gateway/nodered/node-red.ts';
 import { needs } from '../../debian-packages.ts';
 import { until, vitalgate } from '../program.ts';
@@ -70,6 +71,20 @@ describe('the palette in the editor', () => {
     await page.waitForFunction(`[...document.querySelectorAll('.red-ui-flow-node-status-label')].some((label) => label.textContent.includes(${JSON.stringify(text)}))`, undefined, { timeout: 30_000 });
   };
   const nodeNamed = (page: Page, name: string) => page.locator('.red-ui-flow-node-group', { hasText: name }).last();
+
+  /** What nodes say of themselves comes over the editor's socket; who comes late hears the last of it. */
+  const untilNodeSays = async (id: string, text: string): Promise<void> => {
+    const socket = new WebSocket(`${site.webUrl.replace('http', 'ws')}/flows/comms`, { headers: { authorization: `Bearer ${token}` } });
+    await once(socket, 'open');
+    await new Promise<void>((resolve) => {
+      socket.on('message', (data: Buffer) => {
+        const said = JSON.parse(data.toString('utf8')) as { topic: string; data: { text?: string } }[];
+        if ([said].flat().some(({ topic, data: status }) => topic === `status/${id}` && status.text?.includes(text) === true)) resolve();
+      });
+      socket.send(JSON.stringify({ subscribe: 'status/#' }));
+    });
+    socket.terminate();
+  };
 
   it.skipIf(needed.missing)(`imports an example, deploys it, is triggered by its button, and shows who was told${needed.note}`, async () => {
     await using browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
@@ -145,10 +160,9 @@ describe('the palette in the editor', () => {
       { id: '00000000000000b3', z: tab, type: 'vitalgate-notify', channel: 'webhook', address: `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`, people: '', text: '', seconds: 100, wires: [[], []] },
     ];
     expect(await post('/flows/flows', flow)).toBe(204);
-    await until('the alarm is on its way', async () => {
-      await post('/api/flows/asks', { ask: 'raise', subject: null, name: 'help', priority: 'high', message: 'Help', chain: [{ to: ['dora'], within: '10min' }] });
-      return got.length > 0;
-    });
+    await untilNodeSays('00000000000000b2', 'connected');
+    expect(await post('/api/flows/asks', { ask: 'raise', subject: null, name: 'help', priority: 'high', message: 'Help', chain: [{ to: ['dora'], within: '10min' }] })).toBe(200);
+    await until('the alarm is on its way', () => got.length > 0);
     process.kill(((await site.api.flowsStatus()) as NodeRedStatus).pid ?? 0, 'SIGKILL');
     await until('it is told again', () => got.length > 1);
     expect(got.map(({ redelivered, person }) => [redelivered, person])).toEqual([[false, 'dora'], [true, 'dora']]);
