@@ -35,6 +35,7 @@ RUN rm -rf node_modules/rocksdb/deps node_modules/rocksdb/prebuilds \
 COPY LICENSE ./
 COPY gateway gateway
 COPY firmware-sim firmware-sim
+COPY flows flows
 
 FROM ${DEBIAN}
 RUN apt-get update \

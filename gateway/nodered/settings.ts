@@ -124,6 +124,8 @@ const settings = {
     middleware: letIn,
     ioMiddleware: ({ handshake }: Readonly<{ handshake: Visit }>, next: (error?: Error) => void) => next(visitor(handshake.headers[DOOR_HEADER]) === undefined ? new Error('not let in') : undefined),
   },
+  // What caregivers look for comes first.
+  paletteCategories: ['vitalgate', 'subflows', 'common', 'function', 'network', 'sequence', 'parser', 'storage'],
   logging: { console: { level: 'off' }, gateway: { level: 'info', audit: false, handler: () => passOn } },
   vitalgate: api,
 };

@@ -1,0 +1,20 @@
+/** The palette: nodes for caregivers, over the contract of gateway/flows/ (README.md). */
+
+import { Palette } from './lib/palette.js';
+import { acknowledge, escalate, noteToRecord, patientContext, raiseAlarm, simulate } from './nodes/asks.js';
+import { editorRoutes, gateway } from './nodes/gateway.js';
+import { alarmIn, blockIn, deviceIn, eventIn, roomIn, vitalIn } from './nodes/inputs.js';
+import { noData, quietHours, when } from './nodes/judges.js';
+import { notify } from './nodes/notify.js';
+
+const NODES = [
+  gateway, alarmIn, vitalIn, eventIn, roomIn, deviceIn, blockIn, patientContext, when, noData, quietHours,
+  raiseAlarm, acknowledge, escalate, notify, noteToRecord, simulate,
+];
+
+/** @param {import('./red.d.ts').Red} RED */
+export default function vitalgate(RED) {
+  const palette = new Palette(RED);
+  for (const node of NODES) node(palette);
+  editorRoutes(palette);
+}

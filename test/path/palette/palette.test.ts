@@ -1,0 +1,196 @@
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import type { NodeRedStatus } from '../../../gateway/nodered/node-red.ts';
+import { needs } from '../../debian-packages.ts';
+import { until, vitalgate } from '../program.ts';
+import { Site } from '../site.ts';
+
+const needed = needs('chromium');
+const FLAGS = ['--no-sandbox', '--headless', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const EXAMPLES = new URL('../../../flows/examples/', import.meta.url);
+/** Whom the demo has, too (gateway/commands/demo.ts). */
+const PEOPLE = [
+  { name: 'admin', access: 'administrator' }, { name: 'nina', roles: ['nurse'] }, { name: 'david', access: 'clinician', roles: ['doctor'] },
+  { name: 'dora', access: 'viewer', roles: ['daughter'] }, { name: 'nick', access: 'viewer', roles: ['neighbour'] }, { name: 'emma', access: 'viewer', roles: ['emergency-contact'] },
+];
+/** Where somebody wants to look at what the browser shows. */
+const SHOTS = process.env['VITALGATE_SCREENSHOTS'];
+
+type FlowNode = Readonly<{ id: string; type: string; name?: string }>;
+const exampleOf = (file: string): FlowNode[] => JSON.parse(readFileSync(new URL(encodeURIComponent(file), EXAMPLES), 'utf8')) as FlowNode[];
+const files = readdirSync(EXAMPLES).sort();
+
+describe('the palette in the editor', () => {
+  let site: Site;
+  let token = '';
+
+  beforeAll(async () => {
+    site = await Site.prepare({ gateway: { alarms: { people: PEOPLE }, patients: [{ id: 'test-patient' }], flows: { enabled: true, testPatients: ['test-patient'] } } });
+    token = (JSON.parse((await vitalgate('person', 'token', 'admin', '--json', '--config', site.config)).stdout) as { secret: string }).secret;
+    await Promise.all([site.startHospital(), site.startGateway()]);
+    await until('Node-RED runs', async () => ((await site.api.flowsStatus()) as NodeRedStatus).state === 'running');
+  });
+  afterAll(() => site[Symbol.asyncDispose]());
+
+  const post = async (path: string, body: object = {}): Promise<number> =>
+    (await fetch(site.webUrl + path, { method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, body: JSON.stringify(body) })).status;
+  const steps = async (): Promise<readonly Readonly<{ rule: string; why: string; told: { to: readonly string[] } | null }>[]> =>
+    ((await (await fetch(`${site.webUrl}/api/steps?limit=1000`, { headers: { authorization: `Bearer ${token}` } })).json()) as { steps: { rule: string; why: string; told: { to: string[] } | null }[] }).steps;
+  const told = async (rule: string): Promise<readonly string[]> => (await steps()).filter((step) => step.rule === rule).flatMap((step) => step.told?.to ?? []);
+  const shoot = async (page: Page, name: string): Promise<void> => {
+    if (SHOTS === undefined) return;
+    mkdirSync(SHOTS, { recursive: true });
+    await page.screenshot({ path: join(SHOTS, `${name}.png`) });
+  };
+  const signIn = async (page: Page): Promise<void> => {
+    await page.goto(`${site.webUrl}/flows/`);
+    await page.fill('input[name=token]', token);
+    await page.click('button');
+    await page.waitForSelector('.red-ui-palette-node[data-palette-type="vitalgate-alarm-in"]', { state: 'attached', timeout: 60_000 });
+  };
+  const importExample = async (page: Page, name: string): Promise<void> => {
+    await page.evaluate('RED.actions.invoke("core:show-examples-import-dialog")');
+    const label = (text: string) => page.locator('.red-ui-treeList-label:visible', { hasText: text }).last();
+    await label('node-red-contrib-vitalgate').click();
+    await label(name).click();
+    await shoot(page, `import ${name}`);
+    await page.click('#red-ui-clipboard-dialog-ok');
+    await page.locator('#red-ui-workspace-tabs .red-ui-tab-label', { hasText: name.replace(/^\d+ - /, '') }).last().click();
+  };
+  const deploy = async (page: Page): Promise<void> => {
+    await page.click('#red-ui-header-button-deploy');
+    await page.waitForSelector('#red-ui-header-button-deploy.disabled', { timeout: 20_000 });
+  };
+  const untilStatus = async (page: Page, text: string): Promise<void> => {
+    await page.waitForFunction(`[...document.querySelectorAll('.red-ui-flow-node-status-label')].some((label) => label.textContent.includes(${JSON.stringify(text)}))`, undefined, { timeout: 30_000 });
+  };
+  const nodeNamed = (page: Page, name: string) => page.locator('.red-ui-flow-node-group', { hasText: name }).last();
+
+  /** What nodes say of themselves comes over the editor's socket; who comes late hears the last of it. */
+  const untilNodeSays = async (id: string, text: string): Promise<void> => {
+    const socket = new WebSocket(`${site.webUrl.replace('http', 'ws')}/flows/comms`, { headers: { authorization: `Bearer ${token}` } });
+    await once(socket, 'open');
+    await new Promise<void>((resolve) => {
+      socket.on('message', (data: Buffer) => {
+        const said = JSON.parse(data.toString('utf8')) as { topic: string; data: { text?: string } }[];
+        if ([said].flat().some(({ topic, data: status }) => topic === `status/${id}` && status.text?.includes(text) === true)) resolve();
+      });
+      socket.send(JSON.stringify({ subscribe: 'status/#' }));
+    });
+    socket.terminate();
+  };
+
+  it.skipIf(needed.missing)(`imports an example, deploys it, is triggered by its button, and shows who was told${needed.note}`, async () => {
+    await using browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
+    const page = await browser.newPage({ viewport: { width: 1500, height: 900 } });
+    const wrong: string[] = [];
+    page.on('pageerror', (error) => wrong.push(String(error)));
+    await signIn(page);
+    await importExample(page, '01 - Fall');
+    await deploy(page);
+    await untilStatus(page, 'connected');
+    await shoot(page, 'deployed');
+    await page.locator('.red-ui-flow-node-group', { hasText: 'somebody falls', has: page.locator('.red-ui-flow-node-button') }).locator('.red-ui-flow-node-button-button').click();
+    await untilStatus(page, 'dora: shown in the editor');
+    await page.evaluate('RED.sidebar.show("debug")');
+    await page.waitForFunction('document.querySelector(".red-ui-debug-content-list")?.textContent.includes("somebody has fallen. Please answer: 1 of 3")', undefined, { timeout: 20_000 });
+    await shoot(page, 'told');
+    expect(await told('flow:fall')).toContain('dora');
+    expect(wrong).toEqual([]);
+  });
+
+  it.skipIf(needed.missing)(`offers what the gateway has in its forms, in German, too, and hands blocks to a webhook that was filled in${needed.note}`, async () => {
+    const got: { id: string; text: string }[] = [];
+    const receiver = createServer((request, response) => {
+      let body = '';
+      request.on('data', (part: Buffer) => (body += part.toString('utf8')));
+      request.on('end', () => {
+        got.push(JSON.parse(body) as { id: string; text: string });
+        response.end();
+      });
+    }).listen(0, '127.0.0.1');
+    await once(receiver, 'listening');
+    await using browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
+    const page = await browser.newPage({ viewport: { width: 1500, height: 900 }, locale: 'de-DE' });
+    await signIn(page);
+    expect(await page.locator('.red-ui-palette-node[data-palette-type="vitalgate-no-data"]').textContent()).toMatch(/keine\s+Daten\s+seit/);
+    await importExample(page, '09 - Countersigned');
+    await nodeNamed(page, 'hand on').click();
+    await page.evaluate('RED.actions.invoke("core:edit-selected-node")');
+    await page.selectOption('#node-input-channel', 'webhook');
+    await page.fill('#node-input-address', `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`);
+    await page.focus('#node-input-people');
+    await page.waitForSelector('#node-input-people-list option[value=dora]', { state: 'attached' });
+    expect(await page.locator('label[for=node-input-channel]').textContent()).toBe('Über');
+    await shoot(page, 'form');
+    await page.click('#node-dialog-ok');
+    await deploy(page);
+    await until('blocks are handed on', async () => {
+      expect(await post('/flows/vitalgate/press/no-such-node')).toBe(404);
+      return got.length > 0;
+    });
+    expect(got[0]).toMatchObject({ id: expect.stringMatching(/^receipted-(alarm|record)-\d+$/) as unknown, text: expect.stringMatching(/^(alarm|record) \d+ [0-9a-f]{64}$/) as unknown });
+    await shoot(page, 'blocks');
+    receiver.closeAllConnections();
+    receiver.close();
+  });
+
+  it('tells again, and says so, what was on its way when Node-RED was killed', async () => {
+    const got: { id: string; redelivered: boolean; person: string }[] = [];
+    // Who is killed while it waits for an answer cannot know that the first was heard.
+    const receiver = createServer((request, response) => {
+      let body = '';
+      request.on('data', (part: Buffer) => (body += part.toString('utf8')));
+      request.on('end', () => {
+        got.push(JSON.parse(body) as { id: string; redelivered: boolean; person: string });
+        if (got.length > 1) response.end();
+      });
+    }).listen(0, '127.0.0.1');
+    await once(receiver, 'listening');
+    const tab = '00000000000000b1';
+    const flow = [
+      { id: tab, type: 'tab', label: 'Killed' },
+      { id: '00000000000000b2', z: tab, type: 'vitalgate-alarm-in', moment: 'told', who: '', rules: 'help', priority: 'low', wires: [['00000000000000b3']] },
+      { id: '00000000000000b3', z: tab, type: 'vitalgate-notify', channel: 'webhook', address: `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`, people: '', text: '', seconds: 100, wires: [[], []] },
+    ];
+    expect(await post('/flows/flows', flow)).toBe(204);
+    await untilNodeSays('00000000000000b2', 'connected');
+    expect(await post('/api/flows/asks', { ask: 'raise', subject: null, name: 'help', priority: 'high', message: 'Help', chain: [{ to: ['dora'], within: '10min' }] })).toBe(200);
+    await until('the alarm is on its way', () => got.length > 0);
+    process.kill(((await site.api.flowsStatus()) as NodeRedStatus).pid ?? 0, 'SIGKILL');
+    await until('it is told again', () => got.length > 1);
+    expect(got.map(({ redelivered, person }) => [redelivered, person])).toEqual([[false, 'dora'], [true, 'dora']]);
+    expect(got[1]?.id).toBe(got[0]?.id);
+    await until('Node-RED runs', async () => ((await site.api.flowsStatus()) as NodeRedStatus).state === 'running');
+    receiver.closeAllConnections();
+    receiver.close();
+  });
+
+  it('has examples that work without an edit', async () => {
+    const all = files.flatMap(exampleOf);
+    expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
+    expect(await post('/flows/flows', all)).toBe(204);
+    const press = async (name: string): Promise<void> => {
+      const node = all.find((each) => each.name === name);
+      await until(`${name} can be pressed`, async () => (await post(node?.type === 'inject' ? `/flows/inject/${node.id}` : `/flows/vitalgate/press/${node?.id}`)) === 200);
+    };
+    for (const name of ['somebody falls', 'low oxygen', 'somebody gets worse', 'it is 9:00', '31 °C', 'at 19:00', 'a value comes']) await press(name);
+    for (const [rule, person] of [['news2-5', 'nina'], ['news2-7', 'david'], ['medicine', 'dora'], ['heat', 'nina'], ['fall', 'dora']] as const) {
+      await until(`${rule} is told`, async () => (await told(`flow:${rule}`)).includes(person));
+    }
+    await until('other people are told', async () => (await steps()).some(({ rule, why, told: whom }) => rule === 'starter/low-oxygen' && why === 'rerouted' && whom?.to[0] === 'nina'));
+    await press('pause it');
+    await until('it is paused', async () => (await steps()).some(({ rule, why }) => rule === 'starter/low-oxygen' && why === 'snoozed'));
+    await press('too low');
+    await until('too little oxygen is told', async () => (await told('flow:oxygen-low')).includes('nina'));
+    for (const name of ['good again', 'is well', 'door opens', '27 °C']) await press(name);
+    for (const rule of ['oxygen-low', 'news2-7', 'medicine', 'heat']) await until(`${rule} is over`, async () => (await steps()).some((step) => step.rule === `flow:${rule}` && ['cleared', 'latched'].includes(step.why)));
+    await until('nothing comes any more', async () => (await told('flow:no-data')).includes('nina'), 150_000);
+  });
+});
