@@ -220,7 +220,7 @@ export class Witness {
 
   /**
    * Whether whoever has this key may offer blocks of the chain: one of the gateways admitted, or one whose chain it is and has not been replaced.
-   * A chain that is not here yet is anybody's to begin. Throws {@link StoreError}.
+   * Throws {@link StoreError}.
    */
   async mayOffer(chain: Uint8Array, key: Uint8Array): Promise<boolean> {
     if (this.#admission.admits(chain, key)) return true;
