@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { vitalgate } from './program.ts';
 
-const COMMANDS = ['gateway', 'upstream', 'device', 'person', 'quarantine', 'contract', 'reload', 'consent', 'approval', 'break-glass', 'disclosures', 'key', 'authority', 'patient', 'pseudonym', 'released', 'backup', 'restore', 'erase', 'trace', 'fhir', 'hl7', 'links', 'status', 'verify', 'prove', 'export', 'check', 'config', 'sim', 'demo'];
+const COMMANDS = ['gateway', 'upstream', 'device', 'person', 'quarantine', 'contract', 'reload', 'consent', 'approval', 'break-glass', 'flows', 'disclosures', 'key', 'authority', 'patient', 'pseudonym', 'released', 'backup', 'restore', 'erase', 'trace', 'fhir', 'hl7', 'links', 'status', 'verify', 'prove', 'export', 'check', 'config', 'sim', 'demo'];
 
 describe('the command line', () => {
   it('lists every command, and each says how it is called', async () => {
