@@ -40,14 +40,16 @@ describe.skipIf(needed.missing)(`blocks that are to be kept for an hour${needed.
     const from = Number(/from block (\d+) on/.exec(here.stdout)?.[1]);
     expect(from).toBeGreaterThan(100);
     expect(from).toBeLessThan(head);
-    expect(await vitalgate('verify', 'chain', site.hospitalData)).toMatchObject({ code: 0, stdout: expect.stringContaining(`record to height ${head}`) as string });
+    const atHospital = await vitalgate('verify', 'chain', site.hospitalData);
+    expect([atHospital.code, Number(/record to height (\d+)/.exec(atHospital.stdout)?.[1]) >= head]).toEqual([0, true]);
 
     const asked = await vitalgate('verify', 'chain', site.webUrl);
     // Meanwhile more may have gone.
     expect([asked.code, Number(/blocks of lane record up to (\d+) were pruned here/.exec(asked.stderr)?.[1]) >= from - 1]).toEqual([2, true]);
     expect((await vitalgate('export', site.gatewayData, '--out', `${site.folder}/anna.chain`)).stderr).toContain('export the chain from a hospital');
     expect((await vitalgate('prove', 'entry', '5', '--config', site.config)).stderr).toContain('a hospital can prove it');
-    expect((await vitalgate('trace', 'clip', '--config', site.config)).stdout).toContain('● sealed');
+    // What came last before the stop is derived after the start.
+    await until('the last message is sealed', async () => (await vitalgate('trace', 'clip', '--config', site.config)).stdout.includes('● sealed'));
     await joinLate(site);
   });
 });
