@@ -164,7 +164,7 @@ function sort(
     const age = ageOfReading(reading, frame, clock, now);
     const subject = subjectAt(bindings, Millis(now - age));
     if (subject === undefined) belongsToNobody = true;
-    else readings.push({ reading: frame.retained === true || age > STORED_AFTER ? stored(reading) : reading, subject, measuredAt: UnixMillis(frame.receivedAt - age) });
+    else readings.push({ reading: frame.retained === true || age > STORED_AFTER ? stored(reading) : reading, subject, measuredAt: UnixMillis(Math.round(frame.receivedAt - age)) });
   }
   if (belongsToNobody) rejected.push(notBound(device));
   return { readings, rejected, clockInDoubt };

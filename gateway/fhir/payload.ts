@@ -5,7 +5,8 @@ import { KINDS, PRIORITIES } from './words.ts';
 import type { HospitalRecord } from '../records/record.ts';
 
 const LAST_INSTANT = 253_402_300_799_999;
-const instant = z.int().min(0).max(LAST_INSTANT);
+/** Whole milliseconds; gateways have said fractions of one. */
+const instant = z.number().min(0).max(LAST_INSTANT).transform(Math.round);
 const name = z.string().regex(/^[a-z][a-z0-9_]{0,63}$/);
 /** Of a string in FHIR R4 at most 1 MiB; of ours far less. */
 const line = z.string().max(4096);

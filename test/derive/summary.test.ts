@@ -97,6 +97,12 @@ describe('the summaries of a day', () => {
     expect(summariesOf(...frames).map((each) => (each as unknown[])[0])).toEqual([{ seconds: 60 }, { seconds: 900 }, { seconds: 60, late: 1 }]);
   });
 
+  it('say when it was in whole milliseconds, also where a message took fractions of one', () => {
+    const frames = [bind('w'), at(1, message('w', pulse(70, { time: START + 1000 }))), at(2.0004, message('w', pulse(71, { time: START + 2000 }))), at(61, tick())];
+    const [entry] = derive(frames.map((frame) => ({ ...frame, receivedAt: UnixMillis(Math.floor(frame.receivedAt)) }))).flatMap(({ entries }) => entries).filter(({ bytes }) => decodeEntry(bytes).kind === 'summary');
+    expect(saidIn(entry as NonNullable<typeof entry>)).toMatchObject({ from: START + 1000, to: START + 2000 });
+  });
+
   it('are not made of nobody', () => {
     expect(summariesOf(at(0, message('stranger', pulse(60))), at(7200, tick()))).toEqual([]);
   });

@@ -28,6 +28,11 @@ describe('a summary as Observations', () => {
     expect(component(rate, 'period')).toEqual({ start: '2026-06-01T12:00:00.000Z', end: '2026-06-01T12:00:55.000Z' });
   });
 
+  it('counts, too, where a gateway said fractions of a millisecond', () => {
+    const [rate] = observed(recordOf(1, { from: START + 0.25, to: START + 1.266, measurements: { heart_rate: { unit: '/min', count: 2, doubtful: 0, lowest: 61, highest: 66, mean: 63.5, last: 62 } } })) as [Observation];
+    expect(rate).toMatchObject({ valueQuantity: { value: 63.5 }, effectiveDateTime: '2026-06-01T12:00:00.001Z' });
+  });
+
   it('is one value where there is one, as the device gave it', () => {
     const [temperature] = observed(recordOf(1, { from: START, to: START, measurements: { body_temperature: { unit: 'Cel', count: 1, doubtful: 0, lowest: 36.85, highest: 36.85, mean: 36.85, last: 36.85 } } })) as [Observation];
     expect(temperature).toMatchObject({ valueQuantity: { value: 36.85 }, effectiveDateTime: '2026-06-01T12:00:00.000Z' });

@@ -94,6 +94,7 @@ describe('FHIR at a hospital', () => {
 
   it('is given to another server, once, also when this node starts again', async () => {
     await until('the alarm is there', () => foreign.ofType('DetectedIssue').length > 0);
+    expect((await vitalgate('fhir', 'refused', 'ehr', '--config', site.config)).stdout).toBe('ehr refuses nothing\n');
     const { stdout, code } = await vitalgate('fhir', 'status', '--json', '--config', site.config);
     expect([code, JSON.parse(stdout)]).toMatchObject([0, { name: 'ehr', setAside: 0 }]);
     const named = (): readonly string[] => [...foreign.resources.values()].flatMap((resource) => ((resource as { identifier?: { value?: string }[] }).identifier ?? []).map(({ value }) => `${resource.resourceType} ${value}`));
@@ -102,7 +103,6 @@ describe('FHIR at a hospital', () => {
     await until('it knows how far it is', async () => (JSON.parse((await vitalgate('fhir', 'status', '--json', '--config', site.config)).stdout) as { through: number }).through > 0);
     expect(new Set(named()).size).toBe(named().length);
     expect(foreign.ofType('Patient')).toHaveLength(1);
-    expect((await vitalgate('fhir', 'refused', 'ehr', '--config', site.config)).stdout).toBe('ehr refuses nothing\n');
   });
 
   it('has an account of who read what, for those who run the node', async () => {
