@@ -10,7 +10,7 @@ import type {
 } from '../ledger/block-store.ts';
 import { openBlock } from '../ledger/block.ts';
 import { decodeEntry } from '../ledger/entry.ts';
-import { frontierOf, nodesOnlyUnder } from '../ledger/merkle-prune.ts';
+import { frontierOf } from '../ledger/merkle-prune.ts';
 import { currentTerm, termsOf } from '../ledger/terms.ts';
 import { toHex } from '../ledger/bytes.ts';
 import { decode, encode, type CborValue } from '../ledger/cbor.ts';
@@ -18,10 +18,10 @@ import { decodeState, encodeState, type ChainState } from '../ledger/state.ts';
 import { LANES, type Lane } from '../reading.ts';
 import { Turns } from '../turns.ts';
 import type { Change, KeyValueStore } from './key-value.ts';
-import { allOf, blockKey, forkKey, forksOf, headKey, nodeKey, numberAt, payloadKey, pendingKey, prunedKey, receiptKey, startingWith } from './keys.ts';
+import { allOf, blockKey, forkKey, forksOf, headKey, nodesKey, numberAt, payloadKey, pendingKey, prunedKey, receiptKey, startingWith } from './keys.ts';
+import { nodeIn, packNodes } from './runs.ts';
 
 const CHAIN_LENGTH = 16;
-const NUMBER_LENGTH = 8;
 
 /** Blocks over any engine. */
 export class StoredBlocks implements BlockStore {
@@ -70,7 +70,8 @@ export class StoredBlocks implements BlockStore {
     const { chain, lane, height } = state;
     return [
       { key: blockKey(chain, lane, height), value: bytes },
-      ...newNodes.map((node) => ({ key: nodeKey(chain, lane, node.level, node.index), value: node.hash })),
+      // One record for all: each by itself would cost more than everything else of a block.
+      ...(newNodes.length > 0 ? [{ key: nodesKey(chain, lane, state.tree.size), value: packNodes(newNodes) }] : []),
       ...(this.#removePending ? sequences.map((sequence) => ({ key: pendingKey(lane, sequence) })) : []),
     ];
   }
@@ -91,6 +92,7 @@ export class StoredBlocks implements BlockStore {
   async prune(id: LaneId, { through, going }: Readonly<{ through: number; going: readonly number[] }>): Promise<void> {
     const [before, after] = [await this.pruned(id), await this.#stateAt(id, through)];
     const { chain, lane } = id;
+    const { size, frontier } = after.tree;
     const changes: Change[] = [{ key: prunedKey(chain, lane), value: encodeState(after) }];
     for (const height of going) {
       const block = await this.block(id, height);
@@ -100,10 +102,14 @@ export class StoredBlocks implements BlockStore {
     const none = new Uint8Array();
     const receipts = { gte: receiptKey(chain, lane, (before?.height ?? -1) + 1, none), lt: receiptKey(chain, lane, through + 1, none) };
     for await (const [key] of this.#store.range(receipts)) changes.push({ key });
-    for (const { level, index } of nodesOnlyUnder(before?.tree.size ?? 0, after.tree.size)) changes.push({ key: nodeKey(chain, lane, level, index) });
+    // Of what was completed up to there, only the roots of the complete subtrees are in any later proof.
+    const nodes = { gte: nodesKey(chain, lane, 0), lt: nodesKey(chain, lane, size) };
+    for await (const [key] of this.#store.range(nodes)) changes.push({ key });
+    const left = frontierOf(size).map((place, position) => ({ ...place, hash: frontier[position] as Uint8Array }));
+    changes.push({ key: nodes.lt, value: packNodes(left) });
     await this.#store.write(changes, { sync: true });
     await this.#store.compact({ gte: blockKey(chain, lane, 0), lt: blockKey(chain, lane, through + 1) });
-    await this.#store.compact(startingWith(nodeKey(chain, lane, 0, 0).subarray(0, -NUMBER_LENGTH)));
+    await this.#store.compact(nodes);
   }
 
   async #stateAt(id: LaneId, height: number): Promise<ChainState> {
@@ -123,9 +129,13 @@ export class StoredBlocks implements BlockStore {
   }
 
   async node({ chain, lane }: LaneId, level: number, index: number): Promise<Uint8Array> {
-    const hash = await this.#store.get(nodeKey(chain, lane, level, index));
-    if (hash === undefined) throw new StoreError('VG_STORE_CORRUPT', `tree node ${level}/${index} of lane ${lane} is missing`);
-    return hash;
+    // It was completed when the tree reached its last leaf, or in the block that brought that.
+    const bounds = { gte: nodesKey(chain, lane, (index + 1) * 2 ** level), lt: nodesKey(chain, lane, Number.MAX_SAFE_INTEGER), limit: 1 };
+    for await (const [, packed] of this.#store.range(bounds)) {
+      const hash = nodeIn(packed, level, index);
+      if (hash !== undefined) return hash;
+    }
+    throw new StoreError('VG_STORE_CORRUPT', `tree node ${level}/${index} of lane ${lane} is missing`);
   }
 
   async chains(): Promise<readonly Uint8Array[]> {
