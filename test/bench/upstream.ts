@@ -38,6 +38,8 @@ type Engine = Readonly<{
   fresh: (folder: string) => Promise<Readonly<{ settings: Readonly<Record<string, unknown>>; bare: () => Promise<BareStore> }>>;
   processes: readonly number[];
 }>;
+/** Blocks per second: signatures verified and nothing else; and with a receipt signed for each request, too. */
+type Limits = Readonly<{ signatures: number; curve: number }>;
 type BareStore = Readonly<{ blocks: BlockStore; close: () => Promise<void> }>;
 
 const EMBEDDED: Engine = {
@@ -78,9 +80,10 @@ export const upstream: Bench = {
       const blocks = count === few ? BLOCKS_OF_FEW : BLOCKS_OF_MANY;
       const gateways = await simulateGateways(count, blocks, (done) => progress(`${done} of ${count} gateways have sealed their blocks`), signal);
       progress('signatures alone');
-      const limit = await signaturesPerSecond(gateways.slice(0, 200).map(({ blocks: [, second = new Uint8Array()], gateway }) => ({ bytes: second, gateway })), quick ? 1 : SIGNATURE_SECONDS);
+      const some = gateways.slice(0, 200).map(({ blocks: [, second = new Uint8Array()], gateway }) => ({ bytes: second, gateway }));
+      const limitsOf = async (together: number): Promise<Limits> => ({ signatures: await signaturesPerSecond(some, quick ? 1 : SIGNATURE_SECONDS), curve: await signaturesPerSecond(some, quick ? 1 : SIGNATURE_SECONDS, together) });
       for (const engine of engines) {
-        for (const together of count === few ? [1, TOGETHER] : [1]) cases.push(...await measured(engine, gateways, together, limit, context));
+        for (const together of count === few ? [1, TOGETHER] : [1]) cases.push(...await measured(engine, gateways, together, await limitsOf(together), context));
       }
     }
     progress('memory');
@@ -92,11 +95,12 @@ export const upstream: Bench = {
 const NOTES = [
   `blocks of 10 entries, 1.2 KB; ${CONNECTIONS} connections; "${TOGETHER} together": as a gateway sends what waited, one receipt for all of them`,
   'load, hospital and store share these cores; ratio_to_appends: to the same blocks put into the same store, verified beforehand, with the same number of appends under way',
-  'ratio_to_signatures: to all cores verifying the same signatures and doing nothing else; where each block has a receipt of its own, that is signed, too',
+  'ratio_to_signatures: to all cores verifying the same signatures and doing nothing else',
+  'ratio_to_curve: to all cores verifying them and signing a receipt for each request, and nothing else: curve_per_s through signatures_per_s is the most that ratio_to_signatures can be',
   'memory: what stays in the heap of a process and its buffers for each gateway it has met, after garbage was collected; RocksDB\'s own caches do not grow with gateways',
 ];
 
-async function measured(engine: Engine, gateways: readonly SimulatedGateway[], together: number, limit: number, { folder, progress, signal }: BenchContext): Promise<readonly Case[]> {
+async function measured(engine: Engine, gateways: readonly SimulatedGateway[], together: number, { signatures, curve }: Limits, { folder, progress, signal }: BenchContext): Promise<readonly Case[]> {
   const cases: Case[] = [];
   const to = (gateways[0]?.blocks.length ?? 0);
   for (const processes of engine.processes) {
@@ -113,7 +117,7 @@ async function measured(engine: Engine, gateways: readonly SimulatedGateway[], t
       const { blocks, seconds, latencies, repeated } = await offerAll({ ...load, from: 1, to, together, progress: (done) => progress(`${name}: ${done} receipts`) });
       const rate = blocks / seconds;
       cases.push({ name, figures: {
-        blocks_per_s: rate, appends_per_s: appended, ratio_to_appends: rate / appended, signatures_per_s: limit, ratio_to_signatures: rate / limit, genesis_blocks_per_s: begun.blocks / begun.seconds,
+        blocks_per_s: rate, appends_per_s: appended, ratio_to_appends: rate / appended, signatures_per_s: signatures, ratio_to_signatures: rate / signatures, curve_per_s: curve, ratio_to_curve: rate / curve, genesis_blocks_per_s: begun.blocks / begun.seconds,
         ...spreadOf(latencies), repeated, rss_mb: started.reduce((sum, { pid }) => sum + memoryOf(pid).rss, 0),
       } });
     } finally {
