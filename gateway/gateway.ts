@@ -231,7 +231,7 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   const people = await People.open({ store: stores.tokens, people: config.alarms.people, random, now: clock.now });
   const source = new GatewayFlowSource({ alarms, blocks: stores.blocks, chain: chain.chain, pipeline, receipted: (lane) => uplink?.receiptedHeight(lane), now: clock.now });
   reached.flows = source;
-  const flowDesk = new GatewayFlowDesk({ source, consumers: await Consumers.open(stores.consumers), desk, pipeline, consent, policy: () => policyIn(pipeline), testPatients: config.flows.testPatients, reachOf: (person) => people.patientsOf(person), uptime: clock.uptime });
+  const flowDesk = new GatewayFlowDesk({ source, consumers: await Consumers.open(stores.consumers), desk, pipeline, consent, policy: () => policyIn(pipeline), testPatients: config.flows.testPatients, timeZone: config.timeZone, reachOf: (person) => people.patientsOf(person), uptime: clock.uptime });
   const flowsHost = new FlowsHost({ config, people, random, uptime: clock.uptime, log, serve });
   const ca = new DeviceCa(keyFilesIn(config.data), random);
   const serving: Served = { broker: undefined };
