@@ -1,6 +1,7 @@
 /** Reads what was filled in, and what messages bring: a mistake says what, where and what was expected. */
 
 import { Mistake, isObject } from './palette.js';
+import { isTest } from './trial.js';
 
 /** @typedef {import('../red.d.ts').FlowMessage} FlowMessage */
 /** @typedef {import('../red.d.ts').Subject} Subject */
@@ -59,10 +60,11 @@ export function mayBeAbout(message, config) {
   return { kind: subject['kind'], id: subject['id'] };
 }
 
-/** The alarm in a message, from an alarm in or from a raise alarm. Throws {@link Mistake}. @param {FlowMessage} message */
+/** The alarm in a message, from an alarm in or from a raise alarm; null in a test, where there is none. Throws {@link Mistake}. @param {FlowMessage} message */
 export function alarmOf(message) {
   const { alarm } = message;
   const number = isObject(alarm) ? (alarm['alarm'] ?? alarm['id']) : undefined;
+  if (number === 0 && isTest(message)) return { alarm: null, revision: null };
   if (!isObject(alarm) || !isCount(number) || !isCount(alarm['revision'])) throw new Mistake('noAlarm', { found: shown(alarm) });
   return { alarm: number, revision: alarm['revision'] };
 }
