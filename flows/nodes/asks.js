@@ -62,13 +62,14 @@ function inWords(palette, who, known, alarms) {
   const scores = listIn(known, 'scores').map(({ name, value }) => `${plain(name)} ${plain(value ?? '–')}`);
   const values = listIn(known, 'values').map(({ measurement, value, unit, quality }) => `${plain(measurement)} ${plain(value)}${unit === '1' ? '' : ` ${plain(unit)}`}${quality === 'stale' ? ` (${palette.say('trial.stale')})` : ''}`);
   const whereabouts = ['room', 'activity'].flatMap((name) => (typeof known[name] === 'string' ? [plain(known[name])] : []));
-  const all = [...scores, ...whereabouts, ...values];
+  const usual = listIn(known, 'baselines').map(({ name, value, unit }) => `${plain(name)} ${typeof value === 'number' ? Math.round(value * 10) / 10 : '–'}${unit === '1' ? '' : ` ${plain(unit)}`}`);
+  const all = [...scores, ...whereabouts, ...values, ...usual];
   return palette.say('trial.context', { who, known: all.length === 0 ? palette.say('trial.nothing') : all.join(', '), alarms: Array.isArray(alarms) ? alarms.length : 0 });
 }
 
-/** A score, such as NEWS2, or a measurement that is not stale, or the room or the activity of somebody. @param {Record<string, unknown>} known @param {string} wanted */
+/** A score, such as NEWS2, a measurement that is not stale, what is usual, such as usual_night_rate, or the room or the activity of somebody. @param {Record<string, unknown>} known @param {string} wanted */
 function valueIn(known, wanted) {
-  const entries = [...listIn(known, 'scores'), ...listIn(known, 'values')];
+  const entries = [...listIn(known, 'scores'), ...listIn(known, 'values'), ...listIn(known, 'baselines')];
   const found = entries.find((entry) => entry['name'] === wanted || (entry['measurement'] === wanted && entry['quality'] !== 'stale'));
   const value = found === undefined && (wanted === 'room' || wanted === 'activity') ? known[wanted] : found?.['value'];
   return typeof value === 'number' || typeof value === 'string' ? value : undefined;

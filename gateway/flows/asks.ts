@@ -75,7 +75,7 @@ export const askSchema = z.discriminatedUnion('ask', [
     .strictObject({ ...common, ask: z.literal('escalate'), ...ofAlarm, chain })
     .describe('Other people are told of a live alarm, the first at once. Asked again with the same chain it changes nothing, so that a flow that was started again cannot begin anew'),
   z.strictObject({ ...common, ask: z.literal('note'), subject, text: said(LONGEST_NOTE).describe('The remark') }).describe('A remark for the record: an entry of the chain, sealed under the key of its subject'),
-  z.strictObject({ ...common, ask: z.literal('context'), subject }).describe('What is known now: values with age and quality, where somebody is and what they do, scores, live alarms'),
+  z.strictObject({ ...common, ask: z.literal('context'), subject }).describe('What is known now: values with age and quality, where somebody is and what they do, scores, what is usual for them, live alarms'),
   z
     .strictObject({
       ...common,

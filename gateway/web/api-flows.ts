@@ -42,7 +42,7 @@ export function addFlows(api: FastifyInstance, options: FlowRoutesOptions): void
 
   api.get('/flows/lists', {
     config: { needs: 'see' },
-    schema: { summary: 'Patients, rooms, devices, people and measurements, for lists to choose from', response: { 200: { ...anything, description: 'patients, rooms, devices, people, measurements, testPatients' }, ...errors } },
+    schema: { summary: 'Patients, rooms, devices, people and measurements, for lists to choose from', response: { 200: { ...anything, description: 'patients, rooms, devices, people, measurements, testPatients, timeZone' }, ...errors } },
   }, async (request) => ({ contract: CONTRACT, notice: NOTICE, ...(await desk.lists(askerOf(request))) }));
 
   addMessages(api, options);

@@ -1,5 +1,6 @@
 import type { Actor } from '../alarm/condition.ts';
 import type { Refusal } from '../alarm/step.ts';
+import type { Usual } from '../context/usual.ts';
 import type { AlarmLists, AlarmView, StepView } from '../alarm-views.ts';
 import type { StepsOfAlarm } from '../alarm-feed.ts';
 import type { Shown } from '../disclosures.ts';
@@ -112,6 +113,8 @@ export type SubjectView = Readonly<{
     /** Points by parameter; null where nothing is known. */
     parts: Readonly<Record<string, number | null>>;
   }>[];
+  /** What is usual for them, as far as the rules in force follow it. */
+  baselines: readonly Usual[];
 }>;
 
 /** Who looks at a page, and what for (ActReason code). */
