@@ -1,6 +1,5 @@
 import type { Actor } from '../alarm/condition.ts';
 import type { Refusal } from '../alarm/step.ts';
-import type { Usual } from '../context/usual.ts';
 import type { AlarmLists, AlarmView, StepView } from '../alarm-views.ts';
 import type { StepsOfAlarm } from '../alarm-feed.ts';
 import type { Shown } from '../disclosures.ts';
@@ -113,8 +112,8 @@ export type SubjectView = Readonly<{
     /** Points by parameter; null where nothing is known. */
     parts: Readonly<Record<string, number | null>>;
   }>[];
-  /** What is usual for them, as far as the rules in force follow it. */
-  baselines: readonly Usual[];
+  /** What is usual for them, as far as the rules in force follow it (context/usual.ts). `from`: the measurements it was learnt from. */
+  baselines: readonly Readonly<{ name: string; value: number; unit: string; days: number | null; meaning: string; from: readonly string[] }>[];
 }>;
 
 /** Who looks at a page, and what for (ActReason code). */
