@@ -61,7 +61,7 @@ export function patientContext(palette) {
 function inWords(palette, who, known, alarms) {
   const scores = listIn(known, 'scores').map(({ name, value }) => `${plain(name)} ${plain(value ?? '–')}`);
   const values = listIn(known, 'values').map(({ measurement, value, unit, quality }) => `${plain(measurement)} ${plain(value)}${unit === '1' ? '' : ` ${plain(unit)}`}${quality === 'stale' ? ` (${palette.say('trial.stale')})` : ''}`);
-  const whereabouts = ['room', 'activity'].flatMap((name) => (typeof known[name] === 'string' ? [plain(known[name])] : []));
+  const whereabouts = ['room', 'activity'].flatMap((name) => (typeof known[name] === 'string' && known[name] !== 'unknown' ? [plain(known[name])] : []));
   const usual = listIn(known, 'baselines').map(({ name, value, unit }) => `${plain(name)} ${typeof value === 'number' ? Math.round(value * 10) / 10 : '–'}${unit === '1' ? '' : ` ${plain(unit)}`}`);
   const all = [...scores, ...whereabouts, ...values, ...usual];
   return palette.say('trial.context', { who, known: all.length === 0 ? palette.say('trial.nothing') : all.join(', '), alarms: Array.isArray(alarms) ? alarms.length : 0 });

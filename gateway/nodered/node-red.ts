@@ -25,6 +25,8 @@ export type NodeRedOptions = Readonly<{
   allow: readonly string[];
   deny: readonly string[];
   palettes: readonly string[];
+  /** By which flows know what time of day it is: IANA name. */
+  timeZone: string;
   /** For every start anew. */
   startWords: () => Pick<StartWords, 'credentialSecret' | 'doorSecret' | 'api'>;
   /** Milliseconds that never go back. */
@@ -192,7 +194,7 @@ export class NodeRed {
   }
 
   #launch(): void {
-    const { files, stall, palettes, startWords } = this.#options;
+    const { files, stall, palettes, startWords, timeZone } = this.#options;
     const now = this.#options.uptime();
     this.#starts += 1;
     this.#state = 'starting';
@@ -208,7 +210,7 @@ export class NodeRed {
       execArgv: ['-n', String(NICENESS), process.execPath, ...this.#flags(red)],
       // Whatever flows print goes nowhere: a pipe that nobody empties would stop them, and one that somebody does would cost the gateway.
       stdio: ['ignore', 'ignore', 'ignore', 'ipc', 'pipe'],
-      env: { PATH: process.env['PATH'], HOME: files.folder, NODE_ENV: 'production', LANG: process.env['LANG'], TZ: process.env['TZ'], NODE_RED_DISABLE_TELEMETRY: '1' },
+      env: { PATH: process.env['PATH'], HOME: files.folder, NODE_ENV: 'production', LANG: process.env['LANG'], TZ: timeZone, NODE_RED_DISABLE_TELEMETRY: '1' },
     });
     this.#child = child;
     child.on('message', (message: FromChild) => this.#hear(child, message));

@@ -54,7 +54,7 @@ describe('the test button', () => {
   it.each(BEGIN)('of a node that begins sends a message of the contract down the flow, made up and marked: %s %j', async (type, config, words, out) => {
     await using gateway = await ToldGateway.open();
     await using bench = await Bench.load(type, config, { place: gateway.place });
-    expect(await press(bench)).toMatchObject({ status: 200, body: { message: `TEST: sent down the flow: ${words}` } });
+    expect(await press(bench)).toMatchObject({ status: 200, body: { message: `TEST: ${words}, sent down the flow` } });
     const sent = await bench.outputs[0]?.next();
     expect(sent).toMatchObject({ ...out, ...MADE_UP });
     expect([isMessage(sent?.['vitalgate']), isMessage.errors]).toEqual([true, null]);

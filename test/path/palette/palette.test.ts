@@ -32,12 +32,12 @@ const AT_ONCE = { physiological: { low: { delay: '0s' } }, technical: { medium: 
 
 /** Every node of the palette, what its button says, and whether it sends something on. */
 const EVERY: readonly (readonly [type: string, filledIn: object, says: RegExp])[] = [
-  ['alarm-in', { moment: 'told', who: '', rules: '', priority: 'low' }, /TEST: sent down the flow: This is a test\./],
-  ['vital-in', { who: '', measurements: 'spo2', doubtful: false }, /TEST: sent down the flow: test-patient spo2 85/],
-  ['event-in', { events: 'fall', moment: 'begins', who: '' }, /TEST: sent down the flow: test-patient fall began/],
-  ['room-in', { who: '', measurements: '', doubtful: false }, /TEST: sent down the flow: .+ room_temperature 31/],
-  ['device-in', { devices: '', moment: 'trouble', battery: 20 }, /TEST: sent down the flow: test-device battery 8 %/],
-  ['block-in', { moment: 'receipted', lane: 'both' }, /TEST: sent down the flow: record 0 receipted/],
+  ['alarm-in', { moment: 'told', who: '', rules: '', priority: 'low' }, /TEST: This is a test\., sent down the flow/],
+  ['vital-in', { who: '', measurements: 'spo2', doubtful: false }, /TEST: test-patient spo2 85, sent down the flow/],
+  ['event-in', { events: 'fall', moment: 'begins', who: '' }, /TEST: test-patient fall began, sent down the flow/],
+  ['room-in', { who: '', measurements: '', doubtful: false }, /TEST: .+ room_temperature 31, sent down the flow/],
+  ['device-in', { devices: '', moment: 'trouble', battery: 20 }, /TEST: test-device battery 8 %, sent down the flow/],
+  ['block-in', { moment: 'receipted', lane: 'both' }, /TEST: record 0 receipted, sent down the flow/],
   ['patient-context', { patient: '', wanted: 'NEWS2' }, /TEST: test-patient: NEWS2 .*Live alarms: \d+\./],
   ['when', { path: 'payload', comparison: 'below', limit: 90, dwell: 10, back: '' }, /Goes on when msg\.payload is below 90 for 10 s/],
   ['no-data', { minutes: 10, patient: '', measurement: '' }, /Tells when nothing came for 10 min/],
@@ -82,8 +82,8 @@ describe('the palette in the editor', () => {
   };
   const post = async (path: string, body: object = {}, who = token): Promise<number> =>
     (await fetch(site.webUrl + path, { method: 'POST', headers: { authorization: `Bearer ${who}`, 'content-type': 'application/json' }, body: JSON.stringify(body) })).status;
-  const steps = async (): Promise<readonly Readonly<{ rule: string; why: string; told: { to: readonly string[] } | null }>[]> =>
-    ((await (await fetch(`${site.webUrl}/api/steps?limit=1000`, { headers: { authorization: `Bearer ${token}` } })).json()) as { steps: { rule: string; why: string; told: { to: string[] } | null }[] }).steps;
+  const steps = async (): Promise<readonly Readonly<{ rule: string | null; why: string; told: { to: readonly string[] } | null }>[]> =>
+    ((await (await fetch(`${site.webUrl}/api/steps?limit=1000`, { headers: { authorization: `Bearer ${token}` } })).json()) as { steps: { rule: string | null; why: string; told: { to: string[] } | null }[] }).steps;
   const told = async (rule: string): Promise<readonly string[]> => (await steps()).filter((step) => step.rule === rule).flatMap((step) => step.told?.to ?? []);
   const shoot = async (page: Page, name: string): Promise<void> => {
     if (SHOTS === undefined) return;
@@ -218,16 +218,20 @@ describe('the palette in the editor', () => {
     expect(await post('/flows/flows', ALL_NODES)).toBe(204);
     const page = await newPage('en-US');
     await signIn(page);
-    const before = (await steps()).length;
+    const ofFlows = async (): Promise<number> => (await steps()).filter(({ rule }) => rule?.startsWith('flow:') === true).length;
+    const before = await ofFlows();
     for (const [i, [type, , says]] of EVERY.entries()) {
       await page.locator(`[id="${idOf(i)}"] .red-ui-flow-node-button-button`).click();
       const notice = page.locator('.red-ui-notification', { hasText: says });
       await notice.waitFor({ timeout: 20_000 }).catch(async (error: unknown) => {
         throw new Error(`${type} says ${JSON.stringify(await page.locator('.red-ui-notification').allTextContents())}`, { cause: error });
       });
+      await shoot(page, `pressed ${type}`);
+      // It would cover other buttons for a while.
+      await page.evaluate('document.querySelectorAll(".red-ui-notification").forEach((each) => each.remove())');
     }
     await shoot(page, 'every node');
-    expect((await steps()).length).toBe(before);
+    expect(await ofFlows()).toBe(before);
     expect(await post(`/flows/vitalgate/press/${idOf(0)}`, {}, caregiver)).toBe(403);
     await page.evaluate(`RED.editor.editConfig("", "vitalgate-gateway", "_ADD_")`);
     await page.fill('#node-config-input-url', site.webUrl);
@@ -250,7 +254,7 @@ describe('the palette in the editor', () => {
           if (width === 1500 || (width === 820 && i > 9)) {
             await page.evaluate(`RED.editor.edit(RED.nodes.node("${idOf(i)}"))`);
             await page.waitForSelector('#vitalgate-test');
-            await page.waitForTimeout(500);
+            await page.waitForFunction('getComputedStyle(document.querySelector(".red-ui-tray")).right === "0px" && document.querySelector("#vitalgate-own, #node-input-limit")?.checkVisibility() === true');
             await shoot(page, `form ${type} ${locale} ${width}`);
             await page.click('#node-dialog-cancel');
             await page.waitForSelector('#vitalgate-test', { state: 'detached' });
