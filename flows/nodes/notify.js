@@ -42,7 +42,8 @@ export function notify(palette) {
     };
 
     const tellAll = async (/** @type {FlowMessage} */ message, /** @type {import('../red.d.ts').Send} */ send) => {
-      const people = whomToTell(message).filter((person) => person === null || fits(only, person));
+      // Whoever tries out a flow wants to see that this way works, whoever was made up to be told.
+      const people = isTest(message) && only.length > 0 ? only : whomToTell(message).filter((person) => person === null || fits(only, person));
       const said = (textOf(config, 'text') === '' ? plain(message['payload']) : filled(textOf(config, 'text'), message)).slice(0, LONGEST_TEXT);
       if (said.trim() === '') throw new Mistake('noText');
       const text = isTest(message) ? palette.say('status.tried', { text: said }) : said;

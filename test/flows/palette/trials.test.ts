@@ -54,7 +54,7 @@ describe('the test button', () => {
   it.each(BEGIN)('of a node that begins sends a message of the contract down the flow, made up and marked: %s %j', async (type, config, words, out) => {
     await using gateway = await ToldGateway.open();
     await using bench = await Bench.load(type, config, { place: gateway.place });
-    expect(await press(bench)).toMatchObject({ status: 200, body: { message: `TEST: ${words}, sent down the flow` } });
+    expect(await press(bench)).toMatchObject({ status: 200, body: { message: `TEST: ${words} (sent down the flow)` } });
     const sent = await bench.outputs[0]?.next();
     expect(sent).toMatchObject({ ...out, ...MADE_UP });
     expect([isMessage(sent?.['vitalgate']), isMessage.errors]).toEqual([true, null]);
@@ -107,6 +107,12 @@ describe('the test button', () => {
     bench.receive({ payload: 'x', vitalgate: { test: true }, alarm: { alarm: 7, step: 4, told: { to: ['dora'] } } });
     expect(await bench.outputs[0]?.next()).toMatchObject({ notified: { person: 'dora', text: 'TEST: x' } });
     expect(gateway.asks).toEqual([]);
+  });
+
+  it('of a notice for some people tells those, whoever a made-up alarm is for', async () => {
+    await using bench = await Bench.load('notify', { channel: 'screen', address: '', people: 'nick', text: '', seconds: 10 });
+    bench.receive({ payload: 'x', vitalgate: { test: true }, alarm: { alarm: 0, step: 0, told: { to: ['dora'] } } });
+    expect(await bench.outputs[0]?.next()).toMatchObject({ notified: { person: 'nick', text: 'TEST: x' } });
   });
 
   it('of simulate gives the values; a test from elsewhere in the flow only has them checked', async () => {

@@ -32,12 +32,12 @@ const AT_ONCE = { physiological: { low: { delay: '0s' } }, technical: { medium: 
 
 /** Every node of the palette, what its button says, and whether it sends something on. */
 const EVERY: readonly (readonly [type: string, filledIn: object, says: RegExp])[] = [
-  ['alarm-in', { moment: 'told', who: '', rules: '', priority: 'low' }, /TEST: This is a test\., sent down the flow/],
-  ['vital-in', { who: '', measurements: 'spo2', doubtful: false }, /TEST: test-patient spo2 85, sent down the flow/],
-  ['event-in', { events: 'fall', moment: 'begins', who: '' }, /TEST: test-patient fall began, sent down the flow/],
-  ['room-in', { who: '', measurements: '', doubtful: false }, /TEST: .+ room_temperature 31, sent down the flow/],
-  ['device-in', { devices: '', moment: 'trouble', battery: 20 }, /TEST: test-device battery 8 %, sent down the flow/],
-  ['block-in', { moment: 'receipted', lane: 'both' }, /TEST: record 0 receipted, sent down the flow/],
+  ['alarm-in', { moment: 'told', who: '', rules: '', priority: 'low' }, /TEST: This is a test\. \(sent down the flow\)/],
+  ['vital-in', { who: '', measurements: 'spo2', doubtful: false }, /TEST: test-patient spo2 85 \(sent down the flow\)/],
+  ['event-in', { events: 'fall', moment: 'begins', who: '' }, /TEST: test-patient fall began \(sent down the flow\)/],
+  ['room-in', { who: '', measurements: '', doubtful: false }, /TEST: .+ room_temperature 31 \(sent down the flow\)/],
+  ['device-in', { devices: '', moment: 'trouble', battery: 20 }, /TEST: test-device battery 8 % \(sent down the flow\)/],
+  ['block-in', { moment: 'receipted', lane: 'both' }, /TEST: record 0 receipted \(sent down the flow\)/],
   ['patient-context', { patient: '', wanted: 'NEWS2' }, /TEST: test-patient: NEWS2 .*Live alarms: \d+\./],
   ['when', { path: 'payload', comparison: 'below', limit: 90, dwell: 10, back: '' }, /Goes on when msg\.payload is below 90 for 10 s/],
   ['no-data', { minutes: 10, patient: '', measurement: '' }, /Tells when nothing came for 10 min/],
