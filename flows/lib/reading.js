@@ -77,6 +77,12 @@ export function filled(text, message) {
   return text.replaceAll(/\{([\w.]{1,100})\}/g, (_, path) => plain(at(message, String(path))));
 }
 
+/** The text that was filled in, else the payload; the payload also where a test brings nothing of what the text names. @param {string} text @param {FlowMessage} message */
+export function wordsFor(text, message) {
+  const words = text === '' ? '' : filled(text, message);
+  return text === '' || (words.trim() === '' && isTest(message)) ? plain(message['payload']) : words;
+}
+
 /** A text that people and programs may be shown: no control characters, no direction marks. @param {unknown} value @returns {string} */
 export function plain(value) {
   const text = typeof value === 'string' ? value : value === undefined || value === null ? '' : typeof value === 'number' || typeof value === 'boolean' ? String(value) : jsonOf(value);

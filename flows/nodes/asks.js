@@ -3,7 +3,7 @@
 import { Mistake, isObject } from '../lib/palette.js';
 import { sampleForNode } from '../lib/samples.js';
 import { isTest } from '../lib/trial.js';
-import { alarmOf, chainIn, filled, mayBeAbout, numberOf, plain, subjectOf, textOf, valuesIn } from '../lib/reading.js';
+import { alarmOf, chainIn, mayBeAbout, numberOf, plain, subjectOf, textOf, valuesIn, wordsFor } from '../lib/reading.js';
 
 /** @typedef {import('../lib/palette.js').Palette} Palette */
 /** @typedef {import('../red.d.ts').FlowMessage} FlowMessage */
@@ -35,7 +35,7 @@ function spanOf(time) {
 
 /** The text that was filled in, else what the message brings. @param {FlowMessage} message @param {string} text @param {number} longest */
 function wordsOf(message, text, longest) {
-  const words = text === '' ? plain(message['payload']) : filled(text, message);
+  const words = wordsFor(text, message);
   if (words.trim() === '') throw new Mistake('noText');
   return words.slice(0, longest);
 }

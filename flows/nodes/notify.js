@@ -2,7 +2,7 @@
 
 import { Mistake, isObject } from '../lib/palette.js';
 import { isTest } from '../lib/trial.js';
-import { filled, fits, namesOf, numberOf, plain, textOf } from '../lib/reading.js';
+import { fits, namesOf, numberOf, textOf, wordsFor } from '../lib/reading.js';
 import { reasonOf } from '../lib/gateway-link.js';
 
 /** @typedef {import('../lib/palette.js').Palette} Palette */
@@ -44,7 +44,7 @@ export function notify(palette) {
     const tellAll = async (/** @type {FlowMessage} */ message, /** @type {import('../red.d.ts').Send} */ send) => {
       // Whoever tries out a flow wants to see that this way works, whoever was made up to be told.
       const people = isTest(message) && only.length > 0 ? only : whomToTell(message).filter((person) => person === null || fits(only, person));
-      const said = (textOf(config, 'text') === '' ? plain(message['payload']) : filled(textOf(config, 'text'), message)).slice(0, LONGEST_TEXT);
+      const said = wordsFor(textOf(config, 'text'), message).slice(0, LONGEST_TEXT);
       if (said.trim() === '') throw new Mistake('noText');
       const text = isTest(message) ? palette.say('status.tried', { text: said }) : said;
       if (people.length === 0) return palette.show(node, 'grey', 'ring', palette.say('status.nobody'));

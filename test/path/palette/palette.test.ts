@@ -273,6 +273,13 @@ describe('the palette in the editor', () => {
       const node = all.find((each) => each.name === name);
       await until(`${name} can be pressed`, async () => (await post(node?.type === 'inject' ? `/flows/inject/${node.id}` : `/flows/vitalgate/press/${node?.id}`)) === 200);
     };
+    const ofFlows = async (): Promise<number> => (await steps()).filter(({ rule }) => rule?.startsWith('flow:') === true).length;
+    const before = await ofFlows();
+    for (const { id, type, name } of all.filter((node) => node.type.startsWith('vitalgate-') && node.type !== 'vitalgate-simulate')) {
+      await until(`${name} can be tried out`, async () => (await post(`/flows/vitalgate/press/${id}`)) !== 404);
+      expect([type, name, await post(`/flows/vitalgate/press/${id}`)]).toEqual([type, name, 200]);
+    }
+    expect(await ofFlows()).toBe(before);
     for (const name of ['somebody falls', 'low oxygen', 'somebody gets worse', 'it is 9:00', '31 °C', 'at 19:00', 'a value comes']) await press(name);
     for (const [rule, person] of [['news2-5', 'nina'], ['news2-7', 'david'], ['medicine', 'dora'], ['heat', 'nina'], ['fall', 'dora']] as const) {
       await until(`${rule} is told`, async () => (await told(`flow:${rule}`)).includes(person));
