@@ -84,6 +84,8 @@ describe('the palette in the editor', () => {
     (await fetch(site.webUrl + path, { method: 'POST', headers: { authorization: `Bearer ${who}`, 'content-type': 'application/json' }, body: JSON.stringify(body) })).status;
   const steps = async (): Promise<readonly Readonly<{ rule: string | null; why: string; told: { to: readonly string[] } | null }>[]> =>
     ((await (await fetch(`${site.webUrl}/api/steps?limit=1000`, { headers: { authorization: `Bearer ${token}` } })).json()) as { steps: { rule: string | null; why: string; told: { to: string[] } | null }[] }).steps;
+  /** Steps of alarms of flows, but of those that come by themselves. */
+  const ofFlows = async (): Promise<number> => (await steps()).filter(({ rule }) => rule?.startsWith('flow:') === true && rule !== 'flow:no-data').length;
   const told = async (rule: string): Promise<readonly string[]> => (await steps()).filter((step) => step.rule === rule).flatMap((step) => step.told?.to ?? []);
   const shoot = async (page: Page, name: string): Promise<void> => {
     if (SHOTS === undefined) return;
@@ -218,7 +220,6 @@ describe('the palette in the editor', () => {
     expect(await post('/flows/flows', ALL_NODES)).toBe(204);
     const page = await newPage('en-US');
     await signIn(page);
-    const ofFlows = async (): Promise<number> => (await steps()).filter(({ rule }) => rule?.startsWith('flow:') === true).length;
     const before = await ofFlows();
     for (const [i, [type, , says]] of EVERY.entries()) {
       await page.locator(`[id="${idOf(i)}"] .red-ui-flow-node-button-button`).click();
@@ -273,7 +274,6 @@ describe('the palette in the editor', () => {
       const node = all.find((each) => each.name === name);
       await until(`${name} can be pressed`, async () => (await post(node?.type === 'inject' ? `/flows/inject/${node.id}` : `/flows/vitalgate/press/${node?.id}`)) === 200);
     };
-    const ofFlows = async (): Promise<number> => (await steps()).filter(({ rule }) => rule?.startsWith('flow:') === true).length;
     const before = await ofFlows();
     for (const { id, type, name } of all.filter((node) => node.type.startsWith('vitalgate-') && node.type !== 'vitalgate-simulate')) {
       await until(`${name} can be tried out`, async () => (await post(`/flows/vitalgate/press/${id}`)) !== 404);
