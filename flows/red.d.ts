@@ -28,7 +28,7 @@ export type Config = Readonly<Record<string, unknown>>;
 export type Hooks = Readonly<{ add(name: string, listener: (event: HookEvent) => void): void; remove(name: string): void }>;
 export type HookEvent = Readonly<{ msg?: FlowMessage; node?: Readonly<{ id: string }>; destination?: Readonly<{ id: string }> }>;
 
-type Handler = (request: Readonly<{ query: Readonly<Record<string, unknown>>; params: Readonly<Record<string, string>> }>, response: Response, next: () => void) => unknown;
+type Handler = (request: Readonly<{ query: Readonly<Record<string, unknown>>; params: Readonly<Record<string, string>>; body?: unknown }>, response: Response, next: () => void) => unknown;
 interface Response {
   json(value: unknown): void;
   status(code: number): Response;
@@ -53,7 +53,8 @@ export interface Red {
 export type Place = Readonly<{ url: string; token: string }>;
 
 /** A message of the contract (gateway/flows/schemas/messages.schema.json); within a version members may be added. */
-export type GatewayMessage = Readonly<{ contract: number; id: string; redelivered: boolean }> &
+/** `test`: made up by a flow, to try itself out. */
+export type GatewayMessage = Readonly<{ contract: number; id: string; redelivered: boolean; test?: boolean }> &
   (
     | Readonly<{ topic: 'alarm'; alarm: AlarmStep }>
     | Readonly<{ topic: 'vital'; vital: Measured }>
@@ -62,6 +63,17 @@ export type GatewayMessage = Readonly<{ contract: number; id: string; redelivere
     | Readonly<{ topic: 'block'; block: Block }>
   );
 export type Topic = GatewayMessage['topic'];
+/** What there is to choose from. */
+export type Lists = Readonly<{
+  patients: readonly string[];
+  rooms: readonly string[];
+  devices: readonly string[];
+  people: readonly Readonly<{ name: string; roles: readonly string[] }>[];
+  measurements: readonly Readonly<{ name: string; unit: string }>[];
+  testPatients: readonly string[];
+  /** IANA name of where the gateway stands; an older gateway does not say. */
+  timeZone?: string;
+}>;
 export type AlarmStep = Readonly<{
   step: number;
   alarm: number;
@@ -75,5 +87,5 @@ export type AlarmStep = Readonly<{
   told: Readonly<{ level: number; levels: number; to: readonly string[] }> | null;
 }>;
 export type Measured = Readonly<{ subject: Subject; measurement: string; value: number; unit: string; measuredAt: string; device: string | null; doubt: string | null; skipped: number }>;
-export type DeviceNow = Readonly<{ device: string; subject: Subject | null; battery: number | null; silent: readonly string[]; notices: readonly string[] }>;
+export type DeviceNow = Readonly<{ device: string; subject: Subject | null; lastSeen: string | null; battery: number | null; signal: number | null; silent: readonly string[]; notices: readonly string[] }>;
 export type Block = Readonly<{ event: 'sealed' | 'receipted'; lane: 'alarm' | 'record'; height: number; hash: string; entries: number; time: string }>;

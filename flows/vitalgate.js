@@ -12,9 +12,9 @@ const NODES = [
   raiseAlarm, acknowledge, escalate, notify, noteToRecord, simulate,
 ];
 
-/** @param {import('./red.d.ts').Red} RED */
-export default function vitalgate(RED) {
-  const palette = new Palette(RED);
+/** @param {import('./red.d.ts').Red} RED @param {() => Date} now */
+export default function vitalgate(RED, now = () => new Date()) {
+  const palette = new Palette(RED, now);
   for (const node of NODES) node(palette);
   editorRoutes(palette);
 }

@@ -82,9 +82,11 @@ function shownTo(view: SubjectView, decision: Decision): SubjectView & Readonly<
   const isShown = (item: string): boolean => !ITEMS.includes(item) || decision.what[item] === 'full' || decision.what[item] === 'summary';
   const values = view.values.filter(({ measurement }) => isShown(measurement));
   const withheld = view.values.filter(({ measurement }) => !isShown(measurement)).map(({ measurement }) => measurement);
+  // What is usual tells of what was measured.
+  const baselines = view.baselines.filter(({ from }) => from.every(isShown));
   const isWhole = withheld.length === 0;
   return {
-    ...view, values, withheld,
+    ...view, values, withheld, baselines,
     ...(isShown(WHEREABOUTS) ? {} : { activity: null, room: null }),
     // A score can be taken apart again.
     ...(isWhole ? {} : { scores: [] }),

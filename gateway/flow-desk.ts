@@ -2,7 +2,8 @@
 
 import type { AlarmView } from './alarm-views.ts';
 import type { AlarmPolicy, Level } from './alarm/policy.ts';
-import { EVERYONE } from './alarm/policy.ts';
+import { courseOf, EVERYONE, peopleOf } from './alarm/policy.ts';
+import { refusalOf } from './alarm/answer.ts';
 import { whoLivesIn } from './consent-filter.ts';
 import type { ConsentDesk } from './consent-desk.ts';
 import { ITEMS } from './consent/data-classes.ts';
@@ -29,6 +30,8 @@ export type GatewayFlowDeskOptions = Readonly<{
   policy: () => AlarmPolicy;
   /** Who may be simulated. */
   testPatients: readonly string[];
+  /** IANA name of where the gateway stands. */
+  timeZone: string;
   /** Whom alone somebody looks after; undefined: everybody. */
   reachOf: (person: string) => readonly string[] | undefined;
   /** Milliseconds that never go back. */
@@ -93,7 +96,7 @@ export class GatewayFlowDesk implements FlowDesk {
   }
 
   async lists(asker: Asker): Promise<FlowLists> {
-    const { desk, pipeline, policy, testPatients } = this.#options;
+    const { desk, pipeline, policy, testPatients, timeZone } = this.#options;
     const view = this.viewFor(asker);
     const { derived } = pipeline;
     const patients = (await desk.patients()).filter((id) => view.maySee({ kind: 'patient', id }));
@@ -108,26 +111,32 @@ export class GatewayFlowDesk implements FlowDesk {
       devices: bound.map(({ device }) => device).toSorted(),
       people: policy().people.map(({ name, roles }) => ({ name, roles })),
       measurements: [...MEASUREMENTS].map(([name, { unit }]) => ({ name, unit })),
+      timeZone,
       testPatients: testPatients.filter((id) => view.maySee({ kind: 'patient', id })),
     };
   }
 
   async ask(ask: Ask, asker: Asker): Promise<AskAnswer> {
+    const answer = await this.#answered(ask, asker);
+    return ask.dryRun === true && 'done' in answer ? { done: { dryRun: true, by: asker.person, ...answer.done } } : answer;
+  }
+
+  async #answered(ask: Ask, asker: Asker): Promise<AskAnswer> {
     switch (ask.ask) {
       case 'raise':
         return await this.#raise(ask, asker);
       case 'clear':
         return await this.#clear(ask, asker);
       case 'acknowledge':
-        return await this.#answer({ type: 'acknowledge', alarm: ask.alarm, revision: ask.revision, by: actorOf(asker) }, asker);
+        return await this.#answer(ask, asker, { type: 'acknowledge' });
       case 'snooze':
-        return await this.#answer({ type: 'snooze', alarm: ask.alarm, revision: ask.revision, time: Minutes(ask.minutes), by: actorOf(asker) }, asker);
+        return await this.#answer(ask, asker, { type: 'snooze', time: Minutes(ask.minutes) });
       case 'escalate':
         return await this.#escalate(ask, asker);
       case 'note':
-        return (await this.#unknown(ask.subject, asker)) ?? (await this.#carriedOut({ type: 'note', subject: ask.subject, text: ask.text, by: actorOf(asker) }));
+        return (await this.#unknown(ask.subject, asker)) ?? (await this.#carriedOut({ type: 'note', subject: ask.subject, text: ask.text, by: actorOf(asker) }, ask));
       case 'context':
-        return await this.#context(ask.subject, asker);
+        return await this.#context(ask, asker);
       case 'simulate':
         return await this.#simulate(ask, asker);
       case 'notified':
@@ -135,24 +144,31 @@ export class GatewayFlowDesk implements FlowDesk {
     }
   }
 
-  async #carriedOut(action: OperatorAction): Promise<AskAnswer> {
-    await this.#options.desk.carryOut(action);
+  async #carriedOut(action: OperatorAction, { dryRun }: Pick<Ask, 'dryRun'>): Promise<AskAnswer> {
+    if (dryRun !== true) await this.#options.desk.carryOut(action);
     return { done: {} };
   }
 
-  async #raise({ subject, name, priority, kind, message, chain }: Extract<Ask, { ask: 'raise' }>, asker: Asker): Promise<AskAnswer> {
+  async #raise({ subject, name, priority, kind: asked, message, chain, dryRun }: Extract<Ask, { ask: 'raise' }>, asker: Asker): Promise<AskAnswer> {
     const refused = (await this.#unknown(subject, asker)) ?? this.#nobody(chain);
     if (refused !== undefined) return refused;
-    const usual = subject?.kind === 'patient' ? 'physiological' : 'technical';
-    await this.#options.desk.carryOut({ type: 'flow_alarm', subject, name, priority, kind: kind ?? usual, message, ...(chain === undefined ? {} : { levels: chain }), by: actorOf(asker) });
+    const kind = asked ?? (subject?.kind === 'patient' ? 'physiological' : 'technical');
+    const levels = chain === undefined ? {} : { levels: chain };
+    if (dryRun === true) return { done: { alarm: this.#alarmOf(subject, name), levels: this.#told(courseOf(this.#options.policy(), { kind, priority, ...levels }).levels) } };
+    await this.#options.desk.carryOut({ type: 'flow_alarm', subject, name, priority, kind, message, ...levels, by: actorOf(asker) });
     return { done: { alarm: this.#alarmOf(subject, name) } };
   }
 
-  async #clear({ subject, name }: Extract<Ask, { ask: 'clear' }>, asker: Asker): Promise<AskAnswer> {
+  /** Who is told one after the other, by name. */
+  #told(levels: readonly Level[]): readonly Readonly<{ people: readonly string[]; within: Millis }>[] {
+    return levels.map(({ to, within }) => ({ people: peopleOf(this.#options.policy(), to), within }));
+  }
+
+  async #clear({ subject, name, dryRun }: Extract<Ask, { ask: 'clear' }>, asker: Asker): Promise<AskAnswer> {
     const refused = await this.#unknown(subject, asker);
     if (refused !== undefined) return refused;
     const alarm = this.#alarmOf(subject, name);
-    if (alarm !== null && alarm.phase !== 'latched') await this.#options.desk.carryOut({ type: 'flow_clear', subject, name, by: actorOf(asker) });
+    if (alarm !== null && alarm.phase !== 'latched' && dryRun !== true) await this.#options.desk.carryOut({ type: 'flow_clear', subject, name, by: actorOf(asker) });
     return { done: { alarm: this.#alarmOf(subject, name) } };
   }
 
@@ -163,18 +179,34 @@ export class GatewayFlowDesk implements FlowDesk {
     return live.find((alarm) => alarm.rule === `flow:${name}` && (alarm.subject === null ? '' : nameOf(alarm.subject)) === about) ?? null;
   }
 
-  async #answer(given: Parameters<Desk['answer']>[0], asker: Asker): Promise<AskAnswer> {
-    const refused = await this.#unseen(given.alarm, asker);
+  async #answer({ alarm, revision, dryRun }: Extract<Ask, { ask: 'acknowledge' | 'snooze' }>, asker: Asker, kind: Readonly<{ type: 'acknowledge' } | { type: 'snooze'; time: Millis }>): Promise<AskAnswer> {
+    if (alarm === null || revision === null) return { done: { alarm: null } };
+    const refused = this.#unseen(alarm, asker);
     if (refused !== undefined) return refused;
-    const outcome = await this.#options.desk.answer(given);
+    if (dryRun === true) return this.#tried(alarm, { ...kind, revision });
+    const outcome = await this.#options.desk.answer({ ...kind, alarm, revision, by: actorOf(asker) });
     if (outcome.taken) return { done: { alarm: outcome.alarm ?? null, step: outcome.step.step } };
     return { kind: outcome.refusal === 'unknown_alarm' ? 'unknown' : 'conflict', refused: outcome.refusal, why: `the answer was not taken: ${outcome.refusal.replaceAll('_', ' ')}${nowAt(outcome.alarm)}` };
   }
 
-  async #escalate({ alarm: id, revision, chain }: Extract<Ask, { ask: 'escalate' }>, asker: Asker): Promise<AskAnswer> {
+  /** What an answer would come to, as the alarm stands. */
+  #tried(id: number, answer: Parameters<typeof refusalOf>[0]): AskAnswer {
+    const { desk, pipeline: { derived: { alarms } }, policy } = this.#options;
+    const refusal = refusalOf(answer, alarms.alarms.find((alarm) => alarm.id === id), alarms.now, policy());
+    const alarm = desk.alarms.alarm(id);
+    if (refusal === undefined) return { done: { alarm: alarm ?? null } };
+    return { kind: refusal === 'unknown_alarm' ? 'unknown' : 'conflict', refused: refusal, why: `the answer would not be taken: ${refusal.replaceAll('_', ' ')}${nowAt(alarm)}` };
+  }
+
+  async #escalate({ alarm: id, revision, chain, dryRun }: Extract<Ask, { ask: 'escalate' }>, asker: Asker): Promise<AskAnswer> {
     const { desk } = this.#options;
-    const refused = (await this.#unseen(id, asker)) ?? this.#nobody(chain);
+    const refused = (id === null ? undefined : this.#unseen(id, asker)) ?? this.#nobody(chain);
     if (refused !== undefined) return refused;
+    if (id === null || revision === null) return { done: { alarm: null, levels: this.#told(chain) } };
+    if (dryRun === true) {
+      const answer = this.#tried(id, { type: 'escalate', revision, levels: chain });
+      return 'done' in answer ? { done: { ...answer.done, levels: this.#told(chain) } } : answer;
+    }
     const before = desk.alarms.lastStep;
     await desk.carryOut({ type: 'escalate', alarm: id, revision, levels: chain, by: actorOf(asker) });
     const step = (await desk.alarms.after(before, STEPS_OF_ONE_ASK)).find(({ alarm, by, why }) => alarm === id && by?.id === asker.person && (why === 'rerouted' || why === 'refused'));
@@ -183,13 +215,14 @@ export class GatewayFlowDesk implements FlowDesk {
     return { kind: step.refusal === 'unknown_alarm' ? 'unknown' : 'conflict', refused: step.refusal, why: `nobody else is told: ${step.refusal.replaceAll('_', ' ')}${nowAt(alarm)}` };
   }
 
-  async #context(subject: Subject, asker: Asker): Promise<AskAnswer> {
+  async #context({ subject, dryRun }: Extract<Ask, { ask: 'context' }>, asker: Asker): Promise<AskAnswer> {
     const { desk } = this.#options;
     const refused = await this.#unknown(subject, asker);
     if (refused !== undefined) return refused;
     const view = this.viewFor(asker);
     const alarms = this.liveAlarms(asker).filter((alarm) => alarm.subject !== null && nameOf(alarm.subject) === nameOf(subject));
     if (subject.kind === 'room') {
+      if (dryRun === true) return { done: {} };
       const room = await desk.view(subject);
       const values = (room?.values ?? []).filter(({ measurement }) => view.maySeeValue(subject, measurement));
       await view.disclose([subject], 'values');
@@ -197,13 +230,13 @@ export class GatewayFlowDesk implements FlowDesk {
     }
     const page = await desk.pageFor(subject.id, { person: asker.person, access: asker.access, purpose: purposeOf(asker.access) });
     if (page === undefined) return unknownSubject(subject);
-    await desk.disclose(actorOf(asker), [page.basis], 'denied' in page ? 'nothing: denied' : 'values');
+    if (dryRun !== true) await desk.disclose(actorOf(asker), [page.basis], 'denied' in page ? 'nothing: denied' : 'values');
     if ('denied' in page) return { kind: 'not_allowed', refused: 'not_permitted', why: `the patient does not permit this: ${page.denied}` };
-    return { done: { known: page.page, alarms } };
+    return { done: dryRun === true ? {} : { known: page.page, alarms } };
   }
 
   /** As a person would have measured it by hand, so that rules, alarms and flows do what they would do. */
-  async #simulate({ patient, values }: Extract<Ask, { ask: 'simulate' }>, asker: Asker): Promise<AskAnswer> {
+  async #simulate({ patient, values, dryRun }: Extract<Ask, { ask: 'simulate' }>, asker: Asker): Promise<AskAnswer> {
     const { desk, testPatients } = this.#options;
     if (!testPatients.includes(patient) || !this.viewFor(asker).maySee({ kind: 'patient', id: patient })) {
       return { kind: 'not_allowed', refused: 'no_test_patient', why: `${JSON.stringify(patient)} is no test patient: flows.testPatients of the configuration names ${testPatients.join(', ') || 'none'}` };
@@ -215,14 +248,14 @@ export class GatewayFlowDesk implements FlowDesk {
       const objection = implausible(reading);
       if (objection !== undefined) return { kind: 'conflict', refused: 'implausible', why: objection.message };
     }
-    await desk.observe(patient, values, actorOf(asker));
+    if (dryRun !== true) await desk.observe(patient, values, actorOf(asker));
     return { done: { patient, values } };
   }
 
-  async #notified({ alarm, step, person, channel, outcome, detail }: Extract<Ask, { ask: 'notified' }>, asker: Asker): Promise<AskAnswer> {
+  async #notified({ alarm, step, person, channel, outcome, detail, dryRun }: Extract<Ask, { ask: 'notified' }>, asker: Asker): Promise<AskAnswer> {
     const [of] = step < 1 ? [] : await this.#options.desk.alarms.after(step - 1, 1);
     if (of === undefined || of.alarm !== alarm || !this.viewFor(asker).maySee(of.subject)) return { kind: 'unknown', refused: 'unknown_step', why: `there is no step ${step} of alarm ${alarm}` };
-    return await this.#carriedOut({ type: 'notified', subject: of.subject, alarm, step, person, channel, outcome, ...(detail === undefined ? {} : { detail }), by: actorOf(asker) });
+    return await this.#carriedOut({ type: 'notified', subject: of.subject, alarm, step, person, channel, outcome, ...(detail === undefined ? {} : { detail }), by: actorOf(asker) }, { dryRun });
   }
 
   /** Whom nobody knows, and whom this person has nothing to do with, is the same to them. */
@@ -234,7 +267,7 @@ export class GatewayFlowDesk implements FlowDesk {
     return isRoomOfSomebody || (await desk.view(subject)) !== undefined ? undefined : unknownSubject(subject);
   }
 
-  async #unseen(id: number, asker: Asker): Promise<AskRefused | undefined> {
+  #unseen(id: number, asker: Asker): AskRefused | undefined {
     const alarm = this.#options.desk.alarms.alarm(id);
     return alarm === undefined || this.viewFor(asker).maySee(alarm.subject) ? undefined : { kind: 'unknown', refused: 'unknown_alarm', why: `there is no alarm ${id} now` };
   }

@@ -42,12 +42,12 @@ export class FlowsHost implements FlowsDoor {
 
   /** `web`: where flows find this gateway. Does nothing where the configuration has no Node-RED. */
   start(web: string): void {
-    const { config: { data, flows: { enabled, access, ...limits } }, people, random, uptime, log, serve } = this.#options;
+    const { config: { data, timeZone, flows: { enabled, access, ...limits } }, people, random, uptime, log, serve } = this.#options;
     if (!enabled || !serve) return;
     const { secret } = secretIn(keyFilesIn(data), 'flows.key', () => random(32));
     let takeBack = (): void => undefined;
     this.#nodeRed = new NodeRed({
-      ...limits, uptime, log,
+      ...limits, timeZone, uptime, log,
       palettes: [...(existsSync(OWN_PALETTE) ? [OWN_PALETTE] : []), ...limits.palettes.map((path) => resolve(path))],
       files: this.#files,
       startWords: () => {

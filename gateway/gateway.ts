@@ -55,6 +55,7 @@ import { refuseRestored } from './restoration.ts';
 import { OwnConditions } from './own-conditions.ts';
 import { SuccessionDesk } from './succession-desk.ts';
 import { LocalClock } from './local-clock.ts';
+import { localHour, type LocalHour } from './context/local-hour.ts';
 import type { Logger } from './operations/log.ts';
 import { LogThrottle } from './operations/log-throttle.ts';
 import { GatewayMetrics } from './operations/metrics.ts';
@@ -231,7 +232,7 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   const people = await People.open({ store: stores.tokens, people: config.alarms.people, random, now: clock.now });
   const source = new GatewayFlowSource({ alarms, blocks: stores.blocks, chain: chain.chain, pipeline, receipted: (lane) => uplink?.receiptedHeight(lane), now: clock.now });
   reached.flows = source;
-  const flowDesk = new GatewayFlowDesk({ source, consumers: await Consumers.open(stores.consumers), desk, pipeline, consent, policy: () => policyIn(pipeline), testPatients: config.flows.testPatients, reachOf: (person) => people.patientsOf(person), uptime: clock.uptime });
+  const flowDesk = new GatewayFlowDesk({ source, consumers: await Consumers.open(stores.consumers), desk, pipeline, consent, policy: () => policyIn(pipeline), testPatients: config.flows.testPatients, timeZone: config.timeZone, reachOf: (person) => people.patientsOf(person), uptime: clock.uptime });
   const flowsHost = new FlowsHost({ config, people, random, uptime: clock.uptime, log, serve });
   const ca = new DeviceCa(keyFilesIn(config.data), random);
   const serving: Served = { broker: undefined };
@@ -337,6 +338,7 @@ const policyIn = ({ derived }: Pipeline): AlarmPolicy => derived.orders.policy ?
 
 function deskOver(pipeline: Pipeline, { alarms, clock, consent, disclosures, handles, packsAreConfigured }: Readonly<{ alarms: AlarmFeed; clock: Clock; consent: ConsentDesk; disclosures: Disclosures; handles: Handles; packsAreConfigured: () => boolean }>): Desk {
   const { derived } = pipeline;
+  const localNow = (): LocalHour | undefined => (clock.trust() === 'implausible' || derived.orders.offset === undefined ? undefined : localHour(clock.now(), derived.orders.offset));
   return new Desk({
     alarms,
     handles,
@@ -346,7 +348,7 @@ function deskOver(pipeline: Pipeline, { alarms, clock, consent, disclosures, han
     carryOut: (actions) => pipeline.carryOut(actions.map(encodeOperatorAction)),
     orders: () => derived.orders,
     measured: () => patientsMeasured(derived, clock.now()),
-    view: async (subject) => subjectView(subject, { derived, watch: await pipeline.watchOf(subject), now: clock.now() }),
+    view: async (subject) => subjectView(subject, { derived, watch: await pipeline.watchOf(subject), now: clock.now(), local: localNow() }),
     packsAreConfigured,
     now: clock.now,
   });

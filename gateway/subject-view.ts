@@ -4,9 +4,12 @@ import { locationAt } from './context/location.ts';
 import { PARAMETERS, type News2 } from './context/news2.ts';
 import { news2Of } from './context/observations.ts';
 import { factsOf } from './context/subject-state.ts';
+import type { LocalHour } from './context/local-hour.ts';
+import { usualNow } from './context/usual.ts';
 import type { WatchState } from './context/watch.ts';
 import { MEASUREMENTS } from './decode/measurements.ts';
 import type { DerivationOverview } from './derive/overview.ts';
+import { personOf } from './derive/watch-book.ts';
 import { Millis, type UnixMillis } from './quantity.ts';
 import type { Subject } from './reading.ts';
 import type { SubjectView } from './web/care-desk.ts';
@@ -16,14 +19,16 @@ type Known = Readonly<{
   /** What derivation remembers; undefined for somebody nothing was measured of. */
   watch: WatchState | undefined;
   now: UnixMillis;
+  /** Undefined while the clock cannot be believed. */
+  local: LocalHour | undefined;
 }>;
 
 /** Undefined for a subject that nobody told the gateway of and nothing was measured of. */
-export function subjectView(subject: Subject, { derived, watch, now }: Known): SubjectView | undefined {
+export function subjectView(subject: Subject, { derived, watch, now, local }: Known): SubjectView | undefined {
   const isKnown = watch !== undefined || (subject.kind === 'patient' && isNamed(subject.id, derived, now));
   if (!isKnown) return undefined;
   const spo2Scale = derived.orders.prescriptions[subject.id]?.spo2Scale ?? 1;
-  if (watch === undefined) return { subject, values: [], activity: null, room: null, spo2Scale, scores: [] };
+  if (watch === undefined) return { subject, values: [], activity: null, room: null, spo2Scale, scores: [], baselines: [] };
   const at = derived.steadyAt(now);
   const facts = factsOf(watch.known, { at });
   const place = locationAt(watch.known.location, at);
@@ -35,10 +40,11 @@ export function subjectView(subject: Subject, { derived, watch, now }: Known): S
     age: Millis(Math.max(0, Math.round(at - latest.at))),
     quality: facts.value(measurement) === undefined ? ('stale' as const) : ('good' as const),
   }));
-  if (subject.kind === 'room') return { subject, values, activity: null, room: null, spo2Scale, scores: [] };
+  if (subject.kind === 'room') return { subject, values, activity: null, room: null, spo2Scale, scores: [], baselines: [] };
   const news2 = news2Of(watch.known.latest, at, spo2Scale);
   const scores = [{ name: 'NEWS2', value: news2.complete ? news2.total : null, parts: partsOf(news2.scores) }];
-  return { subject, values, activity: facts.activity, room: place.kind === 'room' ? place.room : null, spo2Scale, scores };
+  const baselines = usualNow(watch, personOf(derived.orders.patients.find(({ id }) => id === subject.id), spo2Scale), { at, local });
+  return { subject, values, activity: facts.activity, room: place.kind === 'room' ? place.room : null, spo2Scale, scores, baselines };
 }
 
 const partsOf = (scores: News2['scores']): Readonly<Record<string, number | null>> => Object.fromEntries(PARAMETERS.map((parameter) => [parameter, scores[parameter] ?? null]));

@@ -70,9 +70,18 @@ export class GatewayLink {
     return answer.result ?? {};
   }
 
-  /** What there is to choose from. @returns {Promise<unknown>} */
+  /** What there is to choose from. */
   async lists() {
-    return await this.request('GET', '/api/flows/lists');
+    return /** @type {import('../red.d.ts').Lists} */ (await this.request('GET', '/api/flows/lists'));
+  }
+
+  /** Whose token it is, and what they may do. */
+  async asker() {
+    return /** @type {{ person: string, access: string }} */ (await this.request('GET', '/api/session'));
+  }
+
+  get url() {
+    return this.#place.url;
   }
 
   /** @param {string} consumer @param {readonly string[]} ids */

@@ -2,6 +2,7 @@
 
 import { GatewayLink, Refused, reasonOf } from './gateway-link.js';
 import { Progress } from './progress.js';
+import { isTest } from './trial.js';
 
 /** @typedef {import('../red.d.ts').Red} Red */
 /** @typedef {import('../red.d.ts').FlowNode} FlowNode */
@@ -13,6 +14,8 @@ import { Progress } from './progress.js';
 /** Inside a gateway's own Node-RED, where nothing needs to be filled in. */
 const OWN = 'node-red';
 const LONGEST_STATUS = 60;
+/** Asks that are for real in a test, too: they change nothing. */
+const REAL_IN_TESTS = new Set(['context']);
 
 /** A mistake of a message or of what was filled in: a key of `error` in locales/, which says what, where, and what was expected. */
 export class Mistake extends Error {
@@ -25,14 +28,19 @@ export class Mistake extends Error {
 }
 
 export class Palette {
-  /** @param {Red} RED */
-  constructor(RED) {
+  /** @param {Red} RED @param {() => Date} now */
+  constructor(RED, now) {
     this.RED = RED;
+    this.now = now;
     this.progress = new Progress(RED.hooks);
     /** @type {GatewayLink | undefined} */
     this.own = undefined;
     /** Of the nodes that say where a gateway is. @type {WeakMap<FlowNode, GatewayLink>} */
     this.links = new WeakMap();
+    /** How nodes are tried out. @type {WeakMap<FlowNode, () => void | Promise<void>>} */
+    this.trials = new WeakMap();
+    /** What nodes said last, whole. @type {WeakMap<FlowNode, string>} */
+    this.said = new WeakMap();
   }
 
   /** @param {string} key @param {Readonly<Record<string, unknown>>} [values] */
@@ -97,6 +105,28 @@ export class Palette {
     });
   }
 
+  /**
+   * Somebody pressed the button of a node: what came of it, in words. What goes wrong stands at the node, too.
+   * @param {FlowNode} node
+   */
+  async tryOut(node) {
+    try {
+      const trial = this.trials.get(node);
+      // Without one, something is wrong with what was filled in, and the node says so.
+      if (trial !== undefined) await trial();
+      else if (!this.said.has(node)) throw new Mistake('noNode');
+      return this.said.get(node) ?? '';
+    } catch (error) {
+      this.showMistake(node, error);
+      throw error;
+    }
+  }
+
+  /** What a node would have done. @param {FlowNode} node @param {string} text */
+  showTest(node, text) {
+    this.show(node, 'blue', 'ring', this.say('status.tried', { text }));
+  }
+
   /** @param {FlowNode} node @param {unknown} error */
   showMistake(node, error) {
     this.show(node, 'red', 'ring', this.explain(error));
@@ -107,16 +137,27 @@ export class Palette {
    * @param {FlowNode} node @param {import('../red.d.ts').Status['fill']} fill @param {import('../red.d.ts').Status['shape']} shape @param {string} text
    */
   show(node, fill, shape, text) {
+    this.said.set(node, text);
     const short = text.length > LONGEST_STATUS ? `${text.slice(0, LONGEST_STATUS - 1)}…` : text;
-    node.status({ fill, shape, text: `${short} ${new Date().toTimeString().slice(0, 5)}` });
+    node.status({ fill, shape, text: `${short} ${this.now().toTimeString().slice(0, 5)}` });
   }
 
   /**
    * Follows topics of a gateway. `handle` gives what is to be sent on, or undefined for what this node passes over.
    * @param {FlowNode} node @param {Config} config @param {readonly import('../red.d.ts').Topic[]} topics
    * @param {(message: GatewayMessage) => { out: FlowMessage, port?: number, text: string } | undefined} handle
+   * @param {(lists: import('../red.d.ts').Lists) => GatewayMessage} sample one that `handle` sends on
    */
-  follow(node, config, topics, handle) {
+  follow(node, config, topics, handle, sample) {
+    /** @param {GatewayMessage} message @param {{ out: FlowMessage, port?: number }} handled */
+    const outputs = (message, { out, port = 0 }) => [...Array.from({ length: port }, () => null), { ...out, _msgid: `${node.id}-${message.id}`, vitalgate: message }];
+    this.trials.set(node, async () => {
+      const message = sample(await this.linkFor(config).lists());
+      const handled = handle(message);
+      if (handled === undefined) throw new Mistake('noSample');
+      node.send(outputs(message, handled));
+      this.showTest(node, this.say('status.sample', { text: handled.text }));
+    });
     const leave = this.linkFor(config).follow({
       topics,
       show: (state) => {
@@ -130,8 +171,7 @@ export class Palette {
           if (handled === undefined) return done();
           this.show(node, 'green', 'dot', handled.text);
           const id = `${node.id}-${message.id}`;
-          const out = { ...handled.out, _msgid: id, vitalgate: message };
-          this.progress.follow(id, () => node.send([...Array.from({ length: handled.port ?? 0 }, () => null), out]), done);
+          this.progress.follow(id, () => node.send(outputs(message, handled)), done);
         } catch (error) {
           this.showMistake(node, error);
           node.error(this.explain(error), { vitalgate: message });
@@ -146,13 +186,13 @@ export class Palette {
   }
 
   /**
-   * Asks the gateway, with an id that is the same for the same message, so that nothing is done twice.
+   * Asks the gateway, with an id that is the same for the same message, so that nothing is done twice; because of a test nothing is done at all.
    * @param {FlowNode} node @param {Config} config @param {FlowMessage} message @param {Readonly<Record<string, unknown>>} ask
    */
   async ask(node, config, message, ask) {
     const { vitalgate: origin, _msgid: own } = message;
     const of = isObject(origin) && typeof origin['id'] === 'string' ? origin['id'] : own;
-    return await this.linkFor(config).ask({ ...(of === undefined ? {} : { id: `${node.id} ${of}`.slice(0, 128) }), ...ask });
+    return await this.linkFor(config).ask({ ...(of === undefined ? {} : { id: `${node.id} ${of}`.slice(0, 128) }), ...ask, ...(isTest(message) && !REAL_IN_TESTS.has(String(ask['ask'])) ? { dryRun: true } : {}) });
   }
 }
 

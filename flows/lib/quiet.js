@@ -10,6 +10,9 @@ export function minuteIn(text, field) {
   return minute;
 }
 
+/** Such as 07:05. @param {number} minute after midnight */
+export const timeOfDay = (minute) => `${String(Math.floor(minute / 60)).padStart(2, '0')}:${String(minute % 60).padStart(2, '0')}`;
+
 /** From `begin` to `end`, over midnight when it ends before it begins; the minute of the end is outside. @param {number} minute @param {number} begin @param {number} end */
 export const isWithin = (minute, begin, end) => (begin <= end ? minute >= begin && minute < end : minute >= begin || minute < end);
 

@@ -1,6 +1,7 @@
 /** Reads what was filled in, and what messages bring: a mistake says what, where and what was expected. */
 
 import { Mistake, isObject } from './palette.js';
+import { isTest } from './trial.js';
 
 /** @typedef {import('../red.d.ts').FlowMessage} FlowMessage */
 /** @typedef {import('../red.d.ts').Subject} Subject */
@@ -59,10 +60,11 @@ export function mayBeAbout(message, config) {
   return { kind: subject['kind'], id: subject['id'] };
 }
 
-/** The alarm in a message, from an alarm in or from a raise alarm. Throws {@link Mistake}. @param {FlowMessage} message */
+/** The alarm in a message, from an alarm in or from a raise alarm; null in a test, where there is none. Throws {@link Mistake}. @param {FlowMessage} message */
 export function alarmOf(message) {
   const { alarm } = message;
   const number = isObject(alarm) ? (alarm['alarm'] ?? alarm['id']) : undefined;
+  if (number === 0 && isTest(message)) return { alarm: null, revision: null };
   if (!isObject(alarm) || !isCount(number) || !isCount(alarm['revision'])) throw new Mistake('noAlarm', { found: shown(alarm) });
   return { alarm: number, revision: alarm['revision'] };
 }
@@ -71,8 +73,14 @@ export function alarmOf(message) {
 const isCount = (value) => typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
 
 /** Puts what a message says into the places {of.a.text}. @param {string} text @param {FlowMessage} message */
-export function filled(text, message) {
+function filled(text, message) {
   return text.replaceAll(/\{([\w.]{1,100})\}/g, (_, path) => plain(at(message, String(path))));
+}
+
+/** The text that was filled in, else the payload; the payload also where a test brings nothing of what the text names. @param {string} text @param {FlowMessage} message */
+export function wordsFor(text, message) {
+  const words = text === '' ? '' : filled(text, message);
+  return text === '' || (words.trim() === '' && isTest(message)) ? plain(message['payload']) : words;
 }
 
 /** A text that people and programs may be shown: no control characters, no direction marks. @param {unknown} value @returns {string} */

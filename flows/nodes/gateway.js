@@ -1,7 +1,7 @@
 /** Where a gateway is, and by which token flows speak to it; and what the editor asks of this palette. */
 
 import { GatewayLink } from '../lib/gateway-link.js';
-import { Mistake } from '../lib/palette.js';
+import { Mistake, isObject } from '../lib/palette.js';
 import { textOf } from '../lib/reading.js';
 
 /** @typedef {import('../lib/palette.js').Palette} Palette */
@@ -10,10 +10,16 @@ import { textOf } from '../lib/reading.js';
 export function gateway(palette) {
   palette.register('gateway', (node, config) => {
     const [url, token] = [textOf(config, 'url'), node.credentials?.['token'] ?? ''];
-    if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) throw new Mistake('badAddress', { found: JSON.stringify(url.slice(0, 60)) });
+    placeIn(url);
     if (token === '') throw new Mistake('noToken');
     palette.links.set(node, new GatewayLink({ url, token }, nameIn(textOf(config, 'consumer')) ?? `node-red-${node.id}`));
   }, { credentials: { token: { type: 'password' } } });
+}
+
+/** @param {string} url */
+function placeIn(url) {
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) throw new Mistake('badAddress', { found: JSON.stringify(url.slice(0, 60)) });
+  return url;
 }
 
 /** @param {string} name */
@@ -33,10 +39,37 @@ export function editorRoutes(palette) {
       response.status(502).json({ message: palette.explain(error) });
     }
   });
-  RED.httpAdmin.post('/vitalgate/press/:id', RED.auth.needsPermission('inject.write'), ({ params }, response) => {
+  RED.httpAdmin.post('/vitalgate/press/:id', RED.auth.needsPermission('flows.write'), async ({ params }, response) => {
     const node = RED.nodes.getNode(params['id'] ?? '');
-    if (node?.type !== 'vitalgate-simulate' && node?.type !== 'vitalgate-notify') return response.status(404).json({ message: palette.say('error.noNode') });
-    node.receive(node.type === 'vitalgate-notify' ? { payload: palette.say('status.test'), topic: 'test' } : {});
-    response.json({});
+    if (node === null || !node.type.startsWith('vitalgate-')) return response.status(404).json({ message: palette.say('error.noNode') });
+    try {
+      response.json({ message: await palette.tryOut(node) });
+    } catch (error) {
+      response.status(409).json({ message: palette.explain(error) });
+    }
   });
+  RED.httpAdmin.post('/vitalgate/connection', RED.auth.needsPermission('flows.write'), async ({ body }, response) => {
+    try {
+      response.json({ message: await whoIsAt(palette, linkToTry(palette, isObject(body) ? body : {})) });
+    } catch (error) {
+      response.status(409).json({ message: palette.explain(error) });
+    }
+  });
+}
+
+/** As it was filled in, and maybe not deployed. A token that was deployed goes to the address it was deployed for, and nowhere else. @param {Palette} palette @param {Record<string, unknown>} filledIn */
+function linkToTry(palette, filledIn) {
+  const [id, url, token] = [textOf(filledIn, 'id'), placeIn(textOf(filledIn, 'url')), textOf(filledIn, 'token')];
+  if (token !== '') return new GatewayLink({ url, token }, 'test');
+  const node = palette.RED.nodes.getNode(id);
+  const link = node === null ? undefined : palette.links.get(node);
+  if (link === undefined) throw new Mistake('noToken');
+  if (link.url !== url) throw new Mistake('tokenOfAnother');
+  return link;
+}
+
+/** @param {Palette} palette @param {GatewayLink} link */
+async function whoIsAt(palette, link) {
+  const [{ person, access }, { patients }] = [await link.asker(), await link.lists()];
+  return palette.say('trial.connected', { person, may: palette.say(`access.${access}`), patients: patients.length });
 }

@@ -1,5 +1,6 @@
 /** Nodes with which flows begin: alarms, values, events, rooms, devices and blocks of a gateway. */
 
+import { sampleAlarm, sampleBlock, sampleDevice, sampleMeasured, sampleSubject } from '../lib/samples.js';
 import { fits, namesOf, numberOf, plain, textOf } from '../lib/reading.js';
 
 /** @typedef {import('../lib/palette.js').Palette} Palette */
@@ -44,6 +45,12 @@ export function alarmIn(palette) {
       const isWanted = isMoment?.(alarm) === true && isAbout(who, alarm.subject) && RANKS.indexOf(alarm.priority ?? 'low') >= least;
       if (!isWanted || !(rules.length === 0 || rules.some((rule) => alarm.rule === rule || alarm.rule?.endsWith(`/${rule}`) === true || alarm.rule === `flow:${rule}`))) return undefined;
       return { out: { topic: 'alarm', payload: alarm.message ?? alarm.why, alarm, ...about(alarm.subject) }, text: plain(alarm.message ?? alarm.why) };
+    }, (lists) => {
+      const moment = textOf(config, 'moment');
+      const why = { acknowledged: 'acknowledged', over: 'cleared' }[moment] ?? 'raised';
+      const phase = { acknowledged: { from: 'active', to: 'acknowledged' }, over: { from: 'active', to: 'cleared' } }[moment] ?? {};
+      const [rule] = rules;
+      return sampleAlarm(config, lists, { why, ...phase, message: palette.say('status.test'), ...(why === 'raised' ? {} : { told: null }), ...(rule === undefined ? {} : { rule: rule.includes('/') || rule.startsWith('flow:') ? rule : `flow:${rule}` }) });
     });
   });
 }
@@ -56,8 +63,15 @@ function measuredIn(palette, topic) {
       const measured = message.topic === 'vital' ? message.vital : message.topic === 'room' ? message.room : undefined;
       if (measured === undefined || !isAbout(who, measured.subject) || !fits(measurements, measured.measurement) || (measured.doubt !== null && !withDoubtful)) return undefined;
       return { out: { topic: measured.measurement, payload: measured.value, unit: measured.unit, [topic]: measured, ...about(measured.subject) }, text: `${measured.subject.id} ${measured.measurement} ${measured.value}` };
-    });
+    }, (lists) => sampleMeasured(topic, measuredSubject(config, lists, topic), measurements[0] ?? (topic === 'vital' ? 'spo2' : 'room_temperature'), lists));
   });
+}
+
+/** @param {import('../red.d.ts').Config} config @param {import('../red.d.ts').Lists} lists @param {'vital' | 'room'} topic @returns {Subject} */
+function measuredSubject(config, lists, topic) {
+  const [named] = namesOf(config, 'who');
+  if (topic === 'room') return { kind: 'room', id: named ?? lists.rooms[0] ?? 'test-room' };
+  return { kind: 'patient', id: named ?? sampleSubject(config, lists)?.id ?? 'test-patient' };
 }
 
 /** @param {Palette} palette */
@@ -80,13 +94,21 @@ export function eventIn(palette) {
       const measured = message.topic === 'vital' ? message.vital : message.topic === 'room' ? message.room : undefined;
       if (measured === undefined || !events.includes(measured.measurement) || !isAbout(who, measured.subject)) return undefined;
       const { subject, measurement, device, value } = measured;
+      const told = (/** @type {boolean} */ begins) => {
+        const text = palette.say(begins ? 'status.eventBegins' : 'status.eventEnds', { event: measurement, who: subject.id });
+        return { out: { topic: measurement, payload: begins, [message.topic]: measured, ...about(subject) }, text };
+      };
+      if (message.test === true) return told(moment !== 'ends');
       const key = `${subject.kind} ${subject.id} ${measurement} ${device ?? ''}`;
       const isFirst = !memory.has(key);
       const begins = value !== 0;
       // What nobody saw begin did not end either.
       if (!isNews(memory, key, String(begins)) || (isFirst && !begins) || (moment !== 'both' && begins !== (moment === 'begins'))) return undefined;
-      const text = palette.say(begins ? 'status.eventBegins' : 'status.eventEnds', { event: measurement, who: subject.id });
-      return { out: { topic: measurement, payload: begins, [message.topic]: measured, ...about(subject) }, text };
+      return told(begins);
+    }, (lists) => {
+      const [named] = namesOf(config, 'who');
+      const topic = named !== undefined && lists.rooms.includes(named) ? 'room' : 'vital';
+      return sampleMeasured(topic, measuredSubject(config, lists, topic), events[0] ?? 'fall', lists);
     });
   });
 }
@@ -108,12 +130,12 @@ export function deviceIn(palette) {
         ...notices.map((notice) => palette.say('trouble.notice', { notice: notice.replaceAll('_', ' ') })),
       ];
       const kinds = [battery !== null && battery <= lowBattery, silent, notices];
-      const isFirst = !memory.has(device.device);
-      const isOther = isNews(memory, device.device, JSON.stringify(kinds));
+      const isFirst = message.test !== true && !memory.has(device.device);
+      const isOther = message.test === true || isNews(memory, device.device, JSON.stringify(kinds));
       if (!everything && (!isOther || (isFirst && troubles.length === 0))) return undefined;
       const text = troubles.length === 0 ? palette.say('trouble.none') : troubles.join(', ');
       return { out: { topic: 'device', payload: `${device.device}: ${text}`, device, troubles, ...about(device.subject) }, port: troubles.length === 0 && !everything ? 1 : 0, text: `${device.device} ${text}` };
-    });
+    }, (lists) => sampleDevice(devices[0] ?? lists.devices[0] ?? 'test-device', sampleSubject({}, lists) ?? null, Math.min(lowBattery, 8)));
   });
 }
 
@@ -125,6 +147,6 @@ export function blockIn(palette) {
       if (message.topic !== 'block' || (event !== 'both' && message.block.event !== event) || (lane !== 'both' && message.block.lane !== lane)) return undefined;
       const { block } = message;
       return { out: { topic: 'block', payload: block, block }, text: `${block.lane} ${block.height} ${block.event}` };
-    });
+    }, () => sampleBlock(event === 'sealed' ? 'sealed' : 'receipted', lane === 'alarm' ? 'alarm' : 'record'));
   });
 }

@@ -2,20 +2,33 @@
 
 import { Mistake, isObject } from '../lib/palette.js';
 import { at, mayBeAbout, numberOf, shown, subjectOf, textOf } from '../lib/reading.js';
-import { clockIn, isWithin, minuteIn } from '../lib/quiet.js';
+import { isTest } from '../lib/trial.js';
+import { clockIn, isWithin, timeOfDay, minuteIn } from '../lib/quiet.js';
 
 /** @typedef {import('../lib/palette.js').Palette} Palette */
 /** @typedef {import('../red.d.ts').FlowMessage} FlowMessage */
+/** @typedef {import('../red.d.ts').Config} Config */
 
 /** People, rooms and measurements that one node keeps apart; further ones are refused. */
 const MOST_APART = 1000;
 const LONGEST_SECONDS = 7 * 24 * 3600;
+/** Of those that are kept apart, as many are named in words. */
+const MOST_NAMED = 5;
 
 /** What the message is of: each patient or room, and each thing measured, is judged by itself. @param {FlowMessage} message */
 function keyOf(message) {
   const subject = mayBeAbout(message, {});
   return JSON.stringify([subject?.kind, subject?.id, typeof message['topic'] === 'string' ? message['topic'] : '']);
 }
+
+/** For people: whom, and what of them. @param {string} key */
+function nameOf(key) {
+  const [, who = '', topic = ''] = /** @type {(string | null)[]} */ (JSON.parse(key));
+  return [who, topic].filter((each) => each !== '' && each !== null).join(' ') || '–';
+}
+
+/** @param {Palette} palette @param {readonly string[]} each */
+const listed = (palette, each) => (each.length === 0 ? palette.say('trial.nothingYet') : each.slice(0, MOST_NAMED).join('; ') + (each.length > MOST_NAMED ? ' …' : ''));
 
 /** @param {ReadonlyMap<string, unknown>} kept @param {string} key */
 function keepApart(kept, key) {
@@ -48,6 +61,12 @@ export function when(palette) {
     palette.onInput(node, (message, send) => {
       const value = at(message, path);
       if (typeof value !== 'number' || !Number.isFinite(value)) throw new Mistake('noNumber', { path, found: shown(value) });
+      if (isTest(message)) {
+        // What was made up changes nothing that is judged.
+        const isMet = holds(value, limit);
+        palette.showTest(node, palette.say(isMet ? 'trial.holds' : 'trial.holdsNot', { value, seconds: dwell / 1000 }));
+        return isMet ? send([message, null]) : undefined;
+      }
       const key = keyOf(message);
       keepApart(judged, key);
       const state = judged.get(key) ?? { isOn: false, latest: message };
@@ -82,6 +101,11 @@ export function when(palette) {
         node.send([state.latest, null]);
       }, dwell);
     });
+    palette.trials.set(node, () => {
+      const rule = { path, comparison: palette.say(`choice.comparison.${comparison}`), limit, seconds: dwell / 1000, back };
+      const now = [...judged].map(([key, { isOn, pending, latest }]) => palette.say(isOn ? 'trial.isOn' : pending === undefined ? 'trial.isOff' : 'trial.isPending', { of: nameOf(key), value: shown(at(latest, path)) }));
+      palette.show(node, 'blue', 'ring', palette.say('trial.when', { ...rule, now: listed(palette, now) }));
+    });
     node.on('close', (_, done) => {
       for (const { pending } of judged.values()) clearTimeout(pending);
       node.status({});
@@ -94,20 +118,21 @@ export function when(palette) {
 export function noData(palette) {
   palette.register('no-data', (node, config) => {
     const patience = numberOf(config, 'minutes', { least: 0.01, most: LONGEST_SECONDS / 60 }) * 60_000;
-    /** @type {Map<string, { isSilent: boolean, last: FlowMessage, timer: ReturnType<typeof setTimeout> }>} */
+    /** `since`: when it was heard last, in milliseconds. @type {Map<string, { isSilent: boolean, since: number, last: FlowMessage, timer: ReturnType<typeof setTimeout> }>} */
     const watched = new Map();
 
     /** @param {string} key @param {FlowMessage} last */
     const wait = (key, last) => {
+      const since = palette.now().getTime();
       const timer = setTimeout(() => {
-        watched.set(key, { isSilent: true, last, timer });
+        watched.set(key, { isSilent: true, since, last, timer });
         const who = mayBeAbout(last, {})?.id ?? '';
         const text = palette.say('status.silent', { who, topic: typeof last['topic'] === 'string' ? last['topic'] : '', minutes: patience / 60_000 });
         palette.show(node, 'red', 'dot', text);
         const { _msgid: _, vitalgate: __, ...kept } = last;
         node.send([{ ...kept, payload: text }, null]);
       }, patience);
-      watched.set(key, { isSilent: false, last, timer });
+      watched.set(key, { isSilent: false, since, last, timer });
     };
 
     const patient = textOf(config, 'patient');
@@ -116,6 +141,7 @@ export function noData(palette) {
     if (patient !== '') wait(keyOf({ patient, topic: measurement }), { subject: { kind: 'patient', id: patient }, patient, topic: measurement });
 
     palette.onInput(node, (message, send) => {
+      if (isTest(message)) return palette.showTest(node, palette.say('trial.heard', { minutes: patience / 60_000 }));
       const subject = patient === '' ? mayBeAbout(message, {}) : subjectOf(message, {});
       if ((patient !== '' && subject?.id !== patient) || (measurement !== '' && message['topic'] !== measurement)) return;
       const key = keyOf(patient === '' ? message : { patient, topic: measurement });
@@ -125,6 +151,14 @@ export function noData(palette) {
       wait(key, message);
       palette.show(node, 'green', 'dot', subject?.id ?? palette.say('status.heard'));
       if (before?.isSilent === true) send([null, message]);
+    });
+    palette.trials.set(node, () => {
+      const minutes = (/** @type {number} */ time) => Math.round(time / 6000) / 10;
+      const now = [...watched].map(([key, { isSilent, since }]) => {
+        const ago = palette.now().getTime() - since;
+        return palette.say(isSilent ? 'trial.isSilent' : 'trial.waits', { of: nameOf(key), ago: minutes(ago), left: minutes(Math.max(0, patience - ago)) });
+      });
+      palette.show(node, 'blue', 'ring', palette.say('trial.noData', { minutes: patience / 60_000, now: listed(palette, now) }));
     });
     node.on('close', (_, done) => {
       for (const { timer } of watched.values()) clearTimeout(timer);
@@ -138,18 +172,71 @@ export function noData(palette) {
 export function quietHours(palette) {
   palette.register('quiet-hours', (node, config) => {
     const [begin, end] = [minuteIn(textOf(config, 'begin'), 'begin'), minuteIn(textOf(config, 'end'), 'end')];
-    const clock = clockInZone(textOf(config, 'zone'));
-    palette.onInput(node, (message, send) => {
+    const clock = new ZoneClock(palette, config);
+    palette.onInput(node, async (message, send) => {
+      if (!clock.isKnown) await clock.look();
       const isUrgent = isObject(message['alarm']) && message['alarm']['priority'] === 'high';
-      const isQuiet = isWithin(clock(new Date()), begin, end);
+      const isQuiet = isWithin(clock.minute, begin, end);
       palette.show(node, isQuiet ? 'blue' : 'green', isQuiet && !isUrgent ? 'ring' : 'dot', palette.say(isQuiet ? (isUrgent ? 'status.urgent' : 'status.quiet') : 'status.day'));
       send(isQuiet && !isUrgent ? [null, message] : [message, null]);
+    });
+    palette.trials.set(node, async () => {
+      if (!clock.isKnown) await clock.look();
+      const { minute } = clock;
+      const times = { time: timeOfDay(minute), where: clock.where, begin: timeOfDay(begin), end: timeOfDay(end) };
+      palette.show(node, 'blue', 'ring', palette.say(isWithin(minute, begin, end) ? 'trial.quiet' : 'trial.day', times));
     });
     node.on('close', (_, done) => {
       node.status({});
       done();
     });
   });
+}
+
+/** What a clock on the wall shows: in the zone that was filled in, else where the gateway stands; where nobody says, on this machine. */
+class ZoneClock {
+  #palette;
+  #config;
+  #zone;
+  #clock;
+  /** @type {Promise<void> | undefined} */
+  #first;
+
+  /** @param {Palette} palette @param {Config} config Throws {@link Mistake} for a zone there is not. */
+  constructor(palette, config) {
+    this.#palette = palette;
+    this.#config = config;
+    this.#zone = textOf(config, 'zone');
+    this.#clock = clockInZone(this.#zone);
+    this.isKnown = this.#zone !== '';
+    if (!this.isKnown) this.#first = this.#ask();
+  }
+
+  /** Nobody waits for a gateway that does not answer more than once. */
+  async look() {
+    await this.#first;
+    if (!this.isKnown) void this.#ask();
+  }
+
+  async #ask() {
+    try {
+      const { timeZone = '' } = await this.#palette.linkFor(this.#config).lists();
+      this.#clock = clockInZone(timeZone);
+      [this.#zone, this.isKnown] = [timeZone, true];
+    } catch {
+      // The clock of this machine counts, until the gateway says where it stands.
+    }
+  }
+
+  /** Minutes after midnight. */
+  get minute() {
+    return this.#clock(this.#palette.now());
+  }
+
+  /** For people. */
+  get where() {
+    return this.#zone === '' ? this.#palette.say('trial.thisMachine') : this.#zone;
+  }
 }
 
 /** @param {string} zone */

@@ -1,7 +1,8 @@
 /** Tells somebody. Every attempt has a result: at the node, in the message, and of alarms in the chain. */
 
 import { Mistake, isObject } from '../lib/palette.js';
-import { filled, fits, namesOf, numberOf, plain, textOf } from '../lib/reading.js';
+import { isTest } from '../lib/trial.js';
+import { fits, namesOf, numberOf, textOf, wordsFor } from '../lib/reading.js';
 import { reasonOf } from '../lib/gateway-link.js';
 
 /** @typedef {import('../lib/palette.js').Palette} Palette */
@@ -40,10 +41,12 @@ export function notify(palette) {
       }
     };
 
-    palette.onInput(node, async (message, send) => {
-      const people = whomToTell(message).filter((person) => person === null || fits(only, person));
-      const text = (textOf(config, 'text') === '' ? plain(message['payload']) : filled(textOf(config, 'text'), message)).slice(0, LONGEST_TEXT);
-      if (text.trim() === '') throw new Mistake('noText');
+    const tellAll = async (/** @type {FlowMessage} */ message, /** @type {import('../red.d.ts').Send} */ send) => {
+      // Whoever tries out a flow wants to see that this way works, whoever was made up to be told.
+      const people = isTest(message) && only.length > 0 ? only : whomToTell(message).filter((person) => person === null || fits(only, person));
+      const said = wordsFor(textOf(config, 'text'), message).slice(0, LONGEST_TEXT);
+      if (said.trim() === '') throw new Mistake('noText');
+      const text = isTest(message) ? palette.say('status.tried', { text: said }) : said;
       if (people.length === 0) return palette.show(node, 'grey', 'ring', palette.say('status.nobody'));
       // Nobody waits for somebody else's telephone, and what cannot be noted keeps nobody from being told.
       const results = await Promise.all(people.map(async (person) => {
@@ -55,12 +58,14 @@ export function notify(palette) {
         return { person, result };
       }));
       await Promise.all(results.map(({ person, result }) => noteResult(person, message, result)));
-    });
+    };
+    palette.onInput(node, tellAll);
+    palette.trials.set(node, async () => await tellAll({ topic: 'test', payload: palette.say('status.test'), vitalgate: { test: true } }, (out) => node.send(out)));
 
     /** In the chain stands what became of telling somebody of an alarm. @param {string | null} person @param {FlowMessage} message @param {Result} result */
     const noteResult = async (person, message, { outcome, detail }) => {
       const { alarm } = message;
-      if (person === null || !isObject(alarm) || typeof alarm['step'] !== 'number' || typeof alarm['alarm'] !== 'number') return;
+      if (isTest(message) || person === null || !isObject(alarm) || typeof alarm['step'] !== 'number' || typeof alarm['alarm'] !== 'number') return;
       await palette.ask(node, config, message, { ask: 'notified', alarm: alarm['alarm'], step: alarm['step'], person, channel, outcome, detail });
     };
 
@@ -100,7 +105,7 @@ function ntfyRequest({ person, text, message }, secret) {
 /** @param {Notice} notice @param {string} secret */
 function webhookRequest({ person, text, message }, secret) {
   const { alarm, subject, block, vitalgate } = message;
-  const origin = isObject(vitalgate) ? { id: vitalgate['id'], redelivered: vitalgate['redelivered'] } : {};
+  const origin = isObject(vitalgate) ? { id: vitalgate['id'], redelivered: vitalgate['redelivered'], test: vitalgate['test'] } : {};
   return { body: JSON.stringify({ ...origin, person, text, subject, alarm, block }), headers: { 'content-type': 'application/json', ...bearer(secret) } };
 }
 

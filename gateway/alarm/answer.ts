@@ -3,7 +3,7 @@ import type { Alarm } from './alarm.ts';
 import { end } from './clear.ts';
 import type { Actor, AlarmId, AlarmInput } from './condition.ts';
 import { aboutOf, type Moment } from './moment.ts';
-import { sameLevels } from './policy.ts';
+import { courseOf, sameLevels, type AlarmPolicy, type Course, type Level } from './policy.ts';
 import type { Refusal } from './step.ts';
 import { tell } from './tell.ts';
 
@@ -28,14 +28,19 @@ export function snooze(moment: Moment, { alarm: id, revision, time, by }: Snooze
   const found = answerable(moment.get(id), revision);
   if (typeof found === 'string') return refuse(moment, id, by, found);
   const { now } = moment;
-  const { snooze: longest, realarm } = moment.courseOf(found);
   const since = found.snooze?.since ?? now;
-  const until = Millis(Math.min(now + Math.floor(time), since + longest, (found.toldAt ?? now) + realarm));
-  // Not a number is no time, either.
-  if (!(until > now)) return refuse(moment, id, by, 'no_time_left');
+  const until = endOfPause(found, time, now, moment.courseOf(found));
+  if (until === undefined) return refuse(moment, id, by, 'no_time_left');
   // Nobody has answered, but the time of the level is paused: it is told again and has all of it.
   const nextLevel = Math.max(1, found.level);
   moment.change(found, { ...found, nextLevel, held: false, snooze: { by, since, until }, dueAt: until }, 'snoozed', { by });
+}
+
+/** Undefined: there is no time left for a pause. */
+function endOfPause({ snooze: paused, toldAt }: Alarm, time: Millis, now: Millis, { snooze: longest, realarm }: Course): Millis | undefined {
+  const until = Millis(Math.min(now + Math.floor(time), (paused?.since ?? now) + longest, (toldAt ?? now) + realarm));
+  // Not a number is no time, either.
+  return until > now ? until : undefined;
 }
 
 /**
@@ -44,12 +49,24 @@ export function snooze(moment: Moment, { alarm: id, revision, time, by }: Snooze
  */
 export function escalate(moment: Moment, { alarm: id, revision, levels, by }: Escalate): void {
   const alarm = moment.get(id);
-  if (alarm !== undefined && alarm.phase !== 'cleared' && sameLevels(alarm.levels, levels)) return;
+  if (isAskedAgain(alarm, levels)) return;
   if (alarm?.phase === 'pending') return moment.change(alarm, { ...alarm, levels }, 'rerouted', { by, untold: 'delay' });
   const found = answerable(alarm, revision);
   if (typeof found === 'string') return refuse(moment, id, by, found);
   tell(moment, found, { ...found, levels, level: 0, nextLevel: 1, held: false, snooze: null }, 'rerouted', Millis(0), { by });
 }
+
+type Answer = Pick<Acknowledge, 'type' | 'revision'> | Pick<Escalate, 'type' | 'revision' | 'levels'> | Pick<Snooze, 'type' | 'revision' | 'time'>;
+
+/** Why an answer would be refused as things stand; undefined: it would be taken. */
+export function refusalOf(answer: Answer, alarm: Alarm | undefined, now: Millis, policy: AlarmPolicy): Refusal | undefined {
+  if (answer.type === 'escalate' && (alarm?.phase === 'pending' || isAskedAgain(alarm, answer.levels))) return undefined;
+  const found = answerable(alarm, answer.revision);
+  if (typeof found === 'string') return found;
+  return answer.type === 'snooze' && endOfPause(found, answer.time, now, courseOf(policy, found)) === undefined ? 'no_time_left' : undefined;
+}
+
+const isAskedAgain = (alarm: Alarm | undefined, levels: readonly Level[]): boolean => alarm !== undefined && alarm.phase !== 'cleared' && sameLevels(alarm.levels, levels);
 
 /** The alarm, if this is an answer to it as it is now; else why not. */
 function answerable(alarm: Alarm | undefined, revision: number): Alarm | Refusal {

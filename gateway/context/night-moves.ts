@@ -51,9 +51,15 @@ export function nightMoves({ open, nights }: NightMovesState, local: LocalHour):
 /** How far that is above usual nights. Undefined before there were seven others in the last 28 days. */
 export function nightMovesDeviation(state: NightMovesState, local: LocalHour): number | undefined {
   const moves = nightMoves(state, local);
+  const usual = usualMoves(state, local);
+  if (moves === undefined || usual === undefined) return undefined;
+  return (moves - usual.median) / Math.max(usual.mad * MAD_TO_SIGMA, LEAST_SIGMA);
+}
+
+/** Of whole nights before this one: median, median absolute deviation, how many. Undefined before there were seven in the last 28 days. */
+export function usualMoves({ nights }: NightMovesState, local: LocalHour): Readonly<{ median: number; mad: number; nights: number }> | undefined {
   const today = dayOf(local);
-  const others = state.nights.filter(({ day }) => day < today && day >= today - OLDEST_NIGHT).map((each) => each.moves);
+  const others = nights.filter(({ day }) => day < today && day >= today - OLDEST_NIGHT).map(({ moves }) => moves);
   const centre = median(others);
-  if (moves === undefined || others.length < WARM_UP_NIGHTS || centre === undefined) return undefined;
-  return (moves - centre) / Math.max((medianDistance(others, centre) ?? 0) * MAD_TO_SIGMA, LEAST_SIGMA);
+  return others.length < WARM_UP_NIGHTS || centre === undefined ? undefined : { median: centre, mad: medianDistance(others, centre) ?? 0, nights: others.length };
 }

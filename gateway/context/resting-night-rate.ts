@@ -70,6 +70,13 @@ function ended({ open, nights }: NightRateState): NightRateState {
   return { nights: [...others, { day, mean, ...(usual === undefined ? {} : { excess: mean - usual }) }].slice(-NIGHTS_KEPT) };
 }
 
+/** The median that the next night will be compared with, and on how many nights it rests. Undefined before there are 7. */
+export function usualNightRate({ nights }: NightRateState, day: number): Readonly<{ median: number; nights: number }> | undefined {
+  const means = nights.filter((each) => each.day <= day && each.day >= day - OLDEST_NIGHT).map(({ mean }) => mean);
+  const centre = median(means);
+  return means.length < WARM_UP_NIGHTS || centre === undefined ? undefined : { median: centre, nights: means.length };
+}
+
 export type NightShift = Readonly<{ level: 'none' | 'yellow' | 'red'; night: Night; before?: Night }>;
 
 /** How the last night stands on local day `day`. Undefined in the warm-up, and when neither this day nor the one before it had a night. */

@@ -1,7 +1,7 @@
 import { Minutes, type Millis } from '../quantity.ts';
 import type { Sequence } from '../reading.ts';
 import { followActivity, unknownActivity, type Activity, type ActivityEvent, type ActivityState } from './activity.ts';
-import { baselineAt, deviation, followBaseline, EMPTY_BASELINE, type BaselineState } from './baseline.ts';
+import { baselineAt, deviation, followBaseline, EMPTY_BASELINE, type Baseline, type BaselineState } from './baseline.ts';
 import type { Condition } from './condition.ts';
 import type { Facts } from './facts.ts';
 import type { LocalHour } from './local-hour.ts';
@@ -218,10 +218,13 @@ class SubjectFacts implements Facts {
     return lookBack(this.#window(measurement, window), this.#when.at, window);
   }
 
-  #baseline(measurement: string): ReturnType<typeof baselineAt> {
+  #baseline(measurement: string): Baseline | undefined {
     const { local } = this.#when;
-    return local === undefined ? undefined : baselineAt(this.#state.baselines[measurement] ?? EMPTY_BASELINE, local);
+    return local === undefined ? undefined : usualHour(this.#state, measurement, local);
   }
 }
+
+/** What a measurement usually is at an hour of the day; undefined where no rule follows it, or for not long enough. */
+export const usualHour = ({ baselines }: SubjectState, measurement: string, local: LocalHour): Baseline | undefined => baselineAt(baselines[measurement] ?? EMPTY_BASELINE, local);
 
 const freshness = (measurement: string): Millis => FRESH_LONGER.get(measurement) ?? FRESH_FOR;

@@ -34,6 +34,11 @@ type Entry = {
 
 type Question = (state: WatchState, rules: RuleSet, person: Person) => Watched;
 
+/** Where others live, too, rooms say nothing of one of them. */
+export function personOf({ rooms, alone }: Pick<PatientRecord, 'rooms' | 'alone'> = { rooms: [], alone: false }, spo2Scale: 1 | 2 = 1): Person {
+  return { kind: 'patient', spo2Scale, rooms: Object.fromEntries(alone ? rooms.map(({ room, kind }) => [room, kind]) : []) };
+}
+
 /** Everybody who is watched, and by which rules. */
 export class WatchBook {
   /** By kind and id: a name put together for every value would cost as much as a rule. */
@@ -88,8 +93,7 @@ export class WatchBook {
   }
 
   #personOf(id: string, spo2Scale: 1 | 2 = 1): Person {
-    const { rooms, alone } = this.#patients.get(`patient/${id}`) ?? { rooms: [], alone: false };
-    return { kind: 'patient', spo2Scale, rooms: Object.fromEntries(alone ? rooms.map(({ room, kind }) => [room, kind]) : []) };
+    return personOf(this.#patients.get(`patient/${id}`), spo2Scale);
   }
 
   #personIn(entry: Entry): Person {

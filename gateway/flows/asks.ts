@@ -42,7 +42,16 @@ const chain = z
   .max(MOST_LEVELS, { error: `expected at most ${MOST_LEVELS} levels` })
   .describe('Who is told, one level after the other until somebody acknowledges. The gateway keeps it and its timers');
 
-const common = { id: said(LONGEST_ID).optional().describe('Your own number for it. The same id and ask get the same answer, and nothing is done twice; kept for the last 1000 asks of a person while the gateway runs') };
+/** Of an alarm that is not there a dry run may ask, too: nobody raises one to try out what follows. */
+const ofAlarm = {
+  alarm: whole('the number of an alarm').nullable().describe('Null, in a dry run only: of an alarm that there is not yet'),
+  revision: whole('its revision as you saw it').nullable().describe('As alarm'),
+};
+
+const common = {
+  dryRun: z.boolean({ error: 'expected true or false' }).optional().describe('Checks everything and says what would be done, and does nothing'),
+  id: said(LONGEST_ID).optional().describe('Your own number for it. The same id and ask get the same answer, and nothing is done twice; kept for the last 1000 asks of a person while the gateway runs'),
+};
 
 export const askSchema = z.discriminatedUnion('ask', [
   z
@@ -58,15 +67,15 @@ export const askSchema = z.discriminatedUnion('ask', [
     })
     .describe('Raises an alarm. It stays until you clear it'),
   z.strictObject({ ...common, ask: z.literal('clear'), subject: subject.nullable(), name: alarmName }).describe('What a flow raised is over'),
-  z.strictObject({ ...common, ask: z.literal('acknowledge'), alarm: whole('the number of an alarm'), revision: whole('its revision as you saw it') }).describe('Takes an alarm over, as the person the token is of'),
+  z.strictObject({ ...common, ask: z.literal('acknowledge'), ...ofAlarm }).describe('Takes an alarm over, as the person the token is of'),
   z
-    .strictObject({ ...common, ask: z.literal('snooze'), alarm: whole('the number of an alarm'), revision: whole('its revision as you saw it'), minutes: whole('minutes of the pause').max(24 * 60, { error: 'expected at most 1440 minutes' }) })
+    .strictObject({ ...common, ask: z.literal('snooze'), ...ofAlarm, minutes: whole('minutes of the pause').max(24 * 60, { error: 'expected at most 1440 minutes' }) })
     .describe('Pauses an alarm, for at most as long as the configuration allows'),
   z
-    .strictObject({ ...common, ask: z.literal('escalate'), alarm: whole('the number of an alarm'), revision: whole('its revision as you saw it'), chain })
+    .strictObject({ ...common, ask: z.literal('escalate'), ...ofAlarm, chain })
     .describe('Other people are told of a live alarm, the first at once. Asked again with the same chain it changes nothing, so that a flow that was started again cannot begin anew'),
   z.strictObject({ ...common, ask: z.literal('note'), subject, text: said(LONGEST_NOTE).describe('The remark') }).describe('A remark for the record: an entry of the chain, sealed under the key of its subject'),
-  z.strictObject({ ...common, ask: z.literal('context'), subject }).describe('What is known now: values with age and quality, where somebody is and what they do, scores, live alarms'),
+  z.strictObject({ ...common, ask: z.literal('context'), subject }).describe('What is known now: values with age and quality, where somebody is and what they do, scores, what is usual for them, live alarms'),
   z
     .strictObject({
       ...common,
@@ -90,7 +99,10 @@ export const askSchema = z.discriminatedUnion('ask', [
       detail: said(LONGEST_TEXT).optional().describe('What was answered, without anything secret'),
     })
     .describe('What became of an attempt to tell somebody: an entry of the chain'),
-]);
+]).superRefine((ask, context) => {
+  if (ask.dryRun === true || !('revision' in ask)) return;
+  for (const name of ['alarm', 'revision'] as const) if (ask[name] === null) context.addIssue({ code: 'custom', path: [name], message: 'expected a number; null is for a dry run', input: null });
+});
 
 export type Ask = z.output<typeof askSchema>;
 

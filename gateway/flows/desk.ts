@@ -48,6 +48,8 @@ export type FlowLists = Readonly<{
   people: readonly Readonly<{ name: string; roles: readonly string[] }>[];
   measurements: readonly Readonly<{ name: string; unit: string }>[];
   testPatients: readonly string[];
+  /** IANA name of where the gateway stands. */
+  timeZone: string;
 }>;
 
 /** What flows have of the gateway. */

@@ -87,6 +87,7 @@ const envelope = {
   contract: z.literal(CONTRACT),
   id: z.string().describe('The same whenever the message comes again; to be acknowledged for alarm and block'),
   redelivered: z.boolean().describe('It was handed over before and not acknowledged: you may have it already'),
+  test: z.boolean().optional().describe('True: made up by a flow to try itself out. The gateway never sends it; what is asked because of it has to be a dry run, and who is told has to be told that it is a test'),
 };
 
 /** A message, as it stands in the data of an event `message`. */

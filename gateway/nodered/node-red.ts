@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { Bytes, Millis, MiB, Minutes, Seconds } from '../quantity.ts';
@@ -9,6 +10,9 @@ import type { FlowFiles } from './flow-files.ts';
 
 /** Nodes that reach beyond the flows, and the files of Node-RED they are in. */
 const RISKY: Readonly<Record<string, string>> = { exec: '90-exec.js', file: '10-file.js', watch: '23-watch.js', tcp: '31-tcpin.js', udp: '32-udp.js' };
+
+/** Pages that people draw. Node-RED looks beside this program, too, where its tests have it; whoever wants it installs it into the folder. */
+const PAGES = '@flowfuse/node-red-dashboard';
 
 export type NodeRedOptions = Readonly<{
   files: FlowFiles;
@@ -21,6 +25,8 @@ export type NodeRedOptions = Readonly<{
   allow: readonly string[];
   deny: readonly string[];
   palettes: readonly string[];
+  /** By which flows know what time of day it is: IANA name. */
+  timeZone: string;
   /** For every start anew. */
   startWords: () => Pick<StartWords, 'credentialSecret' | 'doorSecret' | 'api'>;
   /** Milliseconds that never go back. */
@@ -188,7 +194,7 @@ export class NodeRed {
   }
 
   #launch(): void {
-    const { files, stall, palettes, startWords } = this.#options;
+    const { files, stall, palettes, startWords, timeZone } = this.#options;
     const now = this.#options.uptime();
     this.#starts += 1;
     this.#state = 'starting';
@@ -204,7 +210,7 @@ export class NodeRed {
       execArgv: ['-n', String(NICENESS), process.execPath, ...this.#flags(red)],
       // Whatever flows print goes nowhere: a pipe that nobody empties would stop them, and one that somebody does would cost the gateway.
       stdio: ['ignore', 'ignore', 'ignore', 'ipc', 'pipe'],
-      env: { PATH: process.env['PATH'], HOME: files.folder, NODE_ENV: 'production', LANG: process.env['LANG'], TZ: process.env['TZ'], NODE_RED_DISABLE_TELEMETRY: '1' },
+      env: { PATH: process.env['PATH'], HOME: files.folder, NODE_ENV: 'production', LANG: process.env['LANG'], TZ: timeZone, NODE_RED_DISABLE_TELEMETRY: '1' },
     });
     this.#child = child;
     child.on('message', (message: FromChild) => this.#hear(child, message));
@@ -234,8 +240,9 @@ export class NodeRed {
   }
 
   get #excluded(): readonly string[] {
-    const { allow, deny } = this.#options;
-    return [...Object.entries(RISKY).flatMap(([name, file]) => (allow.includes(name) ? [] : [file])), ...deny];
+    const { allow, deny, files, palettes } = this.#options;
+    const isInstalled = [files.folder, ...palettes].some((path) => existsSync(join(path, 'node_modules', PAGES)) || path.endsWith(PAGES));
+    return [...Object.entries(RISKY).flatMap(([name, file]) => (allow.includes(name) ? [] : [file])), ...(isInstalled ? [] : [basename(PAGES)]), ...deny];
   }
 
   #hear(child: ChildProcess, message: FromChild): void {

@@ -5,6 +5,7 @@
 
 import { timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { Server, Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { DOOR_HEADER, START_FD, type FromChild, type StartWords, type ToChild } from './child-words.ts';
@@ -49,6 +50,10 @@ Server.prototype.listen = function listenAndTell(this: Server, ...args: unknown[
   return listen.apply(this, args);
 };
 
+// The permission model has no fsync, and Node-RED would say so in everybody's editor; the gateway keeps a synced copy of every deploy.
+const requireOfNodeRed = createRequire(createRequire(import.meta.url).resolve('node-red/red.js'));
+Object.assign(requireOfNodeRed('fs-extra') as object, { fsync: (_: number, done: (error: null) => void) => done(null) });
+
 type Visit = Readonly<{ headers: Readonly<Record<string, string | readonly string[] | undefined>> }>;
 type Refusal = Readonly<{ status: (code: number) => Readonly<{ end: () => void }> }>;
 type User = Readonly<{ username: string; permissions: string }>;
@@ -76,8 +81,7 @@ function passOn({ level, msg, type, name, id }: LogLine): void {
   if (++lines > LINES_PER_SECOND) return;
   const who = [type, name ?? id].filter((each) => each !== undefined).join(':');
   const message = line(msg);
-  // The permission model has no fsync; the gateway keeps a synced copy of every deploy.
-  if (/^\*+$/.test(message) || message.startsWith('Flushing file')) return;
+  if (/^\*+$/.test(message)) return;
   tell({ type: 'log', level: level <= ERRORS ? 'error' : level <= WARNINGS ? 'warn' : 'info', message: who === '' ? message : `${who}: ${message}` });
   if (/^Started flows|Flows stopped in safe mode/.test(message)) tell({ type: 'started' });
 }

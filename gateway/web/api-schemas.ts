@@ -133,6 +133,10 @@ const subjectView: Schema = {
       name: text('Name of the score'), value: orNull({ type: 'number' }),
       parts: { type: 'object', additionalProperties: orNull({ type: 'number' }), description: 'Points by parameter' },
     })),
+    baselines: list(object({
+      name: text('Such as usual_heart_rate, usual_night_rate, usual_room_minutes, long_room_minutes, usual_night_moves'), value: { type: 'number' }, unit: text('UCUM'),
+      days: orNull(whole('On how many days or nights it rests; null: on stays')), meaning: text('What it is'), from: list(text('A measurement that it was learnt from')),
+    })),
     withheld: list(text('A measurement that is known, and that the patient does not permit you to see')),
   }),
 };

@@ -112,6 +112,8 @@ export type SubjectView = Readonly<{
     /** Points by parameter; null where nothing is known. */
     parts: Readonly<Record<string, number | null>>;
   }>[];
+  /** What is usual for them, as far as the rules in force follow it (context/usual.ts). `from`: the measurements it was learnt from. */
+  baselines: readonly Readonly<{ name: string; value: number; unit: string; days: number | null; meaning: string; from: readonly string[] }>[];
 }>;
 
 /** Who looks at a page, and what for (ActReason code). */

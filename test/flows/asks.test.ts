@@ -26,6 +26,8 @@ describe('an ask', () => {
     [{ ask: 'simulate', patient: 'testa', values: { spo2: 'low' } }, 'values.spo2: expected a number'],
     [{ ask: 'notified', alarm: 1, step: 1, person: 'a', channel: 'sms', outcome: 'ok' }, 'outcome: expected handed_over, failed or skipped'],
     [{ ...RAISE, extra: 1 }, 'the body: "extra" is unknown here'],
+    [{ ask: 'acknowledge', alarm: null, revision: null }, 'alarm: expected a number; null is for a dry run'],
+    [{ ...RAISE, dryRun: 'yes' }, 'dryRun: expected true or false'],
     ['raise', 'the body: expected an object'],
     [{}, 'ask: expected one of raise, clear, acknowledge, snooze, escalate, note, context, simulate, notified'],
   ])('that is wrong is told what was expected: %j', (value, message) => {

@@ -26,7 +26,8 @@ describe('Node-RED beside the gateway', () => {
 
   beforeAll(async () => {
     const people = [{ name: 'ann' }, { name: 'cho', access: 'clinician' }, { name: 'otto', access: 'administrator' }, { name: 'vera', access: 'viewer' }, { name: 'wendy', access: 'clinician', patients: ['bert'] }];
-    site = await Site.prepare({ gateway: { alarms: { people }, flows: { enabled: true, stall: '3s', settle: '1s' } } });
+    // The gateway looks every 5 s how its flows are: what is over sooner may not be noticed.
+    site = await Site.prepare({ gateway: { timeZone: 'Asia/Kolkata', alarms: { people }, flows: { enabled: true, stall: '3s', settle: '6s' } } });
     for (const { name } of people) {
       const { stdout } = await vitalgate('person', 'token', name, '--json', '--config', site.config);
       tokens.set(name, (JSON.parse(stdout) as { secret: string }).secret);
@@ -80,6 +81,7 @@ describe('Node-RED beside the gateway', () => {
     const environment = readFileSync(`/proc/${pid}/environ`, 'utf8');
     expect(environment).not.toContain('vgt_');
     expect(environment).not.toContain('VITALGATE');
+    expect(environment).toMatch(/\0TZ=Asia\/(Kolkata|Calcutta)\0/);
   });
 
   it('opens no socket for a page of another site', async () => {

@@ -112,6 +112,39 @@ describe('messages for flows', () => {
     expect((await call('flo', '/flows/lists')).json).toMatchObject({ patients: ['anna', 'bert', 'testa'], devices: ['wrist-anna', 'wrist-bert'], testPatients: ['testa'] });
   });
 
+  it('say what an ask would come to, and do nothing: a dry run', async () => {
+    const subject = { kind: 'patient', id: 'anna' };
+    const dry = async (body: object): Promise<Answer> => await ask('flo', { dryRun: true, ...body });
+    const lastStep = async (): Promise<unknown> => ((await call('flo', '/steps?limit=1000')).json['steps'] as { step: number }[]).at(-1)?.step;
+    const { id, revision } = ((await ask('flo', { ask: 'raise', subject, name: 'real', priority: 'high', message: 'real' })).json['result'] as { alarm: AlarmJson }).alarm;
+    const before = await lastStep();
+    const chain = [{ to: ['daughter'], within: '2s' }, { to: ['everyone'], within: '1min' }];
+    const levels = [{ people: ['daughter'], within: 2000 }, { people: ['flo', 'vera', 'wendy', 'daughter', 'neighbour'], within: 60_000 }];
+    expect(await dry({ ask: 'raise', subject, name: 'dry', priority: 'high', message: 'dry', chain })).toMatchObject({ status: 200, json: { result: { dryRun: true, by: 'flo', alarm: null, levels } } });
+    expect(await dry({ ask: 'raise', subject, name: 'real', priority: 'high', message: 'dry' })).toMatchObject({ json: { result: { alarm: { id, message: 'real' }, levels: [{ people: levels[1]?.people, within: 120_000 }] } } });
+    expect(await dry({ ask: 'clear', subject, name: 'real' })).toMatchObject({ json: { result: { alarm: { id, phase: 'active' } } } });
+    for (const of of [{ alarm: id, revision }, { alarm: null, revision: null }]) {
+      expect(await dry({ ask: 'acknowledge', ...of })).toMatchObject({ status: 200, json: { result: { dryRun: true, by: 'flo' } } });
+      expect(await dry({ ask: 'snooze', ...of, minutes: 5 })).toMatchObject({ status: 200 });
+      expect(await dry({ ask: 'escalate', ...of, chain })).toMatchObject({ status: 200, json: { result: { levels } } });
+    }
+    expect(await dry({ ask: 'note', subject, text: 'dry' })).toMatchObject({ status: 200, json: { result: { dryRun: true } } });
+    expect((await dry({ ask: 'context', subject })).json['result']).toEqual({ dryRun: true, by: 'flo' });
+    expect(await dry({ ask: 'simulate', patient: 'testa', values: { spo2: 70 } })).toMatchObject({ status: 200 });
+    for (const [body, error] of [
+      [{ ask: 'raise', subject: { kind: 'patient', id: 'nobody' }, name: 'dry', priority: 'high', message: 'dry' }, 'unknown_subject'],
+      [{ ask: 'escalate', alarm: null, revision: null, chain: [{ to: ['stranger'], within: '2s' }] }, 'unknown_person'],
+      [{ ask: 'acknowledge', alarm: id, revision: revision + 1 }, 'unknown_revision'],
+      [{ ask: 'acknowledge', alarm: 99_999, revision: 1 }, 'unknown_alarm'],
+      [{ ask: 'simulate', patient: 'anna', values: { spo2: 70 } }, 'no_test_patient'],
+    ] as const) expect([body, (await dry(body)).json['error']]).toEqual([body, error]);
+    expect(await ask('vera', { ask: 'note', dryRun: true, subject, text: 'dry' })).toMatchObject({ status: 403, json: { error: 'not_allowed' } });
+    expect(await lastStep()).toBe(before);
+    expect(await ask('flo', { ask: 'acknowledge', alarm: id, revision })).toMatchObject({ status: 200 });
+    expect(await dry({ ask: 'acknowledge', alarm: id, revision })).toMatchObject({ status: 409, json: { error: 'already_acknowledged' } });
+    expect((await ask('flo', { ask: 'clear', subject, name: 'real' })).status).toBe(200);
+  });
+
   it('give each token what its access gives, and nobody else’s patients', async () => {
     expect(await ask('vera', { ask: 'note', subject: { kind: 'patient', id: 'anna' }, text: 'x' })).toMatchObject({ status: 403, json: { error: 'not_allowed' } });
     await using reader = await follow('wendy', 'ward', 'alarm,vital');

@@ -112,5 +112,5 @@ export class Ward {
 function viewOf(subject: Subject): SubjectView | undefined {
   if (subject.id !== 'anna') return undefined;
   const value = { measurement: 'spo2', value: 97, unit: '%', measuredAt: new Date(EPOCH).toISOString(), age: Millis(1500), quality: 'good' as const };
-  return { subject, values: [value], activity: 'rest', room: 'bedroom-1', spo2Scale: 1, scores: [{ name: 'NEWS2', value: null, parts: { pulse: null, oxygen_saturation: 0 } }] };
+  return { subject, values: [value], activity: 'rest', room: 'bedroom-1', spo2Scale: 1, scores: [{ name: 'NEWS2', value: null, parts: { pulse: null, oxygen_saturation: 0 } }], baselines: [] };
 }

@@ -36,6 +36,7 @@ export class ToldGateway {
   readonly removed: string[] = [];
   readonly followed: string[] = [];
   answer: (ask: Ask) => Answer = () => ({});
+  timeZone = 'Europe/Berlin';
   readonly #server: Server;
   readonly #streams = new Map<string, ServerResponse>();
   readonly #heard: (() => void)[] = [];
@@ -90,7 +91,8 @@ export class ToldGateway {
     else if (method === 'DELETE') {
       this.removed.push(url.split('/').at(-1) ?? '');
       response.writeHead(204).end();
-    } else if (url === '/api/flows/lists') reply(response, 200, { contract: 1, patients: ['anna'], rooms: ['room-1'], devices: [], people: [{ name: 'dora', roles: ['daughter'] }], measurements: [{ name: 'spo2', unit: '%' }], testPatients: ['testa'] });
+    } else if (url === '/api/flows/lists') reply(response, 200, { contract: 1, patients: ['anna'], rooms: ['room-1'], devices: [], people: [{ name: 'dora', roles: ['daughter'] }], measurements: [{ name: 'spo2', unit: '%' }], testPatients: ['testa'], timeZone: this.timeZone });
+    else if (url === '/api/session') reply(response, 200, { person: 'flo', access: 'caregiver' });
     else this.#ask(body, response);
     for (const each of this.#heard.splice(0)) each();
   }
@@ -139,7 +141,7 @@ type Helper = Readonly<{
   unload: () => Promise<void>;
   setFlows: (flow: readonly object[], type: 'full' | 'flows' | 'nodes') => Promise<void>;
   getNode: (id: string) => Spied;
-  request: () => { get: (path: string) => Promise<{ status: number; body: unknown }>; post: (path: string) => Promise<{ status: number; body: unknown }> };
+  request: () => { get: (path: string) => Promise<{ status: number; body: unknown }>; post: (path: string) => Promise<{ status: number; body: { message?: string } }> & Readonly<{ send: (body: object) => Promise<{ status: number; body: { message?: string } }> }> };
   startServer: (done: () => void) => void;
   stopServer: (done: () => void) => void;
 }>;
@@ -165,7 +167,7 @@ export class Bench {
   }
 
   /** `place`: where the gateway is that this Node-RED belongs to. */
-  static async load(type: string, config: object, { place, outputs = 2, more = [], credentials = {} }: { place?: Place; outputs?: number; more?: readonly object[]; credentials?: object } = {}): Promise<Bench> {
+  static async load(type: string, config: object, { place, outputs = 2, more = [], credentials = {}, now = () => new Date() }: { place?: Place; outputs?: number; more?: readonly object[]; credentials?: object; now?: () => Date } = {}): Promise<Bench> {
     const names = Array.from({ length: outputs }, (_, i) => `out${i}`);
     const flow = [
       { id: 'flow', type: 'tab' },
@@ -176,7 +178,7 @@ export class Bench {
       ...more,
     ];
     helper.settings(place === undefined ? {} : { vitalgate: place });
-    await helper.load([(red: object) => vitalgate(Object.assign(red, { _: say, hooks }) as Red), requireOfNodeRed('@node-red/nodes/core/common/25-catch.js')], flow, credentials);
+    await helper.load([(red: object) => vitalgate(Object.assign(red, { _: say, hooks }) as Red, now), requireOfNodeRed('@node-red/nodes/core/common/25-catch.js')], flow, credentials);
     return new Bench(names);
   }
 
@@ -244,7 +246,7 @@ export const measuredMessage = (topic: 'vital' | 'room', value: number, said: ob
 };
 
 export const deviceMessage = (said: object): GatewayMessage => ({
-  contract: 1, id: 'device-1-wrist', redelivered: false, topic: 'device', device: { device: 'wrist', subject: { kind: 'patient', id: 'anna' }, lastSeen: null, battery: 80, signal: null, silent: [], notices: [], ...said } as Extract<GatewayMessage, { topic: 'device' }>['device'],
+  contract: 1, id: 'device-1-wrist', redelivered: false, topic: 'device', device: { device: 'wrist', subject: { kind: 'patient', id: 'anna' }, lastSeen: null, battery: 80, signal: null, silent: [], notices: [], ...said },
 });
 
 export const blockMessage = (event: 'sealed' | 'receipted', height: number, lane: 'alarm' | 'record' = 'record'): GatewayMessage => ({

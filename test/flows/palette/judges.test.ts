@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { clockIn, isWithin, minuteIn } from '../../../flows/lib/quiet.js';
+import { clockIn, isWithin, minuteIn, timeOfDay } from '../../../flows/lib/quiet.js';
 import { UnderWay } from '../../../flows/lib/under-way.js';
-import { Bench } from './bench.ts';
+import { Bench, ToldGateway } from './bench.ts';
 
 beforeAll(() => Bench.startServer());
 afterAll(() => Bench.stopServer());
@@ -102,10 +102,10 @@ describe('no data for', () => {
 
 describe('quiet hours', () => {
   it('keep back at night, except for what is urgent', async () => {
-    await using bench = await Bench.load('quiet-hours', { begin: '22:00', end: '06:30', zone: 'Europe/Berlin' });
-    vi.useFakeTimers({ toFake: ['Date'] });
+    let now = '';
+    await using bench = await Bench.load('quiet-hours', { begin: '22:00', end: '06:30', zone: 'Europe/Berlin' }, { now: () => new Date(now) });
     for (const [time, payload, priority] of [['2026-01-10T20:59Z', 1, 'low'], ['2026-01-10T21:00Z', 2, 'medium'], ['2026-01-11T05:29Z', 3, 'high'], ['2026-01-11T05:29Z', 4, undefined], ['2026-01-11T05:30Z', 5, 'low']] as const) {
-      vi.setSystemTime(time);
+      now = time;
       bench.receive({ payload, ...(priority === undefined ? {} : { alarm: { priority } }) });
     }
     await turns();
@@ -123,9 +123,37 @@ describe('quiet hours', () => {
     expect(() => minuteIn(text, 'begin')).toThrow('badTime');
   });
 
-  it('follow the clock of a zone through a change to summer time', () => {
-    const clock = clockIn('Europe/Berlin');
-    expect([clock(new Date('2026-03-29T00:59Z')), clock(new Date('2026-03-29T01:00Z'))]).toEqual([119, 180]);
+  it.each([
+    ['an hour shorter when clocks are put forward', '2026-03-28T12:00Z', 8],
+    ['an hour longer when clocks are put back', '2026-10-24T12:00Z', 10],
+    ['as filled in on any other night', '2026-01-10T12:00Z', 9],
+  ])('are %s', async (_, noon, hours) => {
+    let minute = 0;
+    await using bench = await Bench.load('quiet-hours', { begin: '22:00', end: '07:00', zone: 'Europe/Berlin' }, { now: () => new Date(Date.parse(noon) + minute * 60_000) });
+    for (; minute < 24 * 60; minute++) bench.receive({ payload: minute });
+    await turns();
+    const quiet = payloads(bench, 1);
+    expect([quiet.length, payloads(bench, 0).length]).toEqual([hours * 60, 24 * 60 - hours * 60]);
+    // One night, from local 22:00 on without a gap.
+    expect(quiet).toEqual(Array.from({ length: hours * 60 }, (__, i) => (quiet[0] as number) + i));
+    expect(clockIn('Europe/Berlin')(new Date(Date.parse(noon) + (quiet[0] as number) * 60_000))).toBe(22 * 60);
+  });
+
+  it('go by the clock of the gateway unless a zone is filled in', async () => {
+    await using gateway = await ToldGateway.open();
+    gateway.timeZone = 'Asia/Kathmandu';
+    // 22:10 in Kathmandu (UTC+5:45).
+    await using bench = await Bench.load('quiet-hours', { begin: '22:00', end: '22:15', zone: '' }, { place: gateway.place, now: () => new Date('2026-01-10T16:25Z') });
+    bench.receive({ payload: 'night there' });
+    expect(await bench.outputs[1]?.next()).toMatchObject({ payload: 'night there' });
+  });
+
+  it('go by the clock of this machine where no gateway says where it stands', async () => {
+    const now = new Date('2026-01-10T16:25Z');
+    const [here] = [clockIn('')(now)];
+    await using bench = await Bench.load('quiet-hours', { begin: timeOfDay(here), end: timeOfDay((here + 1) % 1440), zone: '' }, { now: () => now });
+    bench.receive({ payload: 'night here' });
+    expect(await bench.outputs[1]?.next()).toMatchObject({ payload: 'night here' });
   });
 
   it('say that there is no such zone', async () => {
