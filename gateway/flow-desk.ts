@@ -15,6 +15,7 @@ import type { Ask } from './flows/asks.ts';
 import type { Consumers } from './flows/consumers.ts';
 import type { AskAnswer, AskRefused, Asker, FlowDesk, FlowLists, FlowView } from './flows/desk.ts';
 import type { GatewayFlowSource } from './flow-source.ts';
+import type { GatewayNotices } from './gateway-notices.ts';
 import { purposeOf } from './people/access.ts';
 import type { Pipeline } from './pipeline.ts';
 import { Minutes, Seconds, type Millis } from './quantity.ts';
@@ -27,6 +28,7 @@ export type GatewayFlowDeskOptions = Readonly<{
   pipeline: Pick<Pipeline, 'derived'>;
   consent: Pick<ConsentDesk, 'decide'>;
   policy: () => AlarmPolicy;
+  notices: Pick<GatewayNotices, 'tell' | 'programs' | 'waysTo'>;
   /** Who may be simulated. */
   testPatients: readonly string[];
   /** Whom alone somebody looks after; undefined: everybody. */
@@ -93,7 +95,7 @@ export class GatewayFlowDesk implements FlowDesk {
   }
 
   async lists(asker: Asker): Promise<FlowLists> {
-    const { desk, pipeline, policy, testPatients } = this.#options;
+    const { desk, pipeline, policy, notices, testPatients } = this.#options;
     const view = this.viewFor(asker);
     const { derived } = pipeline;
     const patients = (await desk.patients()).filter((id) => view.maySee({ kind: 'patient', id }));
@@ -106,7 +108,8 @@ export class GatewayFlowDesk implements FlowDesk {
       patients,
       rooms: [...rooms].toSorted(),
       devices: bound.map(({ device }) => device).toSorted(),
-      people: policy().people.map(({ name, roles }) => ({ name, roles })),
+      people: policy().people.map(({ name, roles }) => ({ name, roles, ways: notices.waysTo(name) })),
+      commands: notices.programs,
       measurements: [...MEASUREMENTS].map(([name, { unit }]) => ({ name, unit })),
       testPatients: testPatients.filter((id) => view.maySee({ kind: 'patient', id })),
     };
@@ -132,6 +135,8 @@ export class GatewayFlowDesk implements FlowDesk {
         return await this.#simulate(ask, asker);
       case 'notified':
         return await this.#notified(ask, asker);
+      case 'tell':
+        return await this.#tell(ask, asker);
     }
   }
 
@@ -225,6 +230,20 @@ export class GatewayFlowDesk implements FlowDesk {
     return await this.#carriedOut({ type: 'notified', subject: of.subject, alarm, step, person, channel, outcome, ...(detail === undefined ? {} : { detail }), by: actorOf(asker) });
   }
 
+  /** Who is not named in the configuration is told nothing, and what is not named there is not run. */
+  async #tell({ by, to, title, text, within = TELLING, id }: Extract<Ask, { ask: 'tell' }>, { person }: Asker): Promise<AskAnswer> {
+    const { notices, policy } = this.#options;
+    const isProgram = by === 'buzzer' || by === 'command';
+    const names = isProgram ? notices.programs.filter(({ kind }) => kind === by).map(({ name }) => name) : policy().people.map(({ name }) => name);
+    if (to === undefined ? !isProgram : !names.includes(to)) {
+      const known = names.join(', ') || 'none';
+      if (isProgram) return { kind: 'unknown', refused: 'unknown_command', why: `there is no ${by} ${JSON.stringify(to)} in notices.commands of the configuration: there are ${known}` };
+      return { kind: 'unknown', refused: 'unknown_person', why: `${to === undefined ? '"to" is missing: it' : JSON.stringify(to)} is nobody in alarms.people of the configuration: there are ${known}` };
+    }
+    const told = await notices.tell({ by, to, title, text, within, id: id === undefined ? undefined : `${person}\n${id}` });
+    return { done: told, mayTryAgain: told.outcome === 'failed' };
+  }
+
   /** Whom nobody knows, and whom this person has nothing to do with, is the same to them. */
   async #unknown(subject: Subject | null, asker: Asker): Promise<AskRefused | undefined> {
     if (subject === null) return undefined;
@@ -250,5 +269,6 @@ export class GatewayFlowDesk implements FlowDesk {
 }
 
 const STEPS_OF_ONE_ASK = 1000;
+const TELLING = Seconds(30);
 const nowAt = (alarm: AlarmView | undefined): string => (alarm === undefined ? '' : `; it is ${alarm.phase} and at revision ${alarm.revision} now`);
 const unknownSubject = (subject: Subject): AskRefused => ({ kind: 'unknown', refused: 'unknown_subject', why: `the gateway knows no ${subject.kind} ${JSON.stringify(subject.id)}; /api/flows/lists has those you may see` });

@@ -19,7 +19,7 @@ export const simCommand: Command = {
     'sim --credentials FILE --load READINGS_PER_SECOND [--total N]',
     'sim --family NAME --device ID --password-file FILE [--broker URL] [--prefix TOPIC] [--every 1s] [--count N] [--faults LIST]',
     'sim --family NAME --serial PATH [--framing line|cobs] [--every 1s] [--count N] [--faults LIST]',
-    'sim --modem MAKER --serial PATH [--story LIST] [--pin DIGITS] [--errors SHARE]',
+    'sim --modem MAKER --serial PATH [--story LIST] [--pin DIGITS] [--errors SHARE] [--sms-errors LIST]',
     'sim --families',
   ],
   details: 'The credentials file is JSON: {"<device id>": "<password>", …}, as "vitalgate device add --json" printed them.\n' +
