@@ -148,11 +148,12 @@ export class Palette {
   /**
    * Asks the gateway, with an id that is the same for the same message, so that nothing is done twice.
    * @param {FlowNode} node @param {Config} config @param {FlowMessage} message @param {Readonly<Record<string, unknown>>} ask
+   * @param {number} [patience] milliseconds that the answer may take
    */
-  async ask(node, config, message, ask) {
+  async ask(node, config, message, ask, patience) {
     const { vitalgate: origin, _msgid: own } = message;
     const of = isObject(origin) && typeof origin['id'] === 'string' ? origin['id'] : own;
-    return await this.linkFor(config).ask({ ...(of === undefined ? {} : { id: `${node.id} ${of}`.slice(0, 128) }), ...ask });
+    return await this.linkFor(config).ask({ ...(of === undefined ? {} : { id: `${node.id} ${of}`.slice(0, 128) }), ...ask }, patience);
   }
 }
 
