@@ -29,7 +29,7 @@ export function notify(palette) {
   palette.register('notify', (node, config) => {
     const [channel, only] = [textOf(config, 'channel') || 'screen', namesOf(config, 'people')];
     const first = wayIn(channel, textOf(config, BY_WEB.includes(channel) ? 'address' : 'device'));
-    const ways = [first, ...waysIn(textOf(config, 'then'))];
+    const ways = [first, ...waysIn(textOf(config, 'otherwise'))];
     const within = numberOf({ seconds: 10, ...config }, 'seconds', { least: 1, most: 120 }) * 1000;
     const secret = node.credentials?.['token'] ?? '';
 

@@ -52,10 +52,10 @@ export function runProgram({ run, within }: Program, text: string, signal: Abort
     // What it left running would go on for ever.
     kill();
     child.stderr.destroy();
-    const words = said.trim() === '' ? '' : `: ${said.trim()}`;
-    if (code === 0) resolve(`${file} ended well${words}`);
-    else if (isLate) reject(new Error(`${file} was killed after its time (within in the configuration)${words}`));
-    else reject(new Error(`${file} ended with ${killed ?? `exit code ${code}`}${words}`));
+    const more = said.trim() === '' ? '' : `: ${said.trim()}`;
+    if (code === 0) resolve(`${file} ended well${more}`);
+    else if (isLate) reject(new Error(`${file} was killed after its time (within in the configuration)${more}`));
+    else reject(new Error(`${file} ended with ${killed ?? `exit code ${code}`}${more}`));
   });
   return promise;
 }

@@ -133,7 +133,7 @@ describe('notify', () => {
     it('tries one way after the other for each person, and says in the message and the chain what became of each', async () => {
       await using gateway = await ToldGateway.open();
       gateway.answer = onlyWorks('buzzer');
-      await using bench = await Bench.load('notify', { channel: 'sms', people: 'dora', text: '', then: 'email\nbuzzer: bell\nscreen', seconds: 10 }, gateway);
+      await using bench = await Bench.load('notify', { channel: 'sms', people: 'dora', text: '', otherwise: 'email\nbuzzer: bell\nscreen', seconds: 10 }, gateway);
       bench.receive(message);
       expect(await bench.outputs[0]?.next()).toMatchObject({
         notified: {
@@ -151,7 +151,7 @@ describe('notify', () => {
     it('hands on to its second output when no way works, also when the gateway refuses or is not there', async () => {
       await using gateway = await ToldGateway.open();
       gateway.answer = (ask) => (ask['ask'] === 'tell' ? { status: 404, error: 'unknown_person', message: '"dora" is nobody' } : {});
-      await using bench = await Bench.load('notify', { channel: 'email', people: 'dora', text: '', then: 'webhook http://127.0.0.1:1/', seconds: 1 }, gateway);
+      await using bench = await Bench.load('notify', { channel: 'email', people: 'dora', text: '', otherwise: 'webhook http://127.0.0.1:1/', seconds: 1 }, gateway);
       bench.receive(message);
       expect(await bench.outputs[1]?.next()).toMatchObject({ notified: { channel: 'webhook', outcome: 'failed', attempts: [{ channel: 'email', detail: 'The gateway refused: "dora" is nobody (unknown_person)' }, { channel: 'webhook' }] } });
     });
@@ -173,7 +173,7 @@ describe('notify', () => {
       gateway.answer = onlyWorks('email');
       await using bench = await Bench.load('notify', { channel: 'email', people: 'dora, nick', text: '', seconds: 10 }, gateway);
       bench.receive({ payload: 'a summary' });
-      const persons = [await bench.outputs[0]?.next(), await bench.outputs[0]?.next()].map((each) => (each?.['notified'] as { person: string }).person);
+      const persons = [await bench.outputs[0]?.next(), await bench.outputs[0]?.next()].map((each) => (each?.['notified'] as { person: string } | undefined)?.person);
       expect(persons.toSorted()).toEqual(['dora', 'nick']);
       expect(asksOf(gateway, 'notified')).toEqual([]);
     });
@@ -190,15 +190,15 @@ describe('notify', () => {
       await using gateway = await ToldGateway.open();
       await using receiver = await Receiver.open(500);
       await using other = await Receiver.open();
-      await using bench = await Bench.load('notify', { ...WEBHOOK, address: receiver.address, people: 'dora', then: `webhook ${other.address}` }, { place: gateway.place, credentials: { n: { token: 'secret' } } });
+      await using bench = await Bench.load('notify', { ...WEBHOOK, address: receiver.address, people: 'dora', otherwise: `webhook ${other.address}` }, { place: gateway.place, credentials: { n: { token: 'secret' } } });
       bench.receive(message);
       await bench.outputs[0]?.next();
       expect([receiver.got[0]?.headers.authorization, other.got[0]?.headers.authorization]).toEqual(['Bearer secret', undefined]);
     });
 
-    it.each(['carrier pigeon', 'webhook', 'ntfy ftp://x', 'exec rm'])('takes no way such as %j', async (then) => {
+    it.each(['carrier pigeon', 'webhook', 'ntfy ftp://x', 'exec rm'])('takes no way such as %j', async (otherwise) => {
       await using gateway = await ToldGateway.open();
-      await using bench = await Bench.load('notify', { channel: 'sms', people: '', text: '', then, seconds: 10 }, gateway);
+      await using bench = await Bench.load('notify', { channel: 'sms', people: '', text: '', otherwise, seconds: 10 }, gateway);
       expect(bench.said.at(-1)).toMatch(/^(By, or If that fails|Address): expected/);
     });
   });
