@@ -16,7 +16,7 @@ import type { Consumers } from './flows/consumers.ts';
 import type { AskAnswer, AskRefused, Asker, FlowDesk, FlowLists, FlowView } from './flows/desk.ts';
 import type { GatewayFlowSource } from './flow-source.ts';
 import type { GatewayNotices } from './gateway-notices.ts';
-import { purposeOf } from './people/access.ts';
+import { purposeOf, type Access } from './people/access.ts';
 import type { Pipeline } from './pipeline.ts';
 import { Minutes, Seconds, type Millis } from './quantity.ts';
 import { nameOf, type Reading, type Subject } from './reading.ts';
@@ -31,6 +31,10 @@ export type GatewayFlowDeskOptions = Readonly<{
   notices: Pick<GatewayNotices, 'tell' | 'programs' | 'waysTo'>;
   /** Who may be simulated. */
   testPatients: readonly string[];
+  /** Whom the flows of this gateway act as. */
+  ownFlows: string;
+  /** What somebody may do; undefined for nobody. */
+  accessOf: (person: string) => Access | undefined;
   /** Whom alone somebody looks after; undefined: everybody. */
   reachOf: (person: string) => readonly string[] | undefined;
   /** Milliseconds that never go back. */
@@ -130,7 +134,7 @@ export class GatewayFlowDesk implements FlowDesk {
       case 'note':
         return (await this.#unknown(ask.subject, asker)) ?? (await this.#carriedOut({ type: 'note', subject: ask.subject, text: ask.text, by: actorOf(asker) }));
       case 'context':
-        return await this.#context(ask.subject, asker);
+        return await this.#contextFor(ask, asker);
       case 'simulate':
         return await this.#simulate(ask, asker);
       case 'notified':
@@ -186,6 +190,16 @@ export class GatewayFlowDesk implements FlowDesk {
     const alarm = desk.alarms.alarm(id);
     if (step === undefined || step.refusal === null) return { done: { alarm: alarm ?? null, step: step?.step ?? null, changed: step !== undefined } };
     return { kind: step.refusal === 'unknown_alarm' ? 'unknown' : 'conflict', refused: step.refusal, why: `nobody else is told: ${step.refusal.replaceAll('_', ' ')}${nowAt(alarm)}` };
+  }
+
+  /** Flows of this gateway may show no more to somebody than that person may see, and what they may see themselves. */
+  async #contextFor({ subject, viewer }: Extract<Ask, { ask: 'context' }>, asker: Asker): Promise<AskAnswer> {
+    if (viewer === undefined) return await this.#context(subject, asker);
+    const { ownFlows, accessOf } = this.#options;
+    if (asker.person !== ownFlows) return { kind: 'not_allowed', refused: 'not_allowed', why: 'only flows of the gateway itself know who looks at their pages: leave "viewer" out' };
+    const access = accessOf(viewer);
+    if (access === undefined) return { kind: 'unknown', refused: 'unknown_person', why: `${JSON.stringify(viewer)} is nobody in alarms.people of the configuration` };
+    return (await this.#unknown(subject, asker)) ?? (await this.#context(subject, { person: viewer, access }));
   }
 
   async #context(subject: Subject, asker: Asker): Promise<AskAnswer> {

@@ -22,7 +22,7 @@ import { Disclosures } from './disclosures.ts';
 import { Erasure, type ErasureStore } from './erasure.ts';
 import { GatewayFlowDesk } from './flow-desk.ts';
 import { GatewayFlowSource } from './flow-source.ts';
-import { FlowsHost } from './flows-host.ts';
+import { FLOWS, FlowsHost } from './flows-host.ts';
 import { Consumers, type ConsumerStore } from './flows/consumers.ts';
 import { KeyEpochs } from './key-epochs.ts';
 import { addressesOf, reachOf, startDeviceBroker, type MqttAddresses, type Served } from './device-broker.ts';
@@ -233,7 +233,7 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   const people = await People.open({ store: stores.tokens, people: config.alarms.people, random, now: clock.now });
   const source = new GatewayFlowSource({ alarms, blocks: stores.blocks, chain: chain.chain, pipeline, receipted: (lane) => uplink?.receiptedHeight(lane), now: clock.now });
   reached.flows = source;
-  const flowDesk = new GatewayFlowDesk({ source, consumers: await Consumers.open(stores.consumers), desk, pipeline, consent, policy: () => policyIn(pipeline), notices, testPatients: config.flows.testPatients, reachOf: (person) => people.patientsOf(person), uptime: clock.uptime });
+  const flowDesk = new GatewayFlowDesk({ source, consumers: await Consumers.open(stores.consumers), desk, pipeline, consent, policy: () => policyIn(pipeline), notices, testPatients: config.flows.testPatients, ownFlows: FLOWS, accessOf: (person) => people.accessOf(person), reachOf: (person) => people.patientsOf(person), uptime: clock.uptime });
   const flowsHost = new FlowsHost({ config, people, random, uptime: clock.uptime, log, serve });
   const ca = new DeviceCa(keyFilesIn(config.data), random);
   const serving: Served = { broker: undefined };

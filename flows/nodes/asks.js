@@ -23,7 +23,8 @@ export function patientContext(palette) {
     const wanted = textOf(config, 'wanted');
     palette.onInput(node, async (message, send) => {
       const subject = subjectOf(message, config);
-      const result = await palette.ask(node, config, message, { ask: 'context', subject });
+      const viewer = viewerOf(message);
+      const result = await palette.ask(node, config, message, { ask: 'context', subject, ...(viewer === undefined ? {} : { viewer }) });
       const known = isObject(result['known']) ? result['known'] : {};
       const value = wanted === '' ? undefined : valueIn(known, wanted);
       const out = { ...message, subject, ...(subject.kind === 'patient' ? { patient: subject.id } : {}), context: known, alarms: result['alarms'], ...(value === undefined ? {} : { payload: value }) };
@@ -31,6 +32,13 @@ export function patientContext(palette) {
       send(wanted !== '' && value === undefined ? [null, out] : [out, null]);
     });
   });
+}
+
+/** Who looks at a page of the gateway's own Node-RED (gateway/nodered/): they are shown what they may see, whatever flows may. @param {FlowMessage} message */
+function viewerOf({ req }) {
+  const headers = typeof req === 'object' && req !== null && 'headers' in req && isObject(req.headers) ? req.headers : {};
+  const viewer = headers['x-vitalgate-person'];
+  return typeof viewer === 'string' && viewer !== '' ? viewer : undefined;
 }
 
 /** A score, such as NEWS2, or a measurement that is not stale, or the room or the activity of somebody. @param {Record<string, unknown>} known @param {string} wanted */

@@ -13,6 +13,7 @@ const LONGEST_TEXT = 1000;
 /** Of the contract. */
 const LONGEST_DETAIL = 500;
 const LONGEST_TITLE = 120;
+const LONGEST_NAME = 64;
 const MOST_PEOPLE = 50;
 const MOST_WAYS = 10;
 /** Of the answer of a gateway, behind the time that telling may take. */
@@ -20,7 +21,8 @@ const ANSWER_MARGIN_MS = 5000;
 const BY_WEB = ['webhook', 'ntfy'];
 /** Who is told these ways the gateway knows how to reach; the others are near it. */
 const TO_PERSON = ['email', 'sms'];
-const BY_GATEWAY = [...TO_PERSON, 'buzzer', 'command'];
+const BY_DEVICE = ['buzzer', 'command'];
+const BY_GATEWAY = [...TO_PERSON, ...BY_DEVICE];
 /** How urgent it is, as ntfy says it (https://docs.ntfy.sh/publish/#message-priority). @type {ReadonlyMap<unknown, string>} */
 const NTFY_PRIORITY = new Map([['high', '5'], ['medium', '4'], ['low', '3']]);
 
@@ -30,6 +32,7 @@ export function notify(palette) {
     const [channel, only] = [textOf(config, 'channel') || 'screen', namesOf(config, 'people')];
     const first = wayIn(channel, textOf(config, BY_WEB.includes(channel) ? 'address' : 'device'));
     const ways = [first, ...waysIn(textOf(config, 'otherwise'))];
+    const isForNobody = BY_DEVICE.includes(channel) && ways.every((way) => !TO_PERSON.includes(way.channel));
     const within = numberOf({ seconds: 10, ...config }, 'seconds', { least: 1, most: 120 }) * 1000;
     const secret = node.credentials?.['token'] ?? '';
 
@@ -76,7 +79,9 @@ export function notify(palette) {
     };
 
     palette.onInput(node, async (message, send) => {
-      const people = whomToTell(message, only);
+      const named = whomToTell(message, only);
+      // A bell is for whoever is near, whoever they are.
+      const people = named.length > 0 && isForNobody ? [null] : named;
       const text = (textOf(config, 'text') === '' ? plain(message['payload']) : filled(textOf(config, 'text'), message)).slice(0, LONGEST_TEXT);
       if (text.trim() === '') throw new Mistake('noText');
       if (people.length === 0) return palette.show(node, 'grey', 'ring', palette.say('status.nobody'));
@@ -99,8 +104,8 @@ export function notify(palette) {
     /** In the chain stands what became of telling somebody of an alarm. @param {string | null} person @param {FlowMessage} message @param {{ channel: string } & Result} attempt */
     const noteResult = async (person, message, { channel: by, outcome, detail }) => {
       const { alarm } = message;
-      if (person === null || !isObject(alarm) || typeof alarm['step'] !== 'number' || typeof alarm['alarm'] !== 'number') return;
-      await palette.ask(node, config, message, { ask: 'notified', alarm: alarm['alarm'], step: alarm['step'], person, channel: by, outcome, detail });
+      if (!isObject(alarm) || typeof alarm['step'] !== 'number' || typeof alarm['alarm'] !== 'number') return;
+      await palette.ask(node, config, message, { ask: 'notified', alarm: alarm['alarm'], step: alarm['step'], person: person ?? (first.place.slice(0, LONGEST_NAME) || by), channel: by, outcome, detail });
     };
 
     node.on('close', (_, done) => {

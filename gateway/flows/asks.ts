@@ -70,7 +70,7 @@ export const askSchema = z.discriminatedUnion('ask', [
     .strictObject({ ...common, ask: z.literal('escalate'), alarm: whole('the number of an alarm'), revision: whole('its revision as you saw it'), chain })
     .describe('Other people are told of a live alarm, the first at once. Asked again with the same chain it changes nothing, so that a flow that was started again cannot begin anew'),
   z.strictObject({ ...common, ask: z.literal('note'), subject, text: said(LONGEST_NOTE).describe('The remark') }).describe('A remark for the record: an entry of the chain, sealed under the key of its subject'),
-  z.strictObject({ ...common, ask: z.literal('context'), subject }).describe('What is known now: values with age and quality, where somebody is and what they do, scores, live alarms'),
+  z.strictObject({ ...common, ask: z.literal('context'), subject, viewer: said(64).optional().describe('Who is shown it, where the gateway\'s own flows draw a page: judged with their rights, and noted as shown to them. Default: the person of the token') }).describe('What is known now: values with age and quality, where somebody is and what they do, scores, live alarms'),
   z
     .strictObject({
       ...common,

@@ -156,14 +156,25 @@ describe('notify', () => {
       expect(await bench.outputs[1]?.next()).toMatchObject({ notified: { channel: 'webhook', outcome: 'failed', attempts: [{ channel: 'email', detail: 'The gateway refused: "dora" is nobody (unknown_person)' }, { channel: 'webhook' }] } });
     });
 
-    it('asks for the same buzzer in the same words for everybody of one message, so that it rings once', async () => {
+    it('rings a bell once, for whoever is near', async () => {
       await using gateway = await ToldGateway.open();
       gateway.answer = onlyWorks('buzzer');
-      await using bench = await Bench.load('notify', { channel: 'buzzer', device: '', text: '', seconds: 10 }, gateway);
+      await using bench = await Bench.load('notify', { channel: 'buzzer', device: 'bell', text: '', seconds: 10 }, gateway);
+      bench.receive(message);
+      expect(await bench.outputs[0]?.next()).toMatchObject({ notified: { person: null, channel: 'buzzer', outcome: 'handed_over' } });
+      await gateway.until(() => gateway.asks.length === 2);
+      expect(asksOf(gateway, 'tell')).toEqual([{ ask: 'tell', by: 'buzzer', to: 'bell', text: 'SpO2 80 %', within: '10s' }]);
+      expect(asksOf(gateway, 'notified')).toMatchObject([{ alarm: 7, step: 4, person: 'bell', channel: 'buzzer', outcome: 'handed_over' }]);
+    });
+
+    it('asks for the same bell in the same words for everybody of one message, so that it rings once', async () => {
+      await using gateway = await ToldGateway.open();
+      gateway.answer = onlyWorks('buzzer');
+      await using bench = await Bench.load('notify', { channel: 'sms', text: '', otherwise: 'buzzer', seconds: 10 }, gateway);
       bench.receive(message);
       await bench.outputs[0]?.next();
       await bench.outputs[0]?.next();
-      const [one, other] = gateway.asks.filter((each) => each['ask'] === 'tell');
+      const [one, other] = gateway.asks.filter(({ by }) => by === 'buzzer');
       expect(one).toEqual({ id: 'n alarm-4', ask: 'tell', by: 'buzzer', text: 'SpO2 80 %', within: '10s' });
       expect(other).toEqual(one);
     });
