@@ -2,12 +2,12 @@
 
 import { readFileSync } from 'node:fs';
 import type { GatewayConfig } from './config/schema.ts';
-import { messageOf } from './errors.ts';
+import { ConfigError, messageOf } from './errors.ts';
 import type { GatewayModems } from './gateway-modems.ts';
 import { LONGEST_SMS } from './modem/sms.ts';
 import { sendMail, type MailServer } from './notices/mail.ts';
 import { without } from './notices/line.ts';
-import { Notices, type HandOver, type Notice, type Told } from './notices/notices.ts';
+import { Notices, type HandOver, type Notice, type Told, type Way } from './notices/notices.ts';
 import { runProgram, type Program } from './notices/programs.ts';
 import type { Contact } from './people/access.ts';
 import type { Millis } from './quantity.ts';
@@ -26,6 +26,7 @@ const MOST = { mails: 2, programs: 2 } as const;
 const LONGEST_TITLE = 60;
 const CUT = '...';
 
+/** Throws {@link ConfigError} where a file of the mail server cannot be read. */
 export class GatewayNotices {
   readonly #options: GatewayNoticesOptions;
   readonly #notices: Notices;
@@ -35,8 +36,9 @@ export class GatewayNotices {
     this.#options = options;
     this.configure(options.people);
     const { email, sms } = options.config.notices;
+    if (email !== undefined && options.modems !== undefined) readOnce(mailServerOf(email));
     const program = (notice: Notice, signal: AbortSignal): Promise<string> => runProgram(this.#programFor(notice), notice.text, signal);
-    const ways: Record<'email' | 'sms' | 'buzzer' | 'command', HandOver> = {
+    const ways: Record<Way, HandOver> = {
       email: { most: MOST.mails, perHour: email?.perHour, hand: (notice, signal) => this.#mail(notice, signal) },
       sms: { most: 1, perHour: sms.perHour, goesOn: true, hand: (notice) => this.#sms(notice) },
       buzzer: { most: MOST.programs, hand: program },
@@ -106,12 +108,19 @@ function mailServerOf({ host, port, security, caFile, user, passwordFile, from }
   };
 }
 
+/** What is missing is said at the start, and not at the first alarm. */
+function readOnce({ ca, login }: MailServer): void {
+  ca?.();
+  login?.password();
+}
+
 function textIn(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new Error(`a file of notices.email cannot be read: ${messageOf(cause)}`, { cause });
+    throw new ConfigError(`a file of notices.email cannot be read: ${messageOf(cause)}`, { cause });
   }
 }
 
-const cut = (text: string, most: number): string => (text.length > most ? text.slice(0, most - CUT.length) + CUT : text);
+/** Not through the middle of a character. */
+const cut = (text: string, most: number): string => (text.length > most ? text.slice(0, most - CUT.length).replace(/[\uD800-\uDBFF]$/, '') + CUT : text);

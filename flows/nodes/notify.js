@@ -82,16 +82,16 @@ export function notify(palette) {
       const named = whomToTell(message, only);
       // A bell is for whoever is near, whoever they are.
       const people = named.length > 0 && isForNobody ? [null] : named;
-      const text = (textOf(config, 'text') === '' ? plain(message['payload']) : filled(textOf(config, 'text'), message)).slice(0, LONGEST_TEXT);
+      const text = (textOf(config, 'text') === '' ? plain(message['payload']) : filled(textOf(config, 'text'), message)).slice(0, LONGEST_TEXT).toWellFormed();
       if (text.trim() === '') throw new Mistake('noText');
       if (people.length === 0) return palette.show(node, 'grey', 'ring', palette.say('status.nobody'));
-      const title = filled(textOf(config, 'title'), message).replaceAll('\n', ' ').trim().slice(0, LONGEST_TITLE);
+      const title = filled(textOf(config, 'title'), message).replaceAll('\n', ' ').trim().slice(0, LONGEST_TITLE).toWellFormed();
       // Nobody waits for somebody else's telephone, and what cannot be noted keeps nobody from being told.
       const results = await Promise.all(people.map(async (person) => {
         const attempts = await attemptsFor({ person, title, text, message });
         const last = attempts.at(-1) ?? { channel, outcome: 'failed', detail: '' };
         const isTold = last.outcome !== 'failed';
-        palette.show(node, isTold ? 'green' : 'red', isTold ? 'dot' : 'ring', palette.say(`status.${last.outcome}`, { person: person ?? last.channel, detail: last.detail }));
+        palette.show(node, isTold ? 'green' : 'red', isTold ? 'dot' : 'ring', palette.say(`status.${isTold && BY_DEVICE.includes(last.channel) ? 'done' : last.outcome}`, { person: person ?? last.channel, channel: last.channel, detail: last.detail }));
         const out = { ...message, notified: { person, ...last, text, attempts } };
         send(isTold ? [out, null] : [null, out]);
         return { person, attempts };

@@ -69,7 +69,7 @@ function letIn({ headers }: Visit, reply: Refusal, next: () => void): void {
 /** A page is told who looks at it, and nothing by which it could pass for the gateway. */
 function letInToPages(visit: { headers: Record<string, unknown>; rawHeaders: string[]; url: string }, reply: Refusal, next: () => void): void {
   const person = visitor(visit.headers[DOOR_HEADER])?.username;
-  if (person === undefined) return void reply.status(401).end();
+  if (person === undefined) return reply.status(401).end();
   // What dashboards have of their own asks once more.
   if (!visit.url.startsWith('/dashboard')) {
     delete visit.headers[DOOR_HEADER];

@@ -104,6 +104,10 @@ describe('what flows have told', () => {
     expect(await tell({ by: 'sms', to: 'nick', text: 'help' })).toMatchObject(result('failed', 'nick has no telephone number: set "phone"'));
   });
 
+  it('shows nothing in the name of somebody else to programs that are no part of the gateway', async () => {
+    expect(await call('flo', '/asks', { ask: 'context', subject: { kind: 'patient', id: 'anna' }, viewer: 'dora' })).toMatchObject({ status: 403, json: { error: 'not_allowed' } });
+  });
+
   it('can be chosen from lists that say by what somebody can be reached, and not where', async () => {
     const { json } = await call('flo', '/lists');
     expect(json).toMatchObject({

@@ -93,7 +93,7 @@ describe('the palette in the editor', () => {
     await shoot(page, 'deployed');
     await page.locator('.red-ui-flow-node-group', { hasText: 'somebody falls', has: page.locator('.red-ui-flow-node-button') }).locator('.red-ui-flow-node-button-button').click();
     // The bell is for whoever is near; there is no modem here, and the daughter gets a mail instead.
-    await untilStatus(page, 'buzzer told');
+    await untilStatus(page, 'the buzzer has done it');
     await untilStatus(page, 'dora told');
     await shoot(page, 'told');
     expect(sink.mails).toMatchObject([{ to: ['dora@example.org'], subject: 'Fall: please answer', text: 'test-patient: somebody has fallen. Please answer: 1 of 3 are told.' }]);
