@@ -73,7 +73,7 @@ describe('a mail', () => {
     await once(dripping, 'listening');
     const { port } = dripping.address() as AddressInfo;
     await expect(sendMail(serverOf({ port }), MAIL, within(500))).rejects.toThrow(/^the mail server/);
-    await expect.poll(() => sockets.length > 0 && sockets.every(({ destroyed }) => destroyed)).toBe(true);
+    await expect.poll(() => sockets.length > 0 && sockets.every(({ destroyed }) => destroyed), { timeout: 20_000 }).toBe(true);
     dripping.close();
     await once(dripping, 'close');
     await expect(sendMail(serverOf({ port }), MAIL, within(5000))).rejects.toThrow(/^the mail server cannot be reached: .*ECONNREFUSED/);

@@ -47,7 +47,7 @@ describe('notices', () => {
     expect([await first, await second]).toEqual(Array.from({ length: 2 }, () => ({ outcome: 'failed', detail: 'not done within 50 ms' })));
     begun[0]?.('taken, and too late');
     const third = notices.tell(NOTICE);
-    await expect.poll(() => begun.length).toBe(2);
+    await expect.poll(() => begun.length, { timeout: 20_000 }).toBe(2);
     begun[1]?.('taken');
     expect(await third).toEqual({ outcome: 'handed_over', detail: 'taken' });
   });

@@ -42,13 +42,13 @@ describe('a program', () => {
     const lasting = script(`(sleep 30; touch ${mark}) & echo $! > ${pid}; wait`);
     const gone = (): boolean => !existsSync(`/proc/${readFileSync(pid, 'utf8').trim()}`) || / Z /.test(readFileSync(`/proc/${readFileSync(pid, 'utf8').trim()}/stat`, 'utf8'));
     await expect(runProgram(program(lasting, Millis(300)), 'help', FOR_EVER)).rejects.toThrow('/bin/sh was killed after its time (within in the configuration)');
-    await expect.poll(gone).toBe(true);
+    await expect.poll(gone, { timeout: 20_000 }).toBe(true);
     const stop = new AbortController();
-    const running = runProgram(program(lasting), 'help', stop.signal);
     rmSync(pid);
-    await expect.poll(() => existsSync(pid) && readFileSync(pid, 'utf8') !== '').toBe(true);
+    const running = runProgram(program(lasting), 'help', stop.signal);
+    await expect.poll(() => existsSync(pid) && readFileSync(pid, 'utf8') !== '', { timeout: 20_000 }).toBe(true);
     stop.abort();
     await expect(running).rejects.toThrow('/bin/sh ended with SIGKILL');
-    await expect.poll(gone).toBe(true);
+    await expect.poll(gone, { timeout: 20_000 }).toBe(true);
   });
 });
