@@ -8,7 +8,8 @@ import { LONGEST_SMS } from './modem/sms.ts';
 import { sendMail, type MailServer } from './notices/mail.ts';
 import { without } from './notices/line.ts';
 import { Notices, type HandOver, type Notice, type Told, type Way } from './notices/notices.ts';
-import { runProgram, type Program } from './notices/programs.ts';
+import { ProgramRunner } from './notices/program-runner.ts';
+import type { Program } from './notices/programs.ts';
 import type { Contact } from './people/access.ts';
 import type { Millis } from './quantity.ts';
 
@@ -19,6 +20,7 @@ export type GatewayNoticesOptions = Readonly<{
   modems: Pick<GatewayModems, 'isEmpty' | 'sendSms'> | undefined;
   /** Milliseconds that never go back. */
   uptime: () => Millis;
+  log: Readonly<{ info: (fields: object, message: string) => void; warn: (fields: object, message: string) => void }>;
 }>;
 
 /** At a time: choices of this project. A modem sends one after the other. */
@@ -30,14 +32,17 @@ const CUT = '...';
 export class GatewayNotices {
   readonly #options: GatewayNoticesOptions;
   readonly #notices: Notices;
+  readonly #runner = new ProgramRunner();
   #contacts: ReadonlyMap<string, Contact> = new Map();
 
   constructor(options: GatewayNoticesOptions) {
     this.#options = options;
     this.configure(options.people);
-    const { email, sms } = options.config.notices;
-    if (email !== undefined && options.modems !== undefined) readOnce(mailServerOf(email));
-    const program = (notice: Notice, signal: AbortSignal): Promise<string> => runProgram(this.#programFor(notice), notice.text, signal);
+    const { email, sms, commands } = options.config.notices;
+    const serves = options.modems !== undefined;
+    if (email !== undefined && serves) readOnce(mailServerOf(email));
+    if (commands.length > 0 && serves) this.#runner.start();
+    const program = (notice: Notice, signal: AbortSignal): Promise<string> => this.#runner.run(this.#programFor(notice), notice.text, signal);
     const ways: Record<Way, HandOver> = {
       email: { most: MOST.mails, perHour: email?.perHour, hand: (notice, signal) => this.#mail(notice, signal) },
       sms: { most: 1, perHour: sms.perHour, goesOn: true, hand: (notice) => this.#sms(notice) },
@@ -64,11 +69,15 @@ export class GatewayNotices {
   }
 
   async tell(notice: Notice): Promise<Told> {
-    return await this.#notices.tell(notice);
+    const told = await this.#notices.tell(notice);
+    // Neither who nor what: a log is read by others.
+    this.#options.log[told.outcome === 'failed' ? 'warn' : 'info']({ by: notice.by, outcome: told.outcome, detail: told.detail }, 'a notice');
+    return told;
   }
 
   async stop(): Promise<void> {
     await this.#notices.stop();
+    await this.#runner.stop();
   }
 
   async #mail({ to: person = '', title, text, id }: Notice, signal: AbortSignal): Promise<string> {

@@ -182,7 +182,7 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   // The message to people says which gateway it is by the beginning of its chain: that is on its status page, too.
   const modems = links === undefined ? undefined : new GatewayModems({ links: config.links, works: (link) => links.works(link), waiting: alarmsWaiting, name: toHex(chain.chain).slice(0, 8), log });
   if (modems !== undefined) opened.add(() => modems.stop());
-  const notices = new GatewayNotices({ config, people: config.alarms.people, modems, uptime: clock.uptime });
+  const notices = new GatewayNotices({ config, people: config.alarms.people, modems, uptime: clock.uptime, log });
   const progress = await openProgress(stores, chain.chain, uplink);
   reached.progress = progress;
   const storeLost = Promise.withResolvers<StoreError>();

@@ -17,6 +17,8 @@ const MOST_SAID = 400;
 /** All that it gets of the gateway's environment. */
 const PASSED_ON = ['PATH', 'HOME', 'LANG', 'TZ'];
 
+export const environmentFor = (): Record<string, string | undefined> => Object.fromEntries(PASSED_ON.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+
 /**
  * Resolves when it has ended well. Rejects with its exit code and what it said. The text comes on standard input and as VITALGATE_TEXT. It is
  * killed, with what it started, after its time and with the signal.
@@ -24,9 +26,8 @@ const PASSED_ON = ['PATH', 'HOME', 'LANG', 'TZ'];
 export function runProgram({ run, within }: Program, text: string, signal: AbortSignal): Promise<string> {
   const [file = '', ...words] = run;
   const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const passedOn = Object.fromEntries(PASSED_ON.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
   // A group of its own, so that whatever it starts ends with it.
-  const child = spawn(file, words, { stdio: ['pipe', 'ignore', 'pipe'], detached: true, env: { ...passedOn, VITALGATE_TEXT: text } });
+  const child = spawn(file, words, { stdio: ['pipe', 'ignore', 'pipe'], detached: true, env: { ...environmentFor(), VITALGATE_TEXT: text } });
   let said = '';
   let isLate = false;
   const kill = (): void => killGroup(child.pid);

@@ -23,7 +23,7 @@ const PEOPLE = 'alarms: { people: [{ name: dora, roles: [daughter], email: dora@
 describe('the notices of a gateway', () => {
   const noticesOf = (more: string, modems?: ConstructorParameters<typeof GatewayNotices>[0]['modems']): GatewayNotices => {
     const config = configOf(`gateway:\n  ${PEOPLE}\n  ${more}\n`);
-    return new GatewayNotices({ config, people: config.alarms.people, modems, uptime: () => Millis(0) });
+    return new GatewayNotices({ config, people: config.alarms.people, modems, uptime: () => Millis(0), log: { info: () => undefined, warn: () => undefined } });
   };
   const told = { text: 'help', within: Seconds(20) };
 
