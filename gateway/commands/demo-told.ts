@@ -3,18 +3,18 @@ import { join } from 'node:path';
 
 const MOST_LINES = 4;
 const MOST_AT_ONCE = 64 * 1024;
-const BELL = 'the bell rings: ';
 
-/** What people were told in the demo: by the mail server, the modem and the bell, which write it into files. */
+/** What people were told in the demo: by the mail server, the modem, the bell and the lamp, which write it into files. */
 export class DemoTold {
   readonly #files: readonly Readonly<{ path: string; read: (line: string) => string | undefined }>[];
   readonly #rests = new Map<string, Readonly<{ offset: number; rest: string }>>();
   #told: readonly string[] = [];
 
-  constructor({ folder, bell }: Readonly<{ folder: string; bell: string }>) {
+  constructor({ folder, bell, lamp }: Readonly<{ folder: string; bell: string; lamp: string }>) {
     this.#files = [
       { path: join(folder, 'sim.log'), read: (line) => /(?:mail|message) to .*$/.exec(line)?.[0] },
-      { path: bell, read: (line) => (line === '' ? undefined : BELL + line) },
+      { path: bell, read: (line) => (line === '' ? undefined : `the bell rings: ${line}`) },
+      { path: lamp, read: (line) => (line === '' ? undefined : `the lamp is told: ${line}`) },
     ];
     // What stands there is of another day.
     this.#look();

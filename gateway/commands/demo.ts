@@ -31,7 +31,7 @@ const TEST_PATIENT = 'test-patient';
 /** Handed over between networks now and then, as on a bus. */
 const COVERAGE = '3s:5g-sa,40s:lte,50s:5g-nsa,70s:5g-sa,100s:lte,110s:5g-sa';
 
-type Places = Readonly<{ folder: string; config: string; credentials: string; gatewayData: string; hospitalData: string; modem: string; bell: string; token: string }>;
+type Places = Readonly<{ folder: string; config: string; credentials: string; gatewayData: string; hospitalData: string; modem: string; bell: string; lamp: string; token: string }>;
 type Ports = Readonly<{ mqtt: number; web: number; hospital: number; mail: number }>;
 
 export const demoCommand: Command = {
@@ -85,6 +85,7 @@ function placesIn(folder: string): Places {
     hospitalData: join(folder, 'hospital'),
     modem: join(folder, 'modem'),
     bell: join(folder, 'bell.log'),
+    lamp: join(folder, 'lamp.log'),
     token: join(folder, 'admin.token'),
   };
 }
@@ -102,7 +103,7 @@ async function beginAll(places: Places, start: (...words: string[]) => Promise<s
   return ports;
 }
 
-function configFor({ gatewayData, hospitalData, modem, bell }: Places, ports: Ports, key: string): string {
+function configFor({ gatewayData, hospitalData, modem, bell, lamp }: Places, ports: Ports, key: string): string {
   return stringify({
     gateway: {
       data: gatewayData,
@@ -114,8 +115,8 @@ function configFor({ gatewayData, hospitalData, modem, bell }: Places, ports: Po
       flows: { enabled: true, testPatients: [TEST_PATIENT] },
       notices: {
         email: { host: '127.0.0.1', port: ports.mail, security: 'none', from: 'vitalgate@demo.example' },
-        // A bell that everybody has: what it is told stands in a file.
-        commands: [{ name: 'bell', kind: 'buzzer', run: ['tee', '-a', bell] }],
+        // A bell and a lamp that everybody has: what they are told stands in a file.
+        commands: [{ name: 'bell', kind: 'buzzer', run: ['tee', '-a', bell] }, { name: 'lamp', run: ['tee', '-a', lamp] }],
       },
       hospitals: [{ name: 'demo-hospital', url: `https://127.0.0.1:${ports.hospital}`, key, payloads: 'summary' }],
       // Two addresses of this machine stand for two ways out of a house.

@@ -17,7 +17,7 @@ const FLAGS = ['--no-sandbox', '--headless', '--disable-gpu', '--disable-quic', 
 const EXAMPLES = new URL('../../../flows/examples/', import.meta.url);
 /** Whom the demo has, too (gateway/commands/demo.ts). */
 const PEOPLE = [
-  { name: 'admin', access: 'administrator' }, { name: 'nina', roles: ['nurse'] }, { name: 'david', access: 'clinician', roles: ['doctor'] },
+  { name: 'admin', access: 'administrator' }, { name: 'nina', roles: ['nurse'], email: 'nina@example.org' }, { name: 'david', access: 'clinician', roles: ['doctor'] },
   { name: 'dora', access: 'viewer', roles: ['daughter'], email: 'dora@example.org' }, { name: 'nick', access: 'viewer', roles: ['neighbour'] }, { name: 'emma', access: 'viewer', roles: ['emergency-contact'] },
 ];
 /** Where somebody wants to look at what the browser shows. */
@@ -34,7 +34,7 @@ describe('the palette in the editor', () => {
 
   beforeAll(async () => {
     sink = await MailSink.open();
-    const notices = { email: { host: '127.0.0.1', port: sink.port, security: 'none', from: 'vitalgate@example.org' }, commands: [{ name: 'bell', kind: 'buzzer', run: ['cat'] }] };
+    const notices = { email: { host: '127.0.0.1', port: sink.port, security: 'none', from: 'vitalgate@example.org' }, commands: [{ name: 'bell', kind: 'buzzer', run: ['cat'] }, { name: 'lamp', run: ['cat'] }] };
     site = await Site.prepare({ gateway: { notices, alarms: { people: PEOPLE }, patients: [{ id: 'test-patient' }], flows: { enabled: true, testPatients: ['test-patient'] } } });
     token = (JSON.parse((await vitalgate('person', 'token', 'admin', '--json', '--config', site.config)).stdout) as { secret: string }).secret;
     await Promise.all([site.startHospital(), site.startGateway()]);
@@ -200,5 +200,6 @@ describe('the palette in the editor', () => {
     for (const name of ['good again', 'is well', 'door opens', '27 °C']) await press(name);
     for (const rule of ['oxygen-low', 'news2-7', 'medicine', 'heat']) await until(`${rule} is over`, async () => (await steps()).some((step) => step.rule === `flow:${rule}` && ['cleared', 'latched'].includes(step.why)));
     await until('nothing comes any more', async () => (await told('flow:no-data')).includes('nina'), 150_000);
+    for (const text of ['NEWS2', 'oxygen', 'drink']) await until(`the nurse has a mail about ${text}`, () => sink.mails.some((mail) => mail.to[0] === 'nina@example.org' && mail.text.includes(text)));
   });
 });
