@@ -44,13 +44,16 @@ export function decisionsFor({ packs, patients, alarms, profiles }: GatewayConfi
   const decided: (Decided | false)[] = [
     contracts !== undefined && contracts.map(hashOfContract).join() !== inForce && { section: 'packs', action: { type: 'contracts', packs: contracts, by: [BY_CONFIGURATION] } },
     !same(readPatients(asJson(patients) as readonly unknown[]), orders.patients) && { section: 'patients', action: { type: 'patients', patients } },
-    !same(readPolicy(asJson(alarms)), orders.policy) && { section: 'alarms', action: { type: 'alarms', policy: alarms } },
+    !same(readPolicy(asJson(alarms)), orders.policy) && { section: 'alarms', action: { type: 'alarms', policy: { ...alarms, people: alarms.people.map(withoutContact) } } },
     !same(readProfiles(profiles), derived.profiles) && { section: 'profiles', action: { type: 'profiles', profiles } },
   ];
   return decided.filter((each) => each !== false);
 }
 
 export const encoded = (decided: readonly Decided[]): readonly Uint8Array[] => decided.map(({ action }) => encodeOperatorAction(action));
+
+/** What is written down for ever says nothing of where somebody can be reached. */
+const withoutContact = ({ email: _email, phone: _phone, ...person }: GatewayConfig['alarms']['people'][number]): object => person;
 
 /** As it stands in a frame of the journal. */
 const asJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value));

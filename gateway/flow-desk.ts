@@ -16,7 +16,8 @@ import type { Ask } from './flows/asks.ts';
 import type { Consumers } from './flows/consumers.ts';
 import type { AskAnswer, AskRefused, Asker, FlowDesk, FlowLists, FlowView } from './flows/desk.ts';
 import type { GatewayFlowSource } from './flow-source.ts';
-import { purposeOf } from './people/access.ts';
+import type { GatewayNotices } from './gateway-notices.ts';
+import { purposeOf, type Access } from './people/access.ts';
 import type { Pipeline } from './pipeline.ts';
 import { Minutes, Seconds, type Millis } from './quantity.ts';
 import { nameOf, type Reading, type Subject } from './reading.ts';
@@ -28,10 +29,15 @@ export type GatewayFlowDeskOptions = Readonly<{
   pipeline: Pick<Pipeline, 'derived'>;
   consent: Pick<ConsentDesk, 'decide'>;
   policy: () => AlarmPolicy;
+  notices: Pick<GatewayNotices, 'tell' | 'programs' | 'waysTo'>;
   /** Who may be simulated. */
   testPatients: readonly string[];
   /** IANA name of where the gateway stands. */
   timeZone: string;
+  /** Whom the flows of this gateway act as. */
+  ownFlows: string;
+  /** What somebody may do; undefined for nobody. */
+  accessOf: (person: string) => Access | undefined;
   /** Whom alone somebody looks after; undefined: everybody. */
   reachOf: (person: string) => readonly string[] | undefined;
   /** Milliseconds that never go back. */
@@ -96,7 +102,7 @@ export class GatewayFlowDesk implements FlowDesk {
   }
 
   async lists(asker: Asker): Promise<FlowLists> {
-    const { desk, pipeline, policy, testPatients, timeZone } = this.#options;
+    const { desk, pipeline, policy, notices, testPatients, timeZone } = this.#options;
     const view = this.viewFor(asker);
     const { derived } = pipeline;
     const patients = (await desk.patients()).filter((id) => view.maySee({ kind: 'patient', id }));
@@ -109,7 +115,8 @@ export class GatewayFlowDesk implements FlowDesk {
       patients,
       rooms: [...rooms].toSorted(),
       devices: bound.map(({ device }) => device).toSorted(),
-      people: policy().people.map(({ name, roles }) => ({ name, roles })),
+      people: policy().people.map(({ name, roles }) => ({ name, roles, ways: notices.waysTo(name) })),
+      commands: notices.programs,
       measurements: [...MEASUREMENTS].map(([name, { unit }]) => ({ name, unit })),
       timeZone,
       testPatients: testPatients.filter((id) => view.maySee({ kind: 'patient', id })),
@@ -136,11 +143,13 @@ export class GatewayFlowDesk implements FlowDesk {
       case 'note':
         return (await this.#unknown(ask.subject, asker)) ?? (await this.#carriedOut({ type: 'note', subject: ask.subject, text: ask.text, by: actorOf(asker) }, ask));
       case 'context':
-        return await this.#context(ask, asker);
+        return await this.#contextFor(ask, asker);
       case 'simulate':
         return await this.#simulate(ask, asker);
       case 'notified':
         return await this.#notified(ask, asker);
+      case 'tell':
+        return await this.#tell(ask, asker);
     }
   }
 
@@ -215,7 +224,17 @@ export class GatewayFlowDesk implements FlowDesk {
     return { kind: step.refusal === 'unknown_alarm' ? 'unknown' : 'conflict', refused: step.refusal, why: `nobody else is told: ${step.refusal.replaceAll('_', ' ')}${nowAt(alarm)}` };
   }
 
-  async #context({ subject, dryRun }: Extract<Ask, { ask: 'context' }>, asker: Asker): Promise<AskAnswer> {
+  /** Flows of this gateway may show no more to somebody than that person may see, and what they may see themselves. */
+  async #contextFor({ subject, viewer, dryRun }: Extract<Ask, { ask: 'context' }>, asker: Asker): Promise<AskAnswer> {
+    if (viewer === undefined) return await this.#context({ subject, dryRun }, asker);
+    const { ownFlows, accessOf } = this.#options;
+    if (asker.person !== ownFlows) return { kind: 'not_allowed', refused: 'not_allowed', why: 'only flows of the gateway itself know who looks at their pages: leave "viewer" out' };
+    const access = accessOf(viewer);
+    if (access === undefined) return { kind: 'unknown', refused: 'unknown_person', why: `${JSON.stringify(viewer)} is nobody in alarms.people of the configuration` };
+    return (await this.#unknown(subject, asker)) ?? (await this.#context({ subject, dryRun }, { person: viewer, access }));
+  }
+
+  async #context({ subject, dryRun }: Pick<Extract<Ask, { ask: 'context' }>, 'subject' | 'dryRun'>, asker: Asker): Promise<AskAnswer> {
     const { desk } = this.#options;
     const refused = await this.#unknown(subject, asker);
     if (refused !== undefined) return refused;
@@ -258,6 +277,21 @@ export class GatewayFlowDesk implements FlowDesk {
     return await this.#carriedOut({ type: 'notified', subject: of.subject, alarm, step, person, channel, outcome, ...(detail === undefined ? {} : { detail }), by: actorOf(asker) }, { dryRun });
   }
 
+  /** Who is not named in the configuration is told nothing, and what is not named there is not run. */
+  async #tell({ by, to, title, text, within = TELLING, id, dryRun }: Extract<Ask, { ask: 'tell' }>, { person }: Asker): Promise<AskAnswer> {
+    const { notices, policy } = this.#options;
+    const isProgram = by === 'buzzer' || by === 'command';
+    const names = isProgram ? notices.programs.filter(({ kind }) => kind === by).map(({ name }) => name) : policy().people.map(({ name }) => name);
+    if (to === undefined ? !isProgram : !names.includes(to)) {
+      const known = names.join(', ') || 'none';
+      if (isProgram) return { kind: 'unknown', refused: 'unknown_command', why: `there is no ${by} ${JSON.stringify(to)} in notices.commands of the configuration: there are ${known}` };
+      return { kind: 'unknown', refused: 'unknown_person', why: `${to === undefined ? '"to" is missing: it' : JSON.stringify(to)} is nobody in alarms.people of the configuration: there are ${known}` };
+    }
+    if (dryRun === true) return { done: {} };
+    const told = await notices.tell({ by, to, title, text, within, id: id === undefined ? undefined : `${person}\n${id}` });
+    return { done: told, mayTryAgain: told.outcome === 'failed' };
+  }
+
   /** Whom nobody knows, and whom this person has nothing to do with, is the same to them. */
   async #unknown(subject: Subject | null, asker: Asker): Promise<AskRefused | undefined> {
     if (subject === null) return undefined;
@@ -283,5 +317,6 @@ export class GatewayFlowDesk implements FlowDesk {
 }
 
 const STEPS_OF_ONE_ASK = 1000;
+const TELLING = Seconds(30);
 const nowAt = (alarm: AlarmView | undefined): string => (alarm === undefined ? '' : `; it is ${alarm.phase} and at revision ${alarm.revision} now`);
 const unknownSubject = (subject: Subject): AskRefused => ({ kind: 'unknown', refused: 'unknown_subject', why: `the gateway knows no ${subject.kind} ${JSON.stringify(subject.id)}; /api/flows/lists has those you may see` });

@@ -27,7 +27,7 @@ export type FlowsHostOptions = Readonly<{
 const OWN_PALETTE = fileURLToPath(new URL('../flows', import.meta.url));
 
 /** What the flows of this gateway are called where somebody did something. */
-const FLOWS = 'flows';
+export const FLOWS = 'flows';
 
 export class FlowsHost implements FlowsDoor {
   readonly #options: FlowsHostOptions;

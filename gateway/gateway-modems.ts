@@ -7,6 +7,7 @@ import { LastResort } from './modem/last-resort.ts';
 import type { Mmcli } from './modem/managed-driver.ts';
 import { Modem, type ModemStatus } from './modem/modem.ts';
 import { openModem, type ModemSettings } from './modem/open-modem.ts';
+import type { SentSms } from './modem/sms.ts';
 import { resetUsbDeviceOf } from './modem/usb-reset.ts';
 import type { Logger } from './operations/log.ts';
 import { Seconds } from './quantity.ts';
@@ -49,6 +50,17 @@ export class GatewayModems {
     return this.#followed.map(({ link, modem, lastResort }) => ({ link, ...modem.status, smsSent: lastResort?.sent ?? 0 }));
   }
 
+  get isEmpty(): boolean {
+    return this.#followed.length === 0;
+  }
+
+  /** By the modem that has a network, else by the first, which says what is wrong. Resolves when the network has taken the message. Rejects with the reason. */
+  async sendSms(number: string, text: string): Promise<SentSms> {
+    const [first] = this.#followed.toSorted((one, other) => Number(hasNetwork(other)) - Number(hasNetwork(one)));
+    if (first === undefined) throw new Error('this gateway has no modem: set "modem" of one of its links in the configuration');
+    return await first.modem.sendSms(number, text);
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.#followed.map(async ({ modem, lastResort }) => {
       // It may be sending.
@@ -57,6 +69,8 @@ export class GatewayModems {
     }));
   }
 }
+
+const hasNetwork = ({ modem: { status } }: Followed): boolean => status.state === 'connected' || status.state === 'registered';
 
 function settingsOf({ port, apn, context, slice, pinFile }: ModemConfig): ModemSettings {
   return { port, context, ...(apn !== undefined && { apn }), ...(slice !== undefined && { slice }), ...(pinFile !== undefined && { pin: pinIn(pinFile) }) };

@@ -22,7 +22,7 @@ import { Disclosures } from './disclosures.ts';
 import { Erasure, type ErasureStore } from './erasure.ts';
 import { GatewayFlowDesk } from './flow-desk.ts';
 import { GatewayFlowSource } from './flow-source.ts';
-import { FlowsHost } from './flows-host.ts';
+import { FLOWS, FlowsHost } from './flows-host.ts';
 import { Consumers, type ConsumerStore } from './flows/consumers.ts';
 import { KeyEpochs } from './key-epochs.ts';
 import { addressesOf, reachOf, startDeviceBroker, type MqttAddresses, type Served } from './device-broker.ts';
@@ -72,6 +72,7 @@ import { systemTime } from './uplink/retry.ts';
 import { GatewayDisk, type TidyStore } from './gateway-disk.ts';
 import { openGatewayLinks } from './gateway-links.ts';
 import { GatewayModems } from './gateway-modems.ts';
+import { GatewayNotices } from './gateway-notices.ts';
 import type { AddressMemory } from './uplink/known-addresses.ts';
 import type { UsageMemory } from './uplink/link.ts';
 import type { Links } from './uplink/links.ts';
@@ -182,6 +183,7 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   // The message to people says which gateway it is by the beginning of its chain: that is on its status page, too.
   const modems = links === undefined ? undefined : new GatewayModems({ links: config.links, works: (link) => links.works(link), waiting: alarmsWaiting, name: toHex(chain.chain).slice(0, 8), log });
   if (modems !== undefined) opened.add(() => modems.stop());
+  const notices = new GatewayNotices({ config, people: config.alarms.people, modems, uptime: clock.uptime, log });
   const progress = await openProgress(stores, chain.chain, uplink);
   reached.progress = progress;
   const storeLost = Promise.withResolvers<StoreError>();
@@ -212,7 +214,7 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   const reload = async (): Promise<Reloaded> => {
     if (rereadConfig === undefined) throw new UsageError('this gateway was started without a configuration file');
     const changed = rereadConfig();
-    const reloaded = await reloadFrom(changed, { config, pipeline, local, people, log });
+    const reloaded = await reloadFrom(changed, { config, pipeline, local, people, notices, log });
     packsAreConfigured = changed.packs !== undefined;
     return reloaded;
   };
@@ -232,7 +234,7 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   const people = await People.open({ store: stores.tokens, people: config.alarms.people, random, now: clock.now });
   const source = new GatewayFlowSource({ alarms, blocks: stores.blocks, chain: chain.chain, pipeline, receipted: (lane) => uplink?.receiptedHeight(lane), now: clock.now });
   reached.flows = source;
-  const flowDesk = new GatewayFlowDesk({ source, consumers: await Consumers.open(stores.consumers), desk, pipeline, consent, policy: () => policyIn(pipeline), testPatients: config.flows.testPatients, timeZone: config.timeZone, reachOf: (person) => people.patientsOf(person), uptime: clock.uptime });
+  const flowDesk = new GatewayFlowDesk({ source, consumers: await Consumers.open(stores.consumers), desk, pipeline, consent, policy: () => policyIn(pipeline), notices, testPatients: config.flows.testPatients, timeZone: config.timeZone, ownFlows: FLOWS, accessOf: (person) => people.accessOf(person), reachOf: (person) => people.patientsOf(person), uptime: clock.uptime });
   const flowsHost = new FlowsHost({ config, people, random, uptime: clock.uptime, log, serve });
   const ca = new DeviceCa(keyFilesIn(config.data), random);
   const serving: Served = { broker: undefined };
@@ -246,7 +248,7 @@ async function open({ config, openStores, log, serve, rereadConfig, restoring = 
   const administration = new Administration({ reload, consent, flows: flowsHost, folder: config.data, erasure, disclosures, checkpointKey: () => ed25519KeyFrom(secretIn(keyFilesIn(config.data), 'checkpoint.key', () => random(32)).secret), ...stores, signingKey: keyInForce, succession, chain: chain.chain, terms: (lane) => chain.terms.of(lane), ...reachOf(config.mqtt, serving), ca, people, desk, pipeline, progress, uplink, links, releases: reached.releases, modems, disk, random, clock, refusedLogins, unusedPorts, startedAt: clock.now() });
   const gateway = { administration, chain: chain.chain, storeLost: storeLost.promise, stop: () => opened.close() };
   if (!serve) return { ...gateway, addresses: {} };
-  return { ...gateway, addresses: await startServing({ config, desk, flowDesk, flowsHost, people, stores, ca, serving, refusedLogins, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };
+  return { ...gateway, addresses: await startServing({ config, desk, flowDesk, flowsHost, notices, people, stores, ca, serving, refusedLogins, pipeline, metrics, progress, administration, clock, log, opened, reached, firstOfThisStart }) };
 }
 
 /** Receipts may arrive before there is anything to count them, and old frames be derived before there is anybody to ask. */
@@ -362,10 +364,11 @@ async function activate(pipeline: Pipeline, config: GatewayConfig): Promise<Relo
 }
 
 /** Takes over what may change while the gateway runs, and says what else is different. */
-async function reloadFrom(changed: GatewayConfig, { config, pipeline, local, people, log }: Readonly<{ config: GatewayConfig; pipeline: Pipeline; local: LocalClock; people: People; log: Logger }>): Promise<Reloaded> {
+async function reloadFrom(changed: GatewayConfig, { config, pipeline, local, people, notices, log }: Readonly<{ config: GatewayConfig; pipeline: Pipeline; local: LocalClock; people: People; notices: GatewayNotices; log: Logger }>): Promise<Reloaded> {
   const activated = await activate(pipeline, changed);
   await local.look();
   people.configure(changed.alarms.people);
+  notices.configure(changed.alarms.people);
   const others = (Object.keys(changed) as (keyof GatewayConfig)[]).filter((key) => !LIVE_SECTIONS.some((live) => live === key) && key !== 'data');
   const needRestart = others.filter((key) => JSON.stringify(changed[key]) !== JSON.stringify(config[key]));
   log.info({ activated, needRestart }, 'read the configuration again');
@@ -377,6 +380,7 @@ type Serving = Readonly<{
   desk: Desk;
   flowDesk: GatewayFlowDesk;
   flowsHost: FlowsHost;
+  notices: GatewayNotices;
   people: People;
   stores: GatewayStores;
   ca: DeviceCa;
@@ -402,6 +406,8 @@ async function startServing(parts: Serving): Promise<GatewayAddresses> {
   const api = { desk: parts.desk, flows: parts.flowDesk, people: parts.people, uptime: clock.uptime, plainHttp };
   const web = await startWeb({ listen, api, blocks: stores.blocks, registry: metrics.registry, administration, refresh: () => refresh(parts), flows: parts.flowsHost, log });
   opened.add(web.close);
+  // Before the web server: it waits for its answers, and they for this.
+  opened.add(() => parts.notices.stop());
   opened.add(() => parts.flowsHost.stop());
   parts.flowsHost.start(loopbackOf(web.address));
   const broker = await startDeviceBroker(parts);

@@ -5,6 +5,7 @@ import { UsageError } from '../../gateway/errors.ts';
 import { formatDuration, type Millis, parseDuration, Seconds } from '../../gateway/quantity.ts';
 import { makePseudoTerminal, type SerialEnd } from '../pseudo-terminal.ts';
 import type { Random } from '../random.ts';
+import { readSubmit, textOf, type ShortMessage } from './short-message.ts';
 import { COVERAGES, type Coverage, MAKERS, type Maker, SimulatedModem } from './simulated-modem.ts';
 
 const HAPPENINGS = [...COVERAGES, 'wedge', 'wake', 'restart'] as const;
@@ -19,6 +20,7 @@ export type ModemRunOptions = Readonly<{
   apns?: readonly string[];
   slices?: readonly string[];
   errors?: number;
+  smsErrors?: readonly number[];
   story: Story;
   random: Random;
   signal: AbortSignal;
@@ -34,13 +36,14 @@ export const MODEM_OPTIONS = {
   apns: { type: 'string', value: 'LIST', help: 'Access points that the network knows (default: all)' },
   slices: { type: 'string', value: 'LIST', help: 'Slices that the network allows, for example 01.010101' },
   errors: { type: 'string', value: 'SHARE', help: 'Share of commands that the modem answers with an error' },
+  'sms-errors': { type: 'string', value: 'LIST', help: 'Errors (+CMS ERROR) of the first short messages, for example 42,0,331; 0 is none' },
 } as const;
 
 type Word = keyof typeof MODEM_OPTIONS | 'serial';
 
 /** Throws {@link UsageError} that says what is missing or cannot be. */
 export function modemRunOf(word: (name: Word) => string | undefined): Omit<ModemRunOptions, 'random' | 'signal' | 'log'> {
-  const [maker, path, pin, errors] = [word('modem'), word('serial'), word('pin'), word('errors')];
+  const [maker, path, pin, errors, smsErrors] = [word('modem'), word('serial'), word('pin'), word('errors'), word('sms-errors')];
   if (path === undefined) throw new UsageError('where is the modem? Give --serial PATH, or --serial pty:PATH for a pseudo-terminal of its own');
   const share = Number(errors ?? 0);
   if (!(share >= 0 && share <= 1)) throw new UsageError(`--errors ${errors}: expected a number from 0 to 1`);
@@ -50,9 +53,15 @@ export function modemRunOf(word: (name: Word) => string | undefined): Omit<Modem
     story: parseStory(word('story') ?? '1s:5g-sa'),
     errors: share,
     ...(pin !== undefined && { pin: pin === 'no-sim' ? null : pin }),
+    ...(smsErrors !== undefined && { smsErrors: smsErrors.split(',').map(errorOf) }),
     ...listOf('apns', word('apns')),
     ...listOf('slices', word('slices')),
   };
+}
+
+function errorOf(text: string): number {
+  if (!/^\d{1,3}$/.test(text)) throw new UsageError(`--sms-errors: expected numbers of +CMS ERROR, got "${text}"`);
+  return Number(text);
 }
 
 const listOf = (name: string, text: string | undefined): Record<string, readonly string[]> => (text === undefined ? {} : { [name]: text.split(',') });
@@ -92,12 +101,14 @@ async function openEnd(path: string): Promise<SerialEnd> {
 export async function runModem({ path, story, signal, log, ...traits }: ModemRunOptions): Promise<ModemCounts> {
   const end = await openEnd(path);
   const sms: string[] = [];
+  const parts = new Map<string, ShortMessage[]>();
   let [commands, restarts] = [0, 0];
   const modem = new SimulatedModem(traits, {
     send: end.write,
     onSms: (pdu) => {
       sms.push(pdu);
       log(`sms ${pdu}`);
+      tellWhole(readSubmit(pdu), parts, log);
     },
     onRestart: () => void (restarts += 1),
   });
@@ -110,6 +121,15 @@ export async function runModem({ path, story, signal, log, ...traits }: ModemRun
   clearInterval(walking);
   await end.close();
   return { commands, sms, restarts };
+}
+
+/** What the telephone at the other end shows, when the last part is there. */
+function tellWhole(message: ShortMessage, waiting: Map<string, ShortMessage[]>, log: (line: string) => void): void {
+  const key = `${message.to} ${message.reference}`;
+  const parts = [...(waiting.get(key) ?? []), message].sort((one, other) => one.part - other.part);
+  if (parts.length < message.parts) return void waiting.set(key, parts);
+  waiting.delete(key);
+  log(`message to ${message.to}: ${JSON.stringify(textOf(parts))}`);
 }
 
 async function live(modem: SimulatedModem, story: Story, signal: AbortSignal, log: (line: string) => void): Promise<void> {

@@ -20,6 +20,8 @@ export type ModemTraits = Readonly<{
   slices?: readonly string[];
   /** Share of commands that are answered with an error of the modem's own, 0 to 1. */
   errors?: number;
+  /** What the network answers short messages with, one after the other: an error (3GPP TS 27.005 §3.2.5), or 0 for a good end; then all end well. Default: none. */
+  smsErrors?: readonly number[];
   random: Random;
 }>;
 
@@ -61,6 +63,8 @@ export class SimulatedModem {
   #typed = '';
   #awaitsText: number | undefined;
   #rsrp = -90;
+  #smsOffered = 0;
+  #smsReference = 16;
 
   constructor(traits: ModemTraits, events: ModemEvents) {
     this.#traits = traits;
@@ -153,8 +157,11 @@ export class SimulatedModem {
     this.#emit(Buffer.from(`${pdu}\u001A`, 'latin1'));
     if (!/^([0-9A-F]{2})+$/.test(pdu) || pdu.length / 2 - 1 !== octets) return this.#say(['+CMS ERROR: 304']);
     if (!this.#isRegistered) return this.#say(['+CMS ERROR: 331']);
+    const error = this.#traits.smsErrors?.[this.#smsOffered++] ?? 0;
+    if (error > 0) return this.#say([`+CMS ERROR: ${error}`]);
     this.#events.onSms(pdu);
-    this.#say(['+CMGS: 17', 'OK']);
+    this.#smsReference = (this.#smsReference + 1) % 256;
+    this.#say([`+CMGS: ${this.#smsReference}`, 'OK']);
   }
 
   #obey(command: string): void {

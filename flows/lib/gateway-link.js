@@ -63,10 +63,10 @@ export class GatewayLink {
 
   /**
    * Has the gateway do something. Throws {@link Refused}, or an Error when it cannot be reached.
-   * @param {object} ask @returns {Promise<Record<string, unknown>>}
+   * @param {object} ask @param {number} [patience] milliseconds that the answer may take @returns {Promise<Record<string, unknown>>}
    */
-  async ask(ask) {
-    const answer = /** @type {{ result?: Record<string, unknown> }} */ (await this.request('POST', '/api/flows/asks', ask));
+  async ask(ask, patience) {
+    const answer = /** @type {{ result?: Record<string, unknown> }} */ (await this.request('POST', '/api/flows/asks', ask, patience));
     return answer.result ?? {};
   }
 
@@ -89,9 +89,9 @@ export class GatewayLink {
     await this.request('POST', '/api/flows/acknowledgements', { consumer, ids });
   }
 
-  /** @param {'GET' | 'POST' | 'DELETE'} method @param {string} path @param {object} [body] @returns {Promise<unknown>} */
-  async request(method, path, body) {
-    const answer = await this.open(method, path, AbortSignal.timeout(ANSWER_WITHIN_MS), body);
+  /** @param {'GET' | 'POST' | 'DELETE'} method @param {string} path @param {object} [body] @param {number} [patience] @returns {Promise<unknown>} */
+  async request(method, path, body, patience = ANSWER_WITHIN_MS) {
+    const answer = await this.open(method, path, AbortSignal.timeout(patience), body);
     return answer.status === 204 ? {} : await answer.json();
   }
 

@@ -14,8 +14,8 @@ import { isTest } from './trial.js';
 /** Inside a gateway's own Node-RED, where nothing needs to be filled in. */
 const OWN = 'node-red';
 const LONGEST_STATUS = 60;
-/** Asks that are for real in a test, too: they change nothing. */
-const REAL_IN_TESTS = new Set(['context']);
+/** Asks that are for real in a test, too: they change nothing, or say themselves that it is a test. */
+const REAL_IN_TESTS = new Set(['context', 'tell']);
 
 /** A mistake of a message or of what was filled in: a key of `error` in locales/, which says what, where, and what was expected. */
 export class Mistake extends Error {
@@ -188,11 +188,13 @@ export class Palette {
   /**
    * Asks the gateway, with an id that is the same for the same message, so that nothing is done twice; because of a test nothing is done at all.
    * @param {FlowNode} node @param {Config} config @param {FlowMessage} message @param {Readonly<Record<string, unknown>>} ask
+   * @param {number} [patience] milliseconds that the answer may take
    */
-  async ask(node, config, message, ask) {
+  async ask(node, config, message, ask, patience) {
     const { vitalgate: origin, _msgid: own } = message;
     const of = isObject(origin) && typeof origin['id'] === 'string' ? origin['id'] : own;
-    return await this.linkFor(config).ask({ ...(of === undefined ? {} : { id: `${node.id} ${of}`.slice(0, 128) }), ...ask, ...(isTest(message) && !REAL_IN_TESTS.has(String(ask['ask'])) ? { dryRun: true } : {}) });
+    const dryRun = isTest(message) && !REAL_IN_TESTS.has(String(ask['ask']));
+    return await this.linkFor(config).ask({ ...(of === undefined ? {} : { id: `${node.id} ${of}`.slice(0, 128) }), ...ask, ...(dryRun ? { dryRun } : {}) }, patience);
   }
 }
 

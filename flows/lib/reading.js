@@ -73,7 +73,7 @@ export function alarmOf(message) {
 const isCount = (value) => typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
 
 /** Puts what a message says into the places {of.a.text}. @param {string} text @param {FlowMessage} message */
-function filled(text, message) {
+export function filled(text, message) {
   return text.replaceAll(/\{([\w.]{1,100})\}/g, (_, path) => plain(at(message, String(path))));
 }
 

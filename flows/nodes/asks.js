@@ -46,7 +46,8 @@ export function patientContext(palette) {
     const wanted = textOf(config, 'wanted');
     takes(palette, node, config, async (message, send) => {
       const subject = subjectOf(message, config);
-      const result = await palette.ask(node, config, message, { ask: 'context', subject });
+      const viewer = viewerOf(message);
+      const result = await palette.ask(node, config, message, { ask: 'context', subject, ...(viewer === undefined ? {} : { viewer }) });
       const known = isObject(result['known']) ? result['known'] : {};
       const value = wanted === '' ? undefined : valueIn(known, wanted);
       const out = { ...message, subject, ...(subject.kind === 'patient' ? { patient: subject.id } : {}), context: known, alarms: result['alarms'], ...(value === undefined ? {} : { payload: value }) };
@@ -65,6 +66,13 @@ function inWords(palette, who, known, alarms) {
   const usual = listIn(known, 'baselines').map(({ name, value, unit }) => `${plain(name)} ${typeof value === 'number' ? Math.round(value * 10) / 10 : '–'}${unit === '1' ? '' : ` ${plain(unit)}`}`);
   const all = [...scores, ...whereabouts, ...values, ...usual];
   return palette.say('trial.context', { who, known: all.length === 0 ? palette.say('trial.nothing') : all.join(', '), alarms: Array.isArray(alarms) ? alarms.length : 0 });
+}
+
+/** Who looks at a page of the gateway's own Node-RED (gateway/nodered/): they are shown what they may see, whatever flows may. @param {FlowMessage} message */
+function viewerOf({ req }) {
+  const headers = typeof req === 'object' && req !== null && 'headers' in req && isObject(req.headers) ? req.headers : {};
+  const viewer = headers['x-vitalgate-person'];
+  return typeof viewer === 'string' && viewer !== '' ? viewer : undefined;
 }
 
 /** A score, such as NEWS2, a measurement that is not stale, what is usual, such as usual_night_rate, or the room or the activity of somebody. @param {Record<string, unknown>} known @param {string} wanted */

@@ -10,6 +10,7 @@ import { controlClient, type AdministrationApi } from '../web/control.ts';
 import { ChildCommand } from './children.ts';
 import { numberOf, textOf, type Arguments, type Command, type Environment } from './command.ts';
 import { DemoTable } from './demo-table.ts';
+import { DemoTold } from './demo-told.ts';
 import { linksInShort } from './links.ts';
 
 const SEED = 'demo';
@@ -17,10 +18,12 @@ const SEED = 'demo';
 const NIGHT = ['--time-of-day', '2h', '--episodes', 'anna:desaturation@5s'] as const;
 const REFRESH_MS = 1000;
 
-/** Whom flows can have told, one after the other. */
+/** Whom flows can have told, one after the other. Their numbers are of those that nobody has (Bundesnetzagentur, for film and television). */
 const PEOPLE = [
-  { name: 'admin', access: 'administrator' }, { name: 'nina', roles: ['nurse'] }, { name: 'david', access: 'clinician', roles: ['doctor'] },
-  { name: 'dora', access: 'viewer', roles: ['daughter'] }, { name: 'nick', access: 'viewer', roles: ['neighbour'] }, { name: 'emma', access: 'viewer', roles: ['emergency-contact'] },
+  { name: 'admin', access: 'administrator' }, { name: 'nina', roles: ['nurse'], email: 'nina@demo.example' }, { name: 'david', access: 'clinician', roles: ['doctor'], email: 'david@demo.example' },
+  { name: 'dora', access: 'viewer', roles: ['daughter'], email: 'dora@demo.example', phone: '+491713920011' },
+  { name: 'nick', access: 'viewer', roles: ['neighbour'], phone: '+491713920012' },
+  { name: 'emma', access: 'viewer', roles: ['emergency-contact'], email: 'emma@demo.example', phone: '+491713920013' },
 ];
 /** Nobody, whose values flows may simulate. */
 const TEST_PATIENT = 'test-patient';
@@ -28,12 +31,12 @@ const TEST_PATIENT = 'test-patient';
 /** Handed over between networks now and then, as on a bus. */
 const COVERAGE = '3s:5g-sa,40s:lte,50s:5g-nsa,70s:5g-sa,100s:lte,110s:5g-sa';
 
-type Places = Readonly<{ folder: string; config: string; credentials: string; gatewayData: string; hospitalData: string; modem: string; token: string }>;
-type Ports = Readonly<{ mqtt: number; web: number; hospital: number }>;
+type Places = Readonly<{ folder: string; config: string; credentials: string; gatewayData: string; hospitalData: string; modem: string; bell: string; lamp: string; token: string }>;
+type Ports = Readonly<{ mqtt: number; web: number; hospital: number; mail: number }>;
 
 export const demoCommand: Command = {
   name: 'demo',
-  summary: 'Shows the whole path: a gateway, a hospital node, a simulated 5G modem and patients in their rooms, all real processes.',
+  summary: 'Shows the whole path: a gateway, a hospital node, a simulated 5G modem, a mail server and patients in their rooms, all real processes.',
   usage: ['demo [--data FOLDER] [--patients N] [--seconds N]'],
   details: 'Ctrl-C stops everything. The folder stays: "vitalgate trace" and "vitalgate verify" work on it while the demo runs and after.',
   options: {
@@ -59,7 +62,7 @@ export const demoCommand: Command = {
       await start('sim', '--credentials', places.credentials, '--broker', `mqtt://127.0.0.1:${ports.mqtt}`, '--patients', String(patients), '--seed', SEED,
         '--counters', join(places.folder, 'counters.json'), ...NIGHT);
       for (const line of welcome(places, ports, token)) environment.out(line);
-      await Promise.race([showProgress(api, environment, seconds), ...children.map((child) => child.watch())]);
+      await Promise.race([showProgress(api, environment, new DemoTold(places), seconds), ...children.map((child) => child.watch())]);
     } finally {
       for (const child of children) await child.stop();
     }
@@ -81,23 +84,26 @@ function placesIn(folder: string): Places {
     gatewayData: join(folder, 'gateway'),
     hospitalData: join(folder, 'hospital'),
     modem: join(folder, 'modem'),
+    bell: join(folder, 'bell.log'),
+    lamp: join(folder, 'lamp.log'),
     token: join(folder, 'admin.token'),
   };
 }
 
 /** Starts the hospital first: the gateway's chain names its key from the genesis block on. */
 async function beginAll(places: Places, start: (...words: string[]) => Promise<string>, environment: Environment): Promise<Ports> {
-  const ports = { mqtt: await freePort(1883), web: await freePort(8080), hospital: await freePort(9090) };
+  const ports = { mqtt: await freePort(1883), web: await freePort(8080), hospital: await freePort(9090), mail: await freePort(2525) };
   const { child, firstLine: key } = await ChildCommand.start(environment, ['upstream', '--print-key', '--data', places.hospitalData], join(places.folder, 'upstream.log'));
   await child.stop();
   writeFileSync(places.config, configFor(places, ports, key), { mode: 0o600 });
   await start('upstream', '--config', places.config);
   await start('sim', '--modem', 'quectel', '--serial', `pty:${places.modem}`, '--story', COVERAGE, '--seed', SEED);
+  await start('sim', '--mail', String(ports.mail));
   await start('gateway', '--config', places.config);
   return ports;
 }
 
-function configFor({ gatewayData, hospitalData, modem }: Places, ports: Ports, key: string): string {
+function configFor({ gatewayData, hospitalData, modem, bell, lamp }: Places, ports: Ports, key: string): string {
   return stringify({
     gateway: {
       data: gatewayData,
@@ -107,6 +113,11 @@ function configFor({ gatewayData, hospitalData, modem }: Places, ports: Ports, k
       patients: [{ id: TEST_PATIENT }],
       // Here it may cost what it costs: whoever looks at the demo wants to see flows.
       flows: { enabled: true, testPatients: [TEST_PATIENT] },
+      notices: {
+        email: { host: '127.0.0.1', port: ports.mail, security: 'none', from: 'vitalgate@demo.example' },
+        // A bell and a lamp that everybody has: what they are told stands in a file.
+        commands: [{ name: 'bell', kind: 'buzzer', run: ['tee', '-a', bell] }, { name: 'lamp', run: ['tee', '-a', lamp] }],
+      },
       hospitals: [{ name: 'demo-hospital', url: `https://127.0.0.1:${ports.hospital}`, key, payloads: 'summary' }],
       // Two addresses of this machine stand for two ways out of a house.
       links: [{ name: 'ethernet', address: '127.0.0.1' }, { name: '5g', address: '127.0.0.2', metered: true, budget: { day: '100MB' }, modem: { port: modem, apn: 'demo.iot' } }],
@@ -173,12 +184,12 @@ function welcome({ folder, config }: Places, ports: Ports, token: string): strin
   ];
 }
 
-async function showProgress(api: AdministrationApi, { out, signal }: Environment, seconds: number | undefined): Promise<void> {
+async function showProgress(api: AdministrationApi, { out, signal }: Environment, told: DemoTold, seconds: number | undefined): Promise<void> {
   const table = new DemoTable({ out, live: process.stdout.isTTY, ...(process.stdout.isTTY && { width: process.stdout.columns }) });
   const end = seconds === undefined ? Infinity : performance.now() + seconds * 1000;
   while (!signal.aborted && performance.now() < end) {
     try {
-      table.show(await api.status(), linksInShort(await api.links()), performance.now());
+      table.show(await api.status(), [...linksInShort(await api.links()), ...told.lines()], performance.now());
     } catch (error) {
       if (!(error instanceof PeerError) || !signal.aborted) throw error;
     }

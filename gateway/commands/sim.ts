@@ -3,6 +3,7 @@ import { Counters } from '../../firmware-sim/counters.ts';
 import { parseEpisodes } from '../../firmware-sim/episodes.ts';
 import { FAMILY_OPTIONS, familyLines, familyRunOf } from '../../firmware-sim/family-options.ts';
 import { runFamily } from '../../firmware-sim/family-run.ts';
+import { MailSink } from '../../firmware-sim/mail-sink.ts';
 import { runLoad } from '../../firmware-sim/load.ts';
 import { MODEM_OPTIONS, modemRunOf, runModem } from '../../firmware-sim/modem/modem-run.ts';
 import { Random } from '../../firmware-sim/random.ts';
@@ -19,7 +20,8 @@ export const simCommand: Command = {
     'sim --credentials FILE --load READINGS_PER_SECOND [--total N]',
     'sim --family NAME --device ID --password-file FILE [--broker URL] [--prefix TOPIC] [--every 1s] [--count N] [--faults LIST]',
     'sim --family NAME --serial PATH [--framing line|cobs] [--every 1s] [--count N] [--faults LIST]',
-    'sim --modem MAKER --serial PATH [--story LIST] [--pin DIGITS] [--errors SHARE]',
+    'sim --modem MAKER --serial PATH [--story LIST] [--pin DIGITS] [--errors SHARE] [--sms-errors LIST]',
+    'sim --mail PORT',
     'sim --families',
   ],
   details: 'The credentials file is JSON: {"<device id>": "<password>", …}, as "vitalgate device add --json" printed them.\n' +
@@ -35,6 +37,7 @@ export const simCommand: Command = {
     counters: { type: 'string', value: 'FILE', help: 'Where message counters survive a restart' },
     load: { type: 'string', value: 'N', help: 'Readings per second from all devices together, instead of patients' },
     total: { type: 'string', value: 'N', help: 'With --load: end after this many' },
+    mail: { type: 'string', value: 'PORT', help: 'A mail server on this machine that carries nothing on and says what came; 0 takes a free port' },
     families: { type: 'boolean', help: 'List the device families and end' },
     ...FAMILY_OPTIONS,
     ...MODEM_OPTIONS,
@@ -45,6 +48,7 @@ export const simCommand: Command = {
       for (const line of familyLines()) out(line);
       return 0;
     }
+    if (textOf(args, 'mail') !== undefined) return await simulateMail(args, environment);
     if (textOf(args, 'modem') !== undefined) return await simulateModem(args, environment);
     if (textOf(args, 'family') !== undefined) return await simulateDevice(args, environment);
     const credentials = textOf(args, 'credentials');
@@ -76,6 +80,14 @@ async function simulateModem(args: Arguments, { signal, out, err }: Environment)
   const run = modemRunOf((word) => textOf(args, word));
   out(`vitalgate sim: a ${run.maker} modem on ${run.path}`);
   out(JSON.stringify(await runModem({ ...run, random: new Random(textOf(args, 'seed') ?? '1'), signal, log: err })));
+  return 0;
+}
+
+async function simulateMail(args: Arguments, { signal, out, err }: Environment): Promise<number> {
+  await using sink = await MailSink.open({ port: numberOf(args, 'mail', 0), onMail: ({ to, subject, text }) => err(`mail to ${to.join(', ')}: ${JSON.stringify(subject)} ${JSON.stringify(text)}`) });
+  out(`vitalgate sim: a mail server on 127.0.0.1:${sink.port}`);
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  out(JSON.stringify({ mails: sink.mails.length }));
   return 0;
 }
 

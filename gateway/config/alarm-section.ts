@@ -2,9 +2,10 @@
 
 import { z } from 'zod';
 import type { AlarmPolicy, Course, QuietHours } from '../alarm/policy.ts';
-import { ACCESSES, type Person } from '../people/access.ts';
+import { ACCESSES, type Contact, type Person } from '../people/access.ts';
 import { Millis, Minutes, Seconds } from '../quantity.ts';
 import { count, duration, line, name, timeOfDay, timeZone, word } from './fields.ts';
+import { mailAddress, telephoneNumber } from './notices-section.ts';
 import { checkAlarms, checkCourse, checkQuiet } from './relations.ts';
 import { ALWAYS, setting } from './setting.ts';
 
@@ -30,6 +31,8 @@ const person = z
       .max(20, { error: 'expected at most 20 roles' })
       .prefault([])
       .describe('Roles by which levels can name the person, for example nurse. Default: none.'),
+    email: mailAddress().optional().describe('Where the person gets mail that flows ask for (notices.email). It stays in this file. Default: none.'),
+    phone: telephoneNumber().optional().describe('Where the person gets short messages that flows ask for (the modem of a link). It stays in this file. Default: none.'),
   })
   .describe('Somebody who is told of alarms.');
 
@@ -133,6 +136,6 @@ export const alarmSection = z
     most: setting(count('alarms', 16, 10_000), 256, 'Alarms that are kept at a time; beyond that the least urgent is dropped, and the chain says so.'),
   })
   .superRefine(checkAlarms, ALWAYS)
-  .transform(({ technical: { highest, ...courses }, ...given }): AlarmPolicy & Readonly<{ people: readonly Person[] }> => ({ ...given, technical: courses, technicalHighest: highest }))
+  .transform(({ technical: { highest, ...courses }, ...given }): AlarmPolicy & Readonly<{ people: readonly (Person & Contact)[] }> => ({ ...given, technical: courses, technicalHighest: highest }))
   .prefault({})
   .describe('What becomes of alarms: who is told, how soon, and what may be silent for how long.');

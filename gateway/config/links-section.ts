@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { Bytes, KiB, Millis, Minutes, Seconds } from '../quantity.ts';
 import { count, duration, formed, ipAddress, line, name, percent, serialPath, size, word } from './fields.ts';
+import { telephoneNumber } from './notices-section.ts';
 import { checkLink, checkLinks } from './relations.ts';
 import { ALWAYS, setting } from './setting.ts';
 
@@ -13,7 +14,7 @@ const MOST_NUMBERS = 10;
 const sms = z
   .strictObject({
     to: z
-      .array(formed(/^\+?\d{3,15}$/, 'a telephone number: 3 to 15 digits, with + before a country code', ['+4915112345678']), { error: 'expected a list of telephone numbers' })
+      .array(telephoneNumber(), { error: 'expected a list of telephone numbers' })
       .min(1, { error: 'expected at least one telephone number' })
       .max(MOST_NUMBERS, { error: `expected at most ${MOST_NUMBERS} telephone numbers` })
       .describe('Telephone numbers that are told.'),

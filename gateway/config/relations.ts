@@ -114,6 +114,19 @@ export function checkCourse(course: unknown, to: Report): void {
   if (Array.isArray(levels)) for (const [index, level] of levels.entries()) judge(fieldsOf(level)['within'], ['levels', index, 'within']);
 }
 
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
+
+/** A password that crosses a network in clear is one no more, and mail is about people. */
+export function checkMail(server: unknown, to: Report): void {
+  const { host, security, user, passwordFile } = fieldsOf(server);
+  if (security === 'none' && isText(host) && !LOOPBACK.test(host)) report(to, ['security'], "expected starttls or tls, because 'host' is not this machine");
+  if ((user === undefined) !== (passwordFile === undefined)) report(to, [user === undefined ? 'user' : 'passwordFile'], "expected both 'user' and 'passwordFile', or neither");
+}
+
+export function checkCommands(commands: unknown, to: Report): void {
+  if (Array.isArray(commands)) reportRepeats(to, commands.map((each) => fieldsOf(each)['name']), (index) => [index, 'name'], 'name');
+}
+
 const PRIORITIES = ['high', 'medium', 'low'];
 
 export function checkHl7(destinations: unknown, to: Report): void {

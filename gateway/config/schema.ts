@@ -12,6 +12,7 @@ import { hl7Section } from './hl7-section.ts';
 import { fhirSection } from './fhir-section.ts';
 import { flowsSection } from './flows-section.ts';
 import { linksSection } from './links-section.ts';
+import { noticesSection } from './notices-section.ts';
 import { peersSection } from './peers-section.ts';
 import { gatewayNamesSection, staffSection } from './staff-section.ts';
 import { checkBridges, checkHospitals, checkMqtt, checkNames, checkPacks, checkPatients, checkProfiles, checkPublicKeys, checkRelay, checkSerialLine, checkSerialLines, defaultQuorum } from './relations.ts';
@@ -357,6 +358,7 @@ const gatewaySection = z
     timeZone: timeZone().optional().describe('Where the gateway stands, for example Europe/Berlin: habits and quiet hours go by it. Default: the time zone of this machine.'),
     alarms: alarmSection,
     flows: flowsSection,
+    notices: noticesSection,
     profiles,
     relay: relaySection,
     links: linksSection,

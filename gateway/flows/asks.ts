@@ -7,10 +7,14 @@ import { Minutes, parseDuration, Seconds, type Millis } from '../quantity.ts';
 const LONGEST_TEXT = 500;
 const LONGEST_NOTE = 2000;
 const LONGEST_ID = 128;
+const LONGEST_NOTICE = 1000;
+const LONGEST_TITLE = 120;
 /** As in the configuration of alarms; choices of this project. */
 const MOST_LEVELS = 10;
 const MOST_PEOPLE = 50;
 const LONGEST_WITHIN = Minutes(7 * 24 * 60);
+/** An ask is answered when it is done; somebody waits. */
+const LONGEST_TELLING = Minutes(2);
 
 /** People read it and other programs show it: no control characters, no direction marks. */
 const said = (most: number) => z.string({ error: 'expected text' }).refine((text) => text.length > 0 && text.length <= most && !/[^\P{C}\n]/u.test(text), { error: `expected 1 to ${most} characters without control characters` });
@@ -22,19 +26,19 @@ const subject = z
 
 const alarmName = z.string({ error: 'expected a name' }).refine(isDeviceId, { error: 'expected a name of 1 to 64 of a-z A-Z 0-9 . _ -' }).describe('What your flow calls its alarm. One name and subject have one alarm at a time');
 
-const within = z
-  .string({ error: 'expected a duration such as "2min"' })
-  .transform((text, context): Millis => {
+const duration = (most: Millis, expected: string) =>
+  z.string({ error: 'expected a duration such as "2min"' }).transform((text, context): Millis => {
     try {
       const time = parseDuration(text);
-      if (time >= Seconds(1) && time <= LONGEST_WITHIN) return time;
+      if (time >= Seconds(1) && time <= most) return time;
     } catch {
       // Said below, for both.
     }
-    context.addIssue({ code: 'custom', message: 'expected a duration from 1s to 7d such as "2min"', input: text });
+    context.addIssue({ code: 'custom', message: expected, input: text });
     return z.NEVER;
-  })
-  .describe('How long they have to acknowledge before the next are told; at the last level they again');
+  });
+
+const within = duration(LONGEST_WITHIN, 'expected a duration from 1s to 7d such as "2min"').describe('How long they have to acknowledge before the next are told; at the last level they again');
 
 const chain = z
   .array(z.strictObject({ to: z.array(said(64), { error: 'expected a list of names' }).min(1, { error: 'expected at least one name or role' }).max(MOST_PEOPLE, { error: `expected at most ${MOST_PEOPLE} names` }).describe('Names and roles of alarms.people, or everyone'), within }), { error: 'expected a list of levels {to, within}' })
@@ -75,7 +79,7 @@ export const askSchema = z.discriminatedUnion('ask', [
     .strictObject({ ...common, ask: z.literal('escalate'), ...ofAlarm, chain })
     .describe('Other people are told of a live alarm, the first at once. Asked again with the same chain it changes nothing, so that a flow that was started again cannot begin anew'),
   z.strictObject({ ...common, ask: z.literal('note'), subject, text: said(LONGEST_NOTE).describe('The remark') }).describe('A remark for the record: an entry of the chain, sealed under the key of its subject'),
-  z.strictObject({ ...common, ask: z.literal('context'), subject }).describe('What is known now: values with age and quality, where somebody is and what they do, scores, what is usual for them, live alarms'),
+  z.strictObject({ ...common, ask: z.literal('context'), subject, viewer: said(64).optional().describe('Who is shown it, where the gateway\'s own flows draw a page: judged with their rights, and noted as shown to them. Default: the person of the token') }).describe('What is known now: values with age and quality, where somebody is and what they do, scores, what is usual for them, live alarms'),
   z
     .strictObject({
       ...common,
@@ -99,6 +103,17 @@ export const askSchema = z.discriminatedUnion('ask', [
       detail: said(LONGEST_TEXT).optional().describe('What was answered, without anything secret'),
     })
     .describe('What became of an attempt to tell somebody: an entry of the chain'),
+  z
+    .strictObject({
+      ...common,
+      ask: z.literal('tell'),
+      by: z.enum(['email', 'sms', 'buzzer', 'command'], { error: 'expected email, sms, buzzer or command' }).describe('A way the gateway has itself: mail server, modem, and programs of its configuration'),
+      to: said(64).optional().describe('By email and sms: a name of alarms.people, whose address and number the gateway alone knows. Buzzer and command: a name of notices.commands; default: the first'),
+      title: said(LONGEST_TITLE).refine((title) => !title.includes('\n'), { error: 'expected one line' }).optional().describe('Subject of a mail. Default: how the text begins'),
+      text: said(LONGEST_NOTICE).describe('What is told. Short messages are cut after 459 characters'),
+      within: duration(LONGEST_TELLING, 'expected a duration from 1s to 2min such as "30s"').optional().describe('It is given up after so long. Default 30s'),
+    })
+    .describe('Tells somebody. Answered when it is handed over, or has failed, which is an answer, too: what failed may be asked once more with the same id'),
 ]).superRefine((ask, context) => {
   if (ask.dryRun === true || !('revision' in ask)) return;
   for (const name of ['alarm', 'revision'] as const) if (ask[name] === null) context.addIssue({ code: 'custom', path: [name], message: 'expected a number; null is for a dry run', input: null });

@@ -38,14 +38,17 @@ export interface FlowView {
 
 /** `kind`: how it is answered (404, 403, 409, 429). `refused`: a word for programs. */
 export type AskRefused = Readonly<{ kind: 'unknown' | 'not_allowed' | 'conflict'; refused: string; why: string }>;
-export type AskAnswer = Readonly<{ done: Readonly<Record<string, unknown>> }> | AskRefused;
+/** `mayTryAgain`: nothing came of it, so that the same ask once more is no repetition. */
+export type AskAnswer = Readonly<{ done: Readonly<Record<string, unknown>>; mayTryAgain?: boolean }> | AskRefused;
 
 /** For pick lists: what there is, as far as somebody may see it. */
 export type FlowLists = Readonly<{
   patients: readonly string[];
   rooms: readonly string[];
   devices: readonly string[];
-  people: readonly Readonly<{ name: string; roles: readonly string[] }>[];
+  /** `ways`: by which the gateway can tell them, beside what flows do themselves. */
+  people: readonly Readonly<{ name: string; roles: readonly string[]; ways: readonly string[] }>[];
+  commands: readonly Readonly<{ name: string; kind: 'buzzer' | 'command' }>[];
   measurements: readonly Readonly<{ name: string; unit: string }>[];
   testPatients: readonly string[];
   /** IANA name of where the gateway stands. */

@@ -9,7 +9,7 @@ import type { ModemDriver, ModemState, Sight } from './modem.ts';
 import { bestOf, isRegistered, readOperator, readRegistration, type Registered } from './registration.ts';
 import type { Rung } from './reset-ladder.ts';
 import { readCesq, readCpsi, readCsq, readQeng, type Signal } from './signal.ts';
-import { pduOf } from './sms.ts';
+import { pdusOf, type SentSms } from './sms.ts';
 
 export type AtModemOptions = Readonly<{
   /** Access point (4G) or data network (5G) name. Default: what the modem has. */
@@ -97,10 +97,21 @@ export class AtDriver implements ModemDriver {
     }
   }
 
-  async sendSms(number: string, text: string): Promise<void> {
-    const { hex, octets } = pduOf(number, text);
+  async sendSms(number: string, text: string): Promise<SentSms> {
+    const pdus = pdusOf(number, text);
+    const references: number[] = [];
     await this.#channel.ask('AT+CMGF=0');
-    await this.#channel.ask(`AT+CMGS=${octets}`, { text: hex, timeout: TIMEOUTS.sms });
+    for (const [at, { hex, octets }] of pdus.entries()) {
+      try {
+        const [line = ''] = await this.#channel.ask(`AT+CMGS=${octets}`, { text: hex, timeout: TIMEOUTS.sms });
+        const reference = numberIn(fieldsOf(line)[0]);
+        if (reference !== undefined) references.push(reference);
+      } catch (thrown) {
+        if (pdus.length === 1 || !(thrown instanceof AtError)) throw thrown;
+        throw new AtError(`part ${at + 1} of ${pdus.length}: ${thrown.message}`, thrown.number);
+      }
+    }
+    return { parts: pdus.length, references };
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,7 @@
 /** How an answer of a modem ends: ITU-T V.250 §5.7.1, 3GPP TS 27.007 §9.2, 3GPP TS 27.005 §3.2.5. Only whole lines count. */
 
+import { cmsInWords } from './cms-words.ts';
+
 export type Final = Readonly<{ ok: true }> | Readonly<{ ok: false; error: AtError }>;
 
 /** What the modem itself says is in the way. */
@@ -45,5 +47,6 @@ export function finalIn(line: string): Final | undefined {
   if (space === '' && said === '') return undefined;
   const text = said.trim();
   const number = /^\d+$/.test(text) ? Number(text) : kind === 'CME' ? WORDS[text.toLowerCase()] : undefined;
-  return { ok: false, error: new AtError(line.trim(), number) };
+  const words = kind === 'CMS' && number !== undefined ? cmsInWords(number) : undefined;
+  return { ok: false, error: new AtError(words === undefined ? line.trim() : `${line.trim()} (${words})`, number) };
 }

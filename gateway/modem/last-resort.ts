@@ -15,7 +15,7 @@ export type LastResortOptions = Readonly<{
   /** How this gateway is called in the message. */
   name: string;
   /** Rejects with the reason when the network did not take the message. */
-  send: (number: string, text: string) => Promise<void>;
+  send: (number: string, text: string) => Promise<unknown>;
   now: () => Millis;
   log: Readonly<{ info: (fields: object, message: string) => void; warn: (fields: object, message: string) => void }>;
   /** Default 5 s. */

@@ -8,7 +8,7 @@ import type { ModemDriver, ModemState, Sight } from './modem.ts';
 import type { Registration, Technology } from './registration.ts';
 import type { Rung } from './reset-ladder.ts';
 import type { Signal } from './signal.ts';
-import { pduOf } from './sms.ts';
+import { refuseStrange, type SentSms } from './sms.ts';
 
 /** Runs `mmcli` with these words and resolves with what it printed. Rejects with what it said is wrong, and with code ENOENT where there is none. */
 export type Mmcli = (...words: readonly string[]) => Promise<string>;
@@ -95,12 +95,20 @@ export class ManagedDriver implements ModemDriver {
     }
   }
 
-  async sendSms(number: string, text: string): Promise<void> {
-    pduOf(number, text);
-    const said = await this.#ask(`--messaging-create-sms=number='${number}',text='${text.replaceAll("'", ' ')}'`);
-    const path = /\/org\/freedesktop\/ModemManager1\/SMS\/\d+/.exec(said)?.[0];
-    if (path === undefined) throw new AtError(`ModemManager made no message: ${said.trim()}`);
-    await this.#mmcli('-s', path, '--send');
+  /** ModemManager cuts a long text into parts itself, and says of none how the network counts it. */
+  async sendSms(number: string, text: string): Promise<SentSms> {
+    refuseStrange(number, text);
+    try {
+      const said = await this.#ask(`--messaging-create-sms=number='${number}',text='${text.replaceAll("'", ' ')}'`);
+      const path = /\/org\/freedesktop\/ModemManager1\/SMS\/\d+/.exec(said)?.[0];
+      if (path === undefined) throw new AtError(`ModemManager made no message: ${said.trim()}`);
+      await this.#mmcli('-s', path, '--send');
+    } catch (thrown) {
+      // Whoever runs a program is told with what words, and the number and the text are among them.
+      const { stderr = '' } = thrown as Readonly<{ stderr?: string }>;
+      throw thrown instanceof AtError ? thrown : new AtError(`ModemManager does not send it: ${stderr.trim().split('\n').at(-1) || 'it does not say why'}`);
+    }
+    return { parts: 1, references: [] };
   }
 
   close(): Promise<void> {

@@ -6,6 +6,7 @@ import { type Millis, Seconds } from '../quantity.ts';
 import type { Registration, Technology } from './registration.ts';
 import { ResetLadder, type Rung } from './reset-ladder.ts';
 import type { Signal } from './signal.ts';
+import type { SentSms } from './sms.ts';
 
 /**
  * `absent`: there is no modem, or its port cannot be opened; `silent`: it does not answer; `starting`: it answers, and its SIM is not ready yet;
@@ -38,7 +39,7 @@ export interface ModemDriver {
   look(): Promise<Sight>;
   climb(rung: Exclude<Rung, 'usb'>): Promise<void>;
   /** Resolves when the network has taken the message. Rejects with the reason, and with {@link UsageError} for what is no number or text. */
-  sendSms(number: string, text: string): Promise<void>;
+  sendSms(number: string, text: string): Promise<SentSms>;
   close(): Promise<void>;
 }
 
@@ -84,9 +85,9 @@ export class Modem {
   }
 
   /** Resolves when the network has taken the message. Rejects with the reason. */
-  async sendSms(number: string, text: string): Promise<void> {
+  async sendSms(number: string, text: string): Promise<SentSms> {
     if (this.#driver === undefined) throw new Error(`the modem cannot send: ${this.#sight.why}`);
-    await this.#driver.sendSms(number, text);
+    return await this.#driver.sendSms(number, text);
   }
 
   async stop(): Promise<void> {

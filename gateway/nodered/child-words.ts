@@ -4,6 +4,8 @@
 export const START_FD = 4;
 /** Header by which the child knows the gateway, and whom it speaks for. */
 export const DOOR_HEADER = 'x-vitalgate-flows';
+/** Header by which a page that is drawn in flows is told who looks at it. */
+export const PERSON_HEADER = 'x-vitalgate-person';
 
 export type StartWords = Readonly<{
   folder: string;

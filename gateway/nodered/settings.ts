@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Server, Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
-import { DOOR_HEADER, START_FD, type FromChild, type StartWords, type ToChild } from './child-words.ts';
+import { DOOR_HEADER, PERSON_HEADER, START_FD, type FromChild, type StartWords, type ToChild } from './child-words.ts';
 
 const HOST = '127.0.0.1';
 /** Of Node-RED's own: fatal 10, error 20, warn 30. */
@@ -71,6 +71,19 @@ function letIn({ headers }: Visit, reply: Refusal, next: () => void): void {
   else next();
 }
 
+/** A page is told who looks at it, and nothing by which it could pass for the gateway. */
+function letInToPages(visit: { headers: Record<string, unknown>; rawHeaders: string[]; url: string }, reply: Refusal, next: () => void): void {
+  const person = visitor(visit.headers[DOOR_HEADER])?.username;
+  if (person === undefined) return reply.status(401).end();
+  // What dashboards have of their own asks once more.
+  if (!visit.url.startsWith('/dashboard')) {
+    delete visit.headers[DOOR_HEADER];
+    visit.rawHeaders = [];
+    visit.headers[PERSON_HEADER] = person;
+  }
+  next();
+}
+
 type LogLine = Readonly<{ level: number; msg?: unknown; type?: string; name?: string; id?: string }>;
 let second = 0;
 let lines = 0;
@@ -103,7 +116,7 @@ const settings = {
   httpAdminRoot: '/flows',
   httpNodeRoot: '/',
   httpAdminMiddleware: letIn,
-  httpNodeMiddleware: letIn,
+  httpNodeMiddleware: letInToPages,
   adminAuth: { type: 'credentials', users: async () => null, authenticate: async () => null, tokens: async (pass: unknown) => visitor(pass) ?? null, tokenHeader: DOOR_HEADER },
   telemetry: { enabled: false, updateNotification: false },
   externalModules: { autoInstall: false, palette: { allowInstall: false, allowUpdate: false, allowUpload: false }, modules: { allowInstall: false } },

@@ -29,3 +29,6 @@ export function accessFor(right: Right): string {
 
 /** Somebody the configuration names. `patients`: whom alone they look after; absent: everybody. */
 export type Person = Readonly<{ name: string; access: Access; patients?: readonly string[] | undefined }>;
+
+/** Where somebody can be reached. Nothing but the configuration has it: no frame, no chain, no answer to a flow. */
+export type Contact = Readonly<{ name: string; email?: string | undefined; phone?: string | undefined }>;

@@ -42,7 +42,7 @@ export function addFlows(api: FastifyInstance, options: FlowRoutesOptions): void
 
   api.get('/flows/lists', {
     config: { needs: 'see' },
-    schema: { summary: 'Patients, rooms, devices, people and measurements, for lists to choose from', response: { 200: { ...anything, description: 'patients, rooms, devices, people, measurements, testPatients, timeZone' }, ...errors } },
+    schema: { summary: 'Patients, rooms, devices, people, commands and measurements, for lists to choose from', response: { 200: { ...anything, description: 'patients, rooms, devices, people, commands, measurements, testPatients, timeZone' }, ...errors } },
   }, async (request) => ({ contract: CONTRACT, notice: NOTICE, ...(await desk.lists(askerOf(request))) }));
 
   addMessages(api, options);
@@ -175,7 +175,7 @@ function positionsIn(ids: readonly string[]): Partial<Positions> {
 }
 
 const NEEDS: Readonly<Record<Ask['ask'], Right>> = {
-  raise: 'answer', clear: 'answer', acknowledge: 'answer', snooze: 'answer', escalate: 'answer', notified: 'answer', note: 'observe', simulate: 'observe', context: 'see',
+  raise: 'answer', clear: 'answer', acknowledge: 'answer', snooze: 'answer', escalate: 'answer', notified: 'answer', tell: 'answer', note: 'observe', simulate: 'observe', context: 'see',
 };
 const STATUS: Readonly<Record<AskRefused['kind'], number>> = { unknown: 404, not_allowed: 403, conflict: 409 };
 /** Answers that are kept for whoever asks again. */
@@ -216,7 +216,7 @@ async function once(answered: Map<string, Promise<AskAnswer>>, person: string, a
   if (answered.size > KEPT_ANSWERS) answered.delete(answered.keys().next().value ?? '');
   try {
     const outcome = await answering;
-    if (!('done' in outcome)) answered.delete(key);
+    if (!('done' in outcome) || outcome.mayTryAgain === true) answered.delete(key);
     return outcome;
   } catch (error) {
     answered.delete(key);

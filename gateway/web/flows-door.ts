@@ -1,6 +1,7 @@
 /**
- * The way to Node-RED: under the gateway's own address and login, `/flows/` its editor and `/dashboard/` pages drawn in it. Who edits is
- * an administrator; caregivers and clinicians look; whoever looks after some patients only does not, for flows see everybody.
+ * The way to Node-RED: under the gateway's own address and login, `/flows/` its editor, `/dashboard/` and `/pages/` what is drawn in it. Who edits is
+ * an administrator; caregivers and clinicians look; whoever looks after some patients only does not, for flows see everybody. Pages below `/pages/` are
+ * for everybody who may see: they are told who looks, and ask the gateway what these may see.
  */
 
 import cookie from '@fastify/cookie';
@@ -27,14 +28,22 @@ export interface FlowsDoor {
 export type FlowsDoorOptions = Readonly<{ door: FlowsDoor; people: People; plainHttp: boolean }>;
 
 const PASS_HEADER = 'x-vitalgate-flows';
+const PAGES = '/pages';
+/** Who draws pages writes no program that acts with the session of whoever looks. */
+const PAGE_HEADERS = {
+  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+  'cache-control': 'no-store',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+};
 /** What says who somebody is stays with the gateway; a pass comes from it alone. */
-const NOT_PASSED_ON = new Set(['cookie', 'authorization', PASS_HEADER]);
+const NOT_PASSED_ON = new Set(['cookie', 'authorization', PASS_HEADER, 'x-vitalgate-person']);
 
 export async function addFlowsDoor(app: FastifyInstance, options: FlowsDoorOptions): Promise<void> {
   const { door, people } = options;
   const open = new Set<Readonly<{ request: FastifyRequest; secret: string }>>();
   const shut = (): void => {
-    for (const { request, secret } of open) if (!mayLook(people.identify(secret))) request.raw.socket.destroy();
+    for (const { request, secret } of open) if (!mayLook(people.identify(secret), request)) request.raw.socket.destroy();
   };
   const leave = people.onChange(shut);
   // What expires says nothing.
@@ -53,13 +62,17 @@ export async function addFlowsDoor(app: FastifyInstance, options: FlowsDoorOptio
     });
     // Its types do not have what its documentation does.
     const socketOptions: object = { rewriteRequestHeaders: (headers: Readonly<Record<string, string>>, request: FastifyRequest) => passedOn(headers, request, door) };
-    for (const prefix of ['/flows', '/dashboard']) {
+    for (const prefix of ['/flows', '/dashboard', PAGES]) {
       await scope.register(proxy, {
         upstream: '',
         prefix,
         rewritePrefix: prefix,
-        websocket: true,
-        replyOptions: { getUpstream: () => originOf(door), rewriteRequestHeaders: (request, headers) => passedOn(headers, request, door) },
+        websocket: prefix !== PAGES,
+        replyOptions: {
+          getUpstream: () => originOf(door),
+          rewriteRequestHeaders: (request, headers) => passedOn(headers, request, door),
+          ...(prefix === PAGES ? { rewriteHeaders: ({ 'set-cookie': _, ...headers }) => ({ ...headers, ...PAGE_HEADERS }) } : {}),
+        },
         wsClientOptions: socketOptions,
       });
     }
@@ -81,7 +94,8 @@ async function letIn(request: FastifyRequest, reply: FastifyReply, { people, pla
   if (secret === undefined || identity === undefined || (identity.kind === 'token') !== (bearer !== undefined)) return await askToSignIn(request, reply);
   const foreign = bearer === undefined ? foreignTo(request) : undefined;
   if (foreign !== undefined) throw new RequestError(403, 'foreign_page', foreign);
-  if (!mayLook(identity)) throw new RequestError(403, 'not_allowed', `${identity.person} may not look at flows: it needs ${accessFor('observe')} without "patients", for flows see everybody (alarms.people in the configuration)`);
+  if (!mayLook(identity, request)) throw new RequestError(403, 'not_allowed', `${identity.person} may not look at flows: it needs ${accessFor('observe')} without "patients", for flows see everybody (alarms.people in the configuration)`);
+  if (isPage(request) && !isReading(request)) throw new RequestError(405, 'only_read', 'pages drawn in flows are looked at: expected GET');
   if (!isReading(request) && isEditor(request) && !mayDo(identity.access, 'draw')) throw new RequestError(403, 'not_allowed', `${identity.person} has access as ${identity.access}; changing flows needs ${accessFor('draw')}`);
   request.visitor = identity;
   if (request.headers.upgrade === undefined) return;
@@ -90,7 +104,13 @@ async function letIn(request: FastifyRequest, reply: FastifyReply, { people, pla
   request.raw.socket.once('close', () => open.delete(socket));
 }
 
-const mayLook = (identity: Identity | undefined): boolean => identity !== undefined && mayDo(identity.access, 'observe') && identity.patients === undefined;
+const isPage = ({ url }: FastifyRequest): boolean => url.startsWith(`${PAGES}/`);
+
+function mayLook(identity: Identity | undefined, request: FastifyRequest): boolean {
+  if (identity === undefined) return false;
+  return isPage(request) ? mayDo(identity.access, 'see') : mayDo(identity.access, 'observe') && identity.patients === undefined;
+}
+
 const isReading = ({ method }: FastifyRequest): boolean => method === 'GET' || method === 'HEAD';
 
 const isEditor = ({ url }: FastifyRequest): boolean => url.startsWith('/flows');

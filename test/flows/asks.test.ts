@@ -29,7 +29,10 @@ describe('an ask', () => {
     [{ ask: 'acknowledge', alarm: null, revision: null }, 'alarm: expected a number; null is for a dry run'],
     [{ ...RAISE, dryRun: 'yes' }, 'dryRun: expected true or false'],
     ['raise', 'the body: expected an object'],
-    [{}, 'ask: expected one of raise, clear, acknowledge, snooze, escalate, note, context, simulate, notified'],
+    [{}, 'ask: expected one of raise, clear, acknowledge, snooze, escalate, note, context, simulate, notified, tell'],
+    [{ ask: 'tell', by: 'pigeon', text: 'x' }, 'by: expected email, sms, buzzer or command'],
+    [{ ask: 'tell', by: 'sms', to: 'a', text: 'x', within: '3min' }, 'within: expected a duration from 1s to 2min such as "30s"'],
+    [{ ask: 'tell', by: 'email', to: 'a', text: 'x', title: 'a\nBcc: b' }, 'title: expected one line'],
   ])('that is wrong is told what was expected: %j', (value, message) => {
     expect(mistakesIn(value)).toContain(message);
   });

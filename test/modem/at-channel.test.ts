@@ -35,7 +35,7 @@ describe('the end of an answer', () => {
     ['ERROR', { ok: false, error: new AtError('ERROR') }],
     ['+CME ERROR: 10', { ok: false, error: new AtError('+CME ERROR: 10', 10) }],
     ['+CME ERROR: SIM not inserted', { ok: false, error: new AtError('+CME ERROR: SIM not inserted', 10) }],
-    ['+CMS ERROR: 304', { ok: false, error: new AtError('+CMS ERROR: 304', 304) }],
+    ['+CMS ERROR: 304', { ok: false, error: new AtError('+CMS ERROR: 304 (the modem does not understand the message)', 304) }],
     ['+CME ERROR: ', { ok: false, error: new AtError('+CME ERROR:') }],
     ['+CME ERROR:', undefined],
     ['UNKNOWN COMMAND', undefined],

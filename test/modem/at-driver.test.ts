@@ -1,6 +1,7 @@
 import { parse } from 'node-pdu';
 import { describe, expect, it } from 'vitest';
 import { type ModemTraits, SimulatedModem } from '../../firmware-sim/modem/simulated-modem.ts';
+import { readSubmit, textOf } from '../../firmware-sim/modem/short-message.ts';
 import { Random } from '../../firmware-sim/random.ts';
 import { AtDriver, type AtModemOptions } from '../../gateway/modem/at-driver.ts';
 import type { Sight } from '../../gateway/modem/modem.ts';
@@ -146,21 +147,46 @@ describe('what happens on the way', () => {
 });
 
 describe('a short message', () => {
-  it('leaves as it was said, also from a modem that is asked other things at the same time', async () => {
+  const readAll = (sms: readonly string[]): readonly [string, string] => {
+    const parts = sms.map(readSubmit);
+    return [parts[0]?.to ?? '', textOf(parts)];
+  };
+
+  it.each([
+    ['plain', 'Vitalgate: an alarm waits. Ref 12/ab12', 1],
+    ['with signs of the extension table', 'a[b]{c}~^|\\ done', 1],
+    ['with what the 7-bit alphabet lacks', 'Frau Müller ist gestürzt – bitte kommen 🙏', 1],
+    ['in another script', 'Пациент упал', 1],
+    ['long', 'Please look after her. '.repeat(18), 4],
+    ['long and in another script', 'Пациент упал. '.repeat(20), 5],
+  ])('leaves as it was said, %s, also from a modem that is asked other things at the same time', async (_, text, parts) => {
     const { driver, modem, sms } = connected();
     modem.move('lte');
     await until(driver, 'connected');
-    await Promise.all([driver.look(), driver.sendSms('+4915112345678', 'Vitalgate: an alarm waits. Ref 12/ab12'), driver.look()]);
-    const [sent] = sms.map((pdu) => parse(pdu)) as unknown as [{ address: { phone: string }; data: { getText: () => string } }];
-    expect([sent.address.phone, sent.data.getText()]).toEqual([expect.stringContaining('4915112345678'), 'Vitalgate: an alarm waits. Ref 12/ab12']);
+    const [, sent] = await Promise.all([driver.look(), driver.sendSms('+4915112345678', text), driver.look()]);
+    expect(readAll(sms)).toEqual(['+4915112345678', text]);
+    expect(sent).toEqual({ parts, references: Array.from({ length: parts }, (__, i) => 17 + i) });
+    const other = parse(sms[0] ?? '') as unknown as { address: { phone: string } };
+    expect(other.address.phone).toContain('4915112345678');
+  });
+
+  it('says in words why the network refuses it, and which part of a long one', async () => {
+    const { driver, modem, sms } = connected({ smsErrors: [42, 0, 38] });
+    modem.move('lte');
+    await until(driver, 'connected');
+    await expect(driver.sendSms('+49151', 'text')).rejects.toThrow('+CMS ERROR: 42 (the network is overloaded)');
+    await expect(driver.sendSms('+49151', 'x'.repeat(300))).rejects.toThrow('part 2 of 3: +CMS ERROR: 38 (the network is out of order)');
+    await driver.sendSms('+49151', 'text');
+    expect(sms).toHaveLength(2);
   });
 
   it('is refused by a modem without a network, and before it is sent when it is none', async () => {
     const { driver, sms } = connected();
     await driver.look();
-    await expect(driver.sendSms('+49151', 'text')).rejects.toThrow('+CMS ERROR: 331');
+    await expect(driver.sendSms('+49151', 'text')).rejects.toThrow('+CMS ERROR: 331 (there is no network)');
     await expect(driver.sendSms('call me', 'text')).rejects.toThrow(/is not a telephone number/);
-    await expect(driver.sendSms('+49151', 'x'.repeat(161))).rejects.toThrow(/at most 160/);
+    await expect(driver.sendSms('+49151', 'x'.repeat(460))).rejects.toThrow(/at most 459/);
+    await expect(driver.sendSms('+49151', '\u001A')).rejects.toThrow(/none that control/);
     expect(sms).toEqual([]);
   });
 });

@@ -94,8 +94,10 @@ describe('a modem that ModemManager has', () => {
     const driver = new ManagedDriver(mmcli, { path: PATH, ports: [] }, {});
     for (const rung of ['session', 'radio', 'restart'] as const) await driver.climb(rung);
     expect(asked).toEqual(['--simple-disconnect', '--disable', '--enable', '--reset']);
-    await driver.sendSms('+49151', 'an alarm waits');
+    expect(await driver.sendSms('+49151', 'an alarm waits')).toEqual({ parts: 1, references: [] });
     expect(asked.at(-1)).toBe('-s /org/freedesktop/ModemManager1/SMS/7 --send');
     await expect(driver.sendSms("1'; reset", 'x')).rejects.toThrow(/is not a telephone number/);
+    const refusing = new ManagedDriver(() => Promise.reject(Object.assign(new Error("Command failed: mmcli number='+49151',text='secret'"), { stderr: "\nerror: couldn't send the SMS: no network\n" })), { path: PATH, ports: [] }, {});
+    await expect(refusing.sendSms('+49151', 'secret')).rejects.toThrow(/^ModemManager does not send it: error: couldn't send the SMS: no network$/);
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { SentSms } from '../../gateway/modem/sms.ts';
 import { Modem, type ModemDriver, type ModemState, type Sight } from '../../gateway/modem/modem.ts';
 import { ResetLadder } from '../../gateway/modem/reset-ladder.ts';
 import { Millis, Minutes } from '../../gateway/quantity.ts';
@@ -56,9 +57,9 @@ class ScriptedDriver implements ModemDriver {
     this.climbed.push(rung);
     return Promise.resolve();
   }
-  sendSms(number: string, text: string): Promise<void> {
+  sendSms(number: string, text: string): Promise<SentSms> {
     this.sent.push(`${number} ${text}`);
-    return Promise.resolve();
+    return Promise.resolve({ parts: 1, references: [] });
   }
   close(): Promise<void> {
     this.closed += 1;

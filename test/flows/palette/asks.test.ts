@@ -111,6 +111,17 @@ describe('patient context', () => {
     expect(await bench.outputs[0]?.next()).toMatchObject({ payload, context: known, alarms: [], subject: anna });
   });
 
+  it('asks for whoever looks at a page, as the gateway says it, and for nobody else', async () => {
+    await using gateway = await ToldGateway.open();
+    gateway.answer = () => ({ result: { known, alarms: [] } });
+    await using bench = await Bench.load('patient-context', { patient: 'anna', wanted: '' }, { place: gateway.place });
+    for (const req of [{ headers: { 'x-vitalgate-person': 'dora' } }, { headers: {} }, { headers: { 'x-vitalgate-person': ['dora'] } }, null]) {
+      bench.receive({ req });
+      await bench.outputs[0]?.next();
+    }
+    expect(gateway.asks.map(({ viewer }) => viewer)).toEqual(['dora', undefined, undefined, undefined]);
+  });
+
   it.each(['OTHER', 'heart_rate', 'activity', '__proto__', 'nothing'])('says at its second output that %s is not known now', async (wanted) => {
     await using gateway = await ToldGateway.open();
     gateway.answer = () => ({ result: { known, alarms: [] } });
