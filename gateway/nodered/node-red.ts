@@ -303,6 +303,7 @@ export class NodeRed {
   #ended(child: ChildProcess, how: string): void {
     if (child !== this.#child) return;
     if (this.#hasSettled) this.#inARow = 0;
+    const hasRun = this.#state !== 'starting';
     this.#child = undefined;
     this.#port = undefined;
     this.#rss = null;
@@ -314,8 +315,10 @@ export class NodeRed {
     const own = this.#failed.filter((each) => each.why !== 'ended' && now - each.at < SAFE_WITHIN).length;
     const goesSafe = !this.#isSafe && own >= SAFE_AFTER;
     this.#isSafe ||= goesSafe;
-    const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#inARow);
-    this.#inARow += 1;
+    // What ran and was killed by somebody else is not to blame: whoever waits for a message has it back at once.
+    const isToBlame = why !== 'ended' || !hasRun;
+    const wait = isToBlame ? Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#inARow) : FIRST_WAIT;
+    if (isToBlame) this.#inARow += 1;
     this.#state = 'waiting';
     this.#options.log.warn({ why, how, safe: this.#isSafe, wait }, 'Node-RED does not run any more and is started again; the alarms of the gateway go on');
     this.#waiting = setTimeout(() => this.#launch(), wait);
