@@ -63,7 +63,7 @@ const SLOWEST_DEPLOY = Seconds(2);
 const MOST_FAILURES = 20;
 const MOST_LINES = 50;
 /** Behind everything of the gateway in the queue for a core, with all its threads: those that collect garbage, too, so that it has to begin so (nice(1)). */
-const NICENESS = 15;
+const NICENESS = 19;
 /** Of the heap, and what Node.js takes beside it. */
 const RSS_SHARE = 3;
 const LEAST_RSS = MiB(512);
