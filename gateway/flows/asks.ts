@@ -42,7 +42,7 @@ const chain = z
   .max(MOST_LEVELS, { error: `expected at most ${MOST_LEVELS} levels` })
   .describe('Who is told, one level after the other until somebody acknowledges. The gateway keeps it and its timers');
 
-const common = { id: said(LONGEST_ID).optional().describe('Your own number for it. The same id and ask get the same answer, and nothing is done twice; kept for the last 1000 asks of a person while the gateway runs') };
+const common = { id: said(LONGEST_ID).optional().describe('Your own number for it. The same id and ask are done once: nothing is raised, cleared, noted or simulated twice, for the last 2000 asks of a person') };
 
 export const askSchema = z.discriminatedUnion('ask', [
   z
