@@ -5,7 +5,7 @@ import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { Bytes, Millis, MiB, Minutes, Seconds } from '../quantity.ts';
 import { START_FD, type FromChild, type StartWords, type ToChild } from './child-words.ts';
-import type { FlowFiles } from './flow-files.ts';
+import { NODE_RED_FOLDER, type FlowFiles } from './flow-files.ts';
 
 /** Nodes that reach beyond the flows, and the files of Node-RED they are in. */
 const RISKY: Readonly<Record<string, string>> = { exec: '90-exec.js', file: '10-file.js', watch: '23-watch.js', tcp: '31-tcpin.js', udp: '32-udp.js' };
@@ -326,4 +326,4 @@ export class NodeRed {
 }
 
 /** Where Node-RED lives in a data folder. */
-export const nodeRedFolderIn = (data: string): string => resolve(join(data, 'nodered'));
+export const nodeRedFolderIn = (data: string): string => resolve(join(data, NODE_RED_FOLDER));

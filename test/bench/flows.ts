@@ -47,7 +47,7 @@ export const flows: Bench = {
   summary: 'Acknowledgements per second while a flow of Node-RED never ends, leaks, throws or floods; and a reading from sensor to flow',
   run: async (context) => {
     const { folder, signal, progress } = context;
-    const created = await GatewayFolder.create(join(folder, 'gateway'), { alarms: { people: PEOPLE }, flows: { enabled: true, settle: '1s' } });
+    const created = await GatewayFolder.create(join(folder, 'gateway'), { alarms: { people: PEOPLE }, flows: { enabled: true, settle: '1s' }, seal: { age: '1s' } });
     await using gateway = await created.start(signal);
     progress(`registering ${CONNECTIONS} devices`);
     await gateway.register(CONNECTIONS);
