@@ -21,7 +21,7 @@ export function gateway(palette) {
  * from the other. @param {Palette} palette
  */
 function instanceOf({ RED }) {
-  const id = RED.settings.get?.('instanceId');
+  const id = RED.settings.available?.() === true ? RED.settings.get?.('instanceId') : undefined;
   return typeof id === 'string' && /^[0-9a-f]{8}/.test(id) ? `-${id.slice(0, 8)}` : '';
 }
 
