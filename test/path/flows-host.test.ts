@@ -29,7 +29,7 @@ describe('Node-RED beside the gateway', () => {
 
   beforeAll(async () => {
     const people = [{ name: 'ann' }, { name: 'cho', access: 'clinician' }, { name: 'otto', access: 'administrator' }, { name: 'vera', access: 'viewer' }, { name: 'wendy', access: 'clinician', patients: ['bert'] }];
-    site = await Site.prepare({ gateway: { alarms: { people }, flows: { enabled: true, stall: '3s', settle: '1s' } } });
+    site = await Site.prepare({ gateway: { alarms: { people }, flows: { enabled: true, stall: '3s', settle: '6s' } } });
     for (const { name } of people) {
       const { stdout } = await vitalgate('person', 'token', name, '--json', '--config', site.config);
       tokens.set(name, (JSON.parse(stdout) as { secret: string }).secret);
