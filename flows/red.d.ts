@@ -43,7 +43,7 @@ export interface Red {
     registerType(type: string, constructor: unknown, options?: object): void;
   }>;
   /** `vitalgate`: inside a gateway's own Node-RED, where it is and by which token. */
-  readonly settings: Readonly<{ vitalgate?: Place }>;
+  readonly settings: Readonly<{ vitalgate?: Place; available?: () => boolean; get?: (name: string) => unknown }>;
   readonly hooks: Hooks;
   readonly httpAdmin: Readonly<{ get(path: string, ...handlers: Handler[]): void; post(path: string, ...handlers: Handler[]): void }>;
   readonly auth: Readonly<{ needsPermission(permission: string): Handler }>;

@@ -4,16 +4,17 @@
  *
  *     [ "begin", format 1, chain bstr 16, taken uint (ms since 1970) ]
  *     [ "rows", store text, [ key bstr, value bstr, … ] ]            records of an engine, in its order
- *     [ "file", name text, bstr ]                                   of the data folder
+ *     [ "file", name text, bstr ]                                   of the data folder, and the flows in its folder nodered
  *     [ "end", rows uint, files uint ]                              what came before; without it the backup is not whole
  *
  * The engines come first: the journal is read no earlier than what was derived from it, and keys no earlier than what lies under them.
  */
 
-import { lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UnreadableError } from './errors.ts';
 import { CborError, decode, encode, type CborValue } from './ledger/cbor.ts';
+import { COPIED, NODE_RED_FOLDER } from './nodered/flow-files.ts';
 import { formatBytes, KiB, MiB, UnixMillis } from './quantity.ts';
 
 const FORMAT = 1;
@@ -21,6 +22,9 @@ const FORMAT = 1;
 const PIECE = KiB(512);
 /** A record is never longer: blocks and journal records are bounded far below. */
 const LONGEST = MiB(256);
+
+/** What people drew, and what nodes keep secret (under the key in flows.key): the one folder that is in a backup. */
+const FLOWS = COPIED.map((name) => `${NODE_RED_FOLDER}/${name}`);
 
 /** Marks a folder whose chain may go on at a hospital (restoration.ts). */
 export const RESTORATION_FILE = 'restored.json';
@@ -63,7 +67,7 @@ export async function* backupOf({ snapshot, folder, chain, now }: BackupOptions)
 /** Read in one go: the gateway writes key files in one go, too, so that root key and keyring belong together. */
 function filesIn(folder: string): readonly (readonly [string, Uint8Array])[] {
   const names = readdirSync(folder).filter((name) => lstatSync(join(folder, name)).isFile() && !name.endsWith('.new') && name !== RESTORATION_FILE);
-  return names.toSorted().map((name) => [name, readFileSync(join(folder, name))]);
+  return [...names.toSorted(), ...FLOWS.filter((name) => existsSync(join(folder, name)))].map((name) => [name, readFileSync(join(folder, name))]);
 }
 
 function encodeRecord(values: readonly CborValue[]): Uint8Array {
@@ -146,6 +150,6 @@ function rowsOf(flat: readonly CborValue[]): readonly Row[] {
 
 /** What is restored goes into the data folder and nowhere else. */
 function safeName(name: string): string {
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(name)) throw broken(`${JSON.stringify(name.slice(0, 40))} is no name of a file in a data folder`);
+  if (!FLOWS.includes(name) && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(name)) throw broken(`${JSON.stringify(name.slice(0, 40))} is no name of a file in a data folder`);
   return name;
 }

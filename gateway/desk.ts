@@ -135,8 +135,8 @@ export class Desk implements CareDesk {
     await this.#options.disclose(...shown);
   }
 
-  async observe(patient: string, values: Readonly<Record<string, number>>, by: Actor): Promise<void> {
-    await this.#carryOut({ type: 'observe', patient, values, by });
+  async observe(patient: string, values: Readonly<Record<string, number>>, by: Actor, ask?: string): Promise<void> {
+    await this.#carryOut({ type: 'observe', patient, values, by, ...(ask === undefined ? {} : { ask }) });
   }
 
   async wantWaveform(patient: string, measurement: string, time: Millis, by: Actor): Promise<void> {

@@ -49,6 +49,8 @@ const DECIDED_FOR = Seconds(10);
 
 type Actor = Readonly<{ id: string; role: string }>;
 const actorOf = ({ person, access }: Asker): Actor => ({ id: person, role: access });
+/** Who asks, and what they call it: by both a repetition is known, however long ago the first was. */
+const askedBy = ({ id }: Ask, asker: Asker): Readonly<{ by: Actor; ask?: string }> => ({ by: actorOf(asker), ...(id === undefined ? {} : { ask: id }) });
 
 export class GatewayFlowDesk implements FlowDesk {
   readonly source: GatewayFlowSource;
@@ -141,7 +143,7 @@ export class GatewayFlowDesk implements FlowDesk {
       case 'escalate':
         return await this.#escalate(ask, asker);
       case 'note':
-        return (await this.#unknown(ask.subject, asker)) ?? (await this.#carriedOut({ type: 'note', subject: ask.subject, text: ask.text, by: actorOf(asker) }, ask));
+        return (await this.#unknown(ask.subject, asker)) ?? (await this.#carriedOut({ type: 'note', subject: ask.subject, text: ask.text, ...askedBy(ask, asker) }, ask));
       case 'context':
         return await this.#contextFor(ask, asker);
       case 'simulate':
@@ -158,13 +160,14 @@ export class GatewayFlowDesk implements FlowDesk {
     return { done: {} };
   }
 
-  async #raise({ subject, name, priority, kind: asked, message, chain, dryRun }: Extract<Ask, { ask: 'raise' }>, asker: Asker): Promise<AskAnswer> {
+  async #raise(ask: Extract<Ask, { ask: 'raise' }>, asker: Asker): Promise<AskAnswer> {
+    const { subject, name, priority, kind: asked, message, chain, dryRun } = ask;
     const refused = (await this.#unknown(subject, asker)) ?? this.#nobody(chain);
     if (refused !== undefined) return refused;
     const kind = asked ?? (subject?.kind === 'patient' ? 'physiological' : 'technical');
     const levels = chain === undefined ? {} : { levels: chain };
     if (dryRun === true) return { done: { alarm: this.#alarmOf(subject, name), levels: this.#told(courseOf(this.#options.policy(), { kind, priority, ...levels }).levels) } };
-    await this.#options.desk.carryOut({ type: 'flow_alarm', subject, name, priority, kind, message, ...levels, by: actorOf(asker) });
+    await this.#options.desk.carryOut({ type: 'flow_alarm', subject, name, priority, kind, message, ...levels, ...askedBy(ask, asker) });
     return { done: { alarm: this.#alarmOf(subject, name) } };
   }
 
@@ -173,11 +176,12 @@ export class GatewayFlowDesk implements FlowDesk {
     return levels.map(({ to, within }) => ({ people: peopleOf(this.#options.policy(), to), within }));
   }
 
-  async #clear({ subject, name, dryRun }: Extract<Ask, { ask: 'clear' }>, asker: Asker): Promise<AskAnswer> {
+  async #clear(ask: Extract<Ask, { ask: 'clear' }>, asker: Asker): Promise<AskAnswer> {
+    const { subject, name, dryRun } = ask;
     const refused = await this.#unknown(subject, asker);
     if (refused !== undefined) return refused;
     const alarm = this.#alarmOf(subject, name);
-    if (alarm !== null && alarm.phase !== 'latched' && dryRun !== true) await this.#options.desk.carryOut({ type: 'flow_clear', subject, name, by: actorOf(asker) });
+    if (alarm !== null && alarm.phase !== 'latched' && dryRun !== true) await this.#options.desk.carryOut({ type: 'flow_clear', subject, name, ...askedBy(ask, asker) });
     return { done: { alarm: this.#alarmOf(subject, name) } };
   }
 
@@ -255,7 +259,7 @@ export class GatewayFlowDesk implements FlowDesk {
   }
 
   /** As a person would have measured it by hand, so that rules, alarms and flows do what they would do. */
-  async #simulate({ patient, values, dryRun }: Extract<Ask, { ask: 'simulate' }>, asker: Asker): Promise<AskAnswer> {
+  async #simulate({ id, patient, values, dryRun }: Extract<Ask, { ask: 'simulate' }>, asker: Asker): Promise<AskAnswer> {
     const { desk, testPatients } = this.#options;
     if (!testPatients.includes(patient) || !this.viewFor(asker).maySee({ kind: 'patient', id: patient })) {
       return { kind: 'not_allowed', refused: 'no_test_patient', why: `${JSON.stringify(patient)} is no test patient: flows.testPatients of the configuration names ${testPatients.join(', ') || 'none'}` };
@@ -267,14 +271,15 @@ export class GatewayFlowDesk implements FlowDesk {
       const objection = implausible(reading);
       if (objection !== undefined) return { kind: 'conflict', refused: 'implausible', why: objection.message };
     }
-    if (dryRun !== true) await desk.observe(patient, values, actorOf(asker));
+    if (dryRun !== true) await desk.observe(patient, values, actorOf(asker), id);
     return { done: { patient, values } };
   }
 
-  async #notified({ alarm, step, person, channel, outcome, detail, dryRun }: Extract<Ask, { ask: 'notified' }>, asker: Asker): Promise<AskAnswer> {
+  async #notified(ask: Extract<Ask, { ask: 'notified' }>, asker: Asker): Promise<AskAnswer> {
+    const { alarm, step, person, channel, outcome, detail } = ask;
     const [of] = step < 1 ? [] : await this.#options.desk.alarms.after(step - 1, 1);
     if (of === undefined || of.alarm !== alarm || !this.viewFor(asker).maySee(of.subject)) return { kind: 'unknown', refused: 'unknown_step', why: `there is no step ${step} of alarm ${alarm}` };
-    return await this.#carriedOut({ type: 'notified', subject: of.subject, alarm, step, person, channel, outcome, ...(detail === undefined ? {} : { detail }), by: actorOf(asker) }, { dryRun });
+    return await this.#carriedOut({ type: 'notified', subject: of.subject, alarm, step, person, channel, outcome, ...(detail === undefined ? {} : { detail }), ...askedBy(ask, asker) }, ask);
   }
 
   /** Who is not named in the configuration is told nothing, and what is not named there is not run. */

@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 const WHOLE_PROGRAMS = ['test/path/**/*.test.ts'];
 /** What kills programs, cuts lines and counts what was lost on the way: each has the machine for itself. */
-const ALONE = ['test/faults/**/*.test.ts', 'test/lab/**/*.test.ts', 'test/path/serial-load.test.ts', 'test/path/demo.test.ts', 'test/path/pruning.test.ts'];
+const ALONE = ['test/faults/**/*.test.ts', 'test/lab/**/*.test.ts', 'test/path/flows-killed.test.ts', 'test/path/serial-load.test.ts', 'test/path/demo.test.ts', 'test/path/pruning.test.ts'];
 const WHOLE_PROGRAM_TIMES = { testTimeout: 300_000, hookTimeout: 120_000 };
 
 /**

@@ -12,7 +12,7 @@ export function gateway(palette) {
     const [url, token] = [textOf(config, 'url'), node.credentials?.['token'] ?? ''];
     placeIn(url);
     if (token === '') throw new Mistake('noToken');
-    palette.links.set(node, new GatewayLink({ url, token }, nameIn(textOf(config, 'consumer')) ?? `node-red-${node.id}`));
+    palette.links.set(node, new GatewayLink({ url, token }, nameIn(textOf(config, 'consumer')) ?? `node-red-${node.id}${instanceOf(palette)}`));
   }, { credentials: { token: { type: 'password' } } });
 }
 
@@ -20,6 +20,15 @@ export function gateway(palette) {
 function placeIn(url) {
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) throw new Mistake('badAddress', { found: JSON.stringify(url.slice(0, 60)) });
   return url;
+}
+
+/**
+ * Which Node-RED this is, by its own account, the same after a restart: where the same flows run twice, each is told of everything, and none takes
+ * from the other. @param {Palette} palette
+ */
+function instanceOf({ RED }) {
+  const id = RED.settings.available?.() === true ? RED.settings.get?.('instanceId') : undefined;
+  return typeof id === 'string' && /^[0-9a-f]{8}/.test(id) ? `-${id.slice(0, 8)}` : '';
 }
 
 /** @param {string} name */

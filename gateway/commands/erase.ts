@@ -1,9 +1,11 @@
 import type { ErasureOrder } from '../erasure.ts';
 import { UsageError } from '../errors.ts';
+import { filesNaming } from '../nodered/flow-files.ts';
+import { nodeRedFolderIn } from '../nodered/node-red.ts';
 import { nameOf } from '../reading.ts';
 import { administer } from './administer.ts';
 import { counted, numberOf, textOf, type Arguments, type Command } from './command.ts';
-import { CONFIG_OPTIONS } from './settings.ts';
+import { CONFIG_OPTIONS, gatewayConfig } from './settings.ts';
 import { SUBJECT_OPTIONS, subjectIn } from './subject-option.ts';
 
 export const eraseCommand: Command = {
@@ -15,6 +17,7 @@ backup of this data folder that is made without their keys; nothing can bring th
 before; an entry in it names the keys that were destroyed, and nobody. Behind a connection that several people share, the raw messages
 of the others go, too; what was derived from them stays. With --through only what was said in the epochs of keys up to that one goes,
 and the person stays known. Take the patient out of the configuration as well: what it names is told again at the next start.
+What flows of Node-RED were given they keep, or sent on, as they were drawn: files of theirs in which the ID is found are listed.
 Works with the running gateway, or on its data folder while none runs.`,
   options: {
     ...CONFIG_OPTIONS,
@@ -27,6 +30,9 @@ Works with the running gateway, or on its data folder while none runs.`,
     if (args.values['yes'] !== true) throw new UsageError(`nothing brings back what is erased of ${nameOf(order.subject)}; say --yes when that is meant`);
     const { keys, frames } = await administer(args, environment, (api) => api.erase(order));
     environment.out(`${nameOf(order.subject)}: erased; ${counted(keys, 'key')} destroyed, ${counted(frames, 'raw message')} taken out of the journal`);
+    const { data } = gatewayConfig(args);
+    const kept = filesNaming(nodeRedFolderIn(data), order.subject.id);
+    if (kept.length > 0) environment.err(`${order.subject.id} is still named in what flows keep, which is their own; look whether it is about this ${order.subject.kind}, and take it out:\n${kept.map((path) => `  ${path}`).join('\n')}`);
     return 0;
   },
 };

@@ -1,4 +1,5 @@
 import { createReadStream, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { readBackup, type BackupRecord } from '../backup.ts';
 import { decryptBackup, identitiesIn, type OpenedBy } from '../backup-cipher.ts';
@@ -86,7 +87,10 @@ async function unpack(folder: string, records: AsyncIterable<BackupRecord>, envi
         restoration = { stage: 'unpacking', chain: toHex(record.chain), taken: record.taken };
         markRestoration(folder, restoration);
       }
-      if (record.is === 'file') files.writeBytes(record.name, record.bytes);
+      if (record.is === 'file') {
+        mkdirSync(dirname(files.pathOf(record.name)), { recursive: true, mode: 0o700 });
+        files.writeBytes(record.name, record.bytes);
+      }
       if (record.is !== 'rows') continue;
       await engines.put(record.store, record.rows);
       if (Math.floor((rows + record.rows.length) / PROGRESS_EVERY) > Math.floor(rows / PROGRESS_EVERY)) environment.err(`${rows + record.rows.length} records so far`);

@@ -8,7 +8,8 @@ type OwnConditionName = (typeof OWN_CONDITIONS)[number];
 
 /**
  * What a person or the configuration decided, as it enters the journal: the payload of an `operator` frame, JSON in
- * UTF-8. Derivation depends on nothing that is not in a frame, so these are frames too.
+ * UTF-8. Derivation depends on nothing that is not in a frame, so these are frames too. `ask`: what a flow calls what it asked (flows/asks.ts);
+ * the same action under the same name again is a repetition, and does nothing.
  */
 export type OperatorAction =
   /** `from` (included) and `until` (excluded) on the gateway's wall clock; absent: from now, for ever. */
@@ -29,7 +30,7 @@ export type OperatorAction =
   /** SpO2 scale of NEWS2: 2 only by a clinician. */
   | Readonly<{ type: 'prescribe'; patient: string; spo2Scale: 1 | 2; by: Actor }>
   /** What a person saw or measured by hand, by measurement in the units of measurements.ts. */
-  | Readonly<{ type: 'observe'; patient: string; values: Readonly<Record<string, number>>; by: Actor }>
+  | Readonly<{ type: 'observe'; patient: string; values: Readonly<Record<string, number>>; by: Actor; ask?: string }>
   /** Every sample of this measurement of the patient is wanted for so long, beside the summaries. */
   | Readonly<{ type: 'waveform'; patient: string; measurement: string; time: Millis; by: Actor }>
   /** Who is told of alarms and how soon (alarm/policy.ts). */
@@ -39,12 +40,12 @@ export type OperatorAction =
   /** Other people are told of an alarm (alarm/policy.ts: levels), the first at once. */
   | Readonly<{ type: 'escalate'; alarm: number; revision: number; levels: readonly unknown[]; by: Actor }>
   /** Somebody's flow says that something is wrong, or no longer (flows/asks.ts). Its rule is "flow:<name>". "subject" null: nobody in particular. */
-  | Readonly<{ type: 'flow_alarm'; subject: Subject | null; name: string; priority: 'high' | 'medium' | 'low'; kind: 'physiological' | 'technical'; message: string; levels?: readonly unknown[]; by: Actor }>
-  | Readonly<{ type: 'flow_clear'; subject: Subject | null; name: string; by: Actor }>
+  | Readonly<{ type: 'flow_alarm'; subject: Subject | null; name: string; priority: 'high' | 'medium' | 'low'; kind: 'physiological' | 'technical'; message: string; levels?: readonly unknown[]; by: Actor; ask?: string }>
+  | Readonly<{ type: 'flow_clear'; subject: Subject | null; name: string; by: Actor; ask?: string }>
   /** A remark for the record of somebody, in the words of whoever wrote it. */
-  | Readonly<{ type: 'note'; subject: Subject; text: string; by: Actor }>
+  | Readonly<{ type: 'note'; subject: Subject; text: string; by: Actor; ask?: string }>
   /** What became of an attempt to tell somebody of an alarm. `subject`: whom the alarm is about. */
-  | Readonly<{ type: 'notified'; subject: Subject | null; alarm: number; step: number; person: string; channel: string; outcome: 'handed_over' | 'failed' | 'skipped'; detail?: string; by: Actor }>
+  | Readonly<{ type: 'notified'; subject: Subject | null; alarm: number; step: number; person: string; channel: string; outcome: 'handed_over' | 'failed' | 'skipped'; detail?: string; by: Actor; ask?: string }>
   /** From now on what is said of subjects lies under keys of this epoch (vault/). */
   | Readonly<{ type: 'epoch'; epoch: number }>
   /** Forgets a subject; with `through`, only what was said in epochs up to that one. */
@@ -144,7 +145,7 @@ export function decodeOperatorAction(payload: Uint8Array): OperatorAction {
     case 'prescribe':
       return { type: 'prescribe', patient: patientOf(action), spo2Scale: scaleOf(action), by: actorOf(action['by']) };
     case 'observe':
-      return { type: 'observe', patient: patientOf(action), values: valuesIn(action), by: actorOf(action['by']) };
+      return { type: 'observe', patient: patientOf(action), values: valuesIn(action), by: actorOf(action['by']), ...askIn(action) };
     case 'waveform':
       return { type: 'waveform', patient: patientOf(action), measurement: textIn(action, 'measurement'), time: Millis(wholeIn(action, 'time', 1)), by: actorOf(action['by']) };
     case 'alarms':
@@ -158,16 +159,16 @@ export function decodeOperatorAction(payload: Uint8Array): OperatorAction {
     case 'flow_alarm':
       return {
         type: 'flow_alarm', ...flowAlarmIn(action), priority: oneOf(action, 'priority', ['high', 'medium', 'low']), kind: oneOf(action, 'kind', ['physiological', 'technical']), message: saidIn(action, 'message'),
-        ...(action['levels'] === undefined ? {} : { levels: listIn(action, 'levels') }), by: actorOf(action['by']),
+        ...(action['levels'] === undefined ? {} : { levels: listIn(action, 'levels') }), by: actorOf(action['by']), ...askIn(action),
       };
     case 'flow_clear':
-      return { type: 'flow_clear', ...flowAlarmIn(action), by: actorOf(action['by']) };
+      return { type: 'flow_clear', ...flowAlarmIn(action), by: actorOf(action['by']), ...askIn(action) };
     case 'note':
-      return { type: 'note', subject: subjectOf(action['subject']), text: saidIn(action, 'text'), by: actorOf(action['by']) };
+      return { type: 'note', subject: subjectOf(action['subject']), text: saidIn(action, 'text'), by: actorOf(action['by']), ...askIn(action) };
     case 'notified':
       return {
         type: 'notified', subject: subjectOrNull(action), alarm: wholeIn(action, 'alarm', 1), step: wholeIn(action, 'step', 1), person: saidIn(action, 'person'), channel: saidIn(action, 'channel'),
-        outcome: oneOf(action, 'outcome', ['handed_over', 'failed', 'skipped']), ...(action['detail'] === undefined ? {} : { detail: saidIn(action, 'detail') }), by: actorOf(action['by']),
+        outcome: oneOf(action, 'outcome', ['handed_over', 'failed', 'skipped']), ...(action['detail'] === undefined ? {} : { detail: saidIn(action, 'detail') }), by: actorOf(action['by']), ...askIn(action),
       };
     case 'local':
       if (typeof action['quiet'] !== 'boolean') throw new DecodeError('wrong_shape', '"quiet" must be true or false');
@@ -210,6 +211,8 @@ export function decodeOperatorAction(payload: Uint8Array): OperatorAction {
       throw new DecodeError('wrong_shape', `unknown operator action ${JSON.stringify(action['type'])}`);
   }
 }
+
+const askIn = (action: Fields): { ask?: string } => (action['ask'] === undefined ? {} : { ask: saidIn(action, 'ask') });
 
 function basisIn(action: Fields): { consents?: readonly string[]; episode?: number } {
   const { consents, episode } = action;

@@ -291,7 +291,18 @@ export class Derivation {
   }
 
   #takeCareAction(action: CareAction, accepted: AcceptedFrame, occasion: Occasion): void {
+    if ('ask' in action && this.#wasAsked(action.by.id, accepted.frame)) return;
     for (const attributed of this.#care.carryOut(action, accepted, occasion)) this.#takeReading(accepted, '', attributed, occasion);
+  }
+
+  /** Whether a flow asked the very same before; flows are told again what was on its way when they, or this gateway, ended. */
+  #wasAsked(person: string, frame: Frame): boolean {
+    // No device is called so.
+    const asker = `~${person}` as DeviceId;
+    const identity = identityOf(frame, { message: undefined });
+    if (this.#duplicates.has(asker, identity)) return true;
+    this.#duplicates.add(asker, identity);
+    return false;
   }
 
   #enterEpoch(epoch: number, time: UnixMillis): void {

@@ -54,7 +54,7 @@ const ofAlarm = {
 
 const common = {
   dryRun: z.boolean({ error: 'expected true or false' }).optional().describe('Checks everything and says what would be done, and does nothing'),
-  id: said(LONGEST_ID).optional().describe('Your own number for it. The same id and ask get the same answer, and nothing is done twice; kept for the last 1000 asks of a person while the gateway runs'),
+  id: said(LONGEST_ID).optional().describe('Your own number for it. The same id and ask are done once: nothing is raised, cleared, noted or simulated twice, for the last 2000 asks of a person'),
 };
 
 export const askSchema = z.discriminatedUnion('ask', [

@@ -3,11 +3,14 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { join } from 'node:path';
 import { ConfigError, UsageError } from '../errors.ts';
 
+/** The folder in a data folder. */
+export const NODE_RED_FOLDER = 'nodered';
 const FLOWS = 'flows.json';
-/** What a copy has: the flows, and what nodes keep secret, encrypted. */
-const COPIED = [FLOWS, 'flows_cred.json'] as const;
+/** What a copy, and a backup of the gateway, has: the flows, and what nodes keep secret, encrypted. */
+export const COPIED = [FLOWS, 'flows_cred.json'] as const;
 const DEPLOYED = 'deployed.json';
 const HISTORY = 'history';
+const INSTALLED = 'node_modules';
 /** Copies that are kept: a choice of this project. */
 const MOST_COPIES = 100;
 const NAME = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}Z$/;
@@ -94,6 +97,17 @@ export class FlowFiles {
   #contents(folder: string): Readonly<Partial<Record<(typeof COPIED)[number], string>>> {
     return Object.fromEntries(COPIED.flatMap((name) => (existsSync(join(folder, name)) ? [[name, readFileSync(join(folder, name), 'utf8')]] : [])));
   }
+}
+
+/** Files in there, as far as they can be read, that have this name in them as a word of its own; not what was installed. Paths, in order. */
+export function filesNaming(folder: string, name: string): readonly string[] {
+  if (!existsSync(folder)) return [];
+  const word = new RegExp(`(?<![\\w.-])${name.replaceAll(/[\\^$.*+?()[\]{}|/]/g, '\\$&')}(?![\\w-])`, 'u');
+  return readdirSync(folder, { withFileTypes: true }).toSorted((a, b) => a.name.localeCompare(b.name)).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return entry.name === INSTALLED ? [] : filesNaming(path, name);
+    return entry.isFile() && (word.test(entry.name) || word.test(readFileSync(path, 'utf8'))) ? [path] : [];
+  });
 }
 
 function replace(path: string, content: string): void {

@@ -6,7 +6,7 @@ import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { Bytes, Millis, MiB, Minutes, Seconds } from '../quantity.ts';
 import { START_FD, type FromChild, type StartWords, type ToChild } from './child-words.ts';
-import type { FlowFiles } from './flow-files.ts';
+import { NODE_RED_FOLDER, type FlowFiles } from './flow-files.ts';
 
 /** Nodes that reach beyond the flows, and the files of Node-RED they are in. */
 const RISKY: Readonly<Record<string, string>> = { exec: '90-exec.js', file: '10-file.js', watch: '23-watch.js', tcp: '31-tcpin.js', udp: '32-udp.js' };
@@ -69,7 +69,7 @@ const SLOWEST_DEPLOY = Seconds(2);
 const MOST_FAILURES = 20;
 const MOST_LINES = 50;
 /** Behind everything of the gateway in the queue for a core, with all its threads: those that collect garbage, too, so that it has to begin so (nice(1)). */
-const NICENESS = 15;
+const NICENESS = 19;
 /** Of the heap, and what Node.js takes beside it. */
 const RSS_SHARE = 3;
 const LEAST_RSS = MiB(512);
@@ -310,6 +310,7 @@ export class NodeRed {
   #ended(child: ChildProcess, how: string): void {
     if (child !== this.#child) return;
     if (this.#hasSettled) this.#inARow = 0;
+    const hasRun = this.#state !== 'starting';
     this.#child = undefined;
     this.#port = undefined;
     this.#rss = null;
@@ -321,8 +322,10 @@ export class NodeRed {
     const own = this.#failed.filter((each) => each.why !== 'ended' && now - each.at < SAFE_WITHIN).length;
     const goesSafe = !this.#isSafe && own >= SAFE_AFTER;
     this.#isSafe ||= goesSafe;
-    const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#inARow);
-    this.#inARow += 1;
+    // What ran and was killed by somebody else is not to blame: whoever waits for a message has it back at once.
+    const isToBlame = why !== 'ended' || !hasRun;
+    const wait = isToBlame ? Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#inARow) : FIRST_WAIT;
+    if (isToBlame) this.#inARow += 1;
     this.#state = 'waiting';
     this.#options.log.warn({ why, how, safe: this.#isSafe, wait }, 'Node-RED does not run any more and is started again; the alarms of the gateway go on');
     this.#waiting = setTimeout(() => this.#launch(), wait);
@@ -330,4 +333,4 @@ export class NodeRed {
 }
 
 /** Where Node-RED lives in a data folder. */
-export const nodeRedFolderIn = (data: string): string => resolve(join(data, 'nodered'));
+export const nodeRedFolderIn = (data: string): string => resolve(join(data, NODE_RED_FOLDER));

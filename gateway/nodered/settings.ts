@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 import { Server, Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { DOOR_HEADER, PERSON_HEADER, START_FD, type FromChild, type StartWords, type ToChild } from './child-words.ts';
+import { Pace } from './outgoing-pace.ts';
 
 const HOST = '127.0.0.1';
 /** Of Node-RED's own: fatal 10, error 20, warn 30. */
@@ -17,6 +18,10 @@ const WARNINGS = 30;
 /** Lines of its log that are passed on in a second: a flow that floods the log floods nobody else's. */
 const LINES_PER_SECOND = 20;
 const LONGEST_LINE = 500;
+/** What flows reach out with, all together: connections, and pieces of what is written to them. Who floods waits here, where it costs the gateway nothing. */
+const CONNECTIONS = { perSecond: 20, atOnce: 100, mostTaken: 128, mostWaiting: 200 };
+const WRITES = { perSecond: 40, atOnce: 400 };
+const PIECE_BYTES = 65_536;
 
 const { folder, palettes, exclude, credentialSecret, doorSecret, api, functionTimeout } = JSON.parse(readFileSync(START_FD, 'utf8')) as StartWords;
 
@@ -29,14 +34,52 @@ new Worker(new URL('./orphan-watch.ts', import.meta.url), { workerData: process.
 process.prependListener('uncaughtException', (error: unknown) => tell({ type: 'log', level: 'error', message: line(error instanceof Error ? (error.stack ?? error.message) : error) }));
 tell({ type: 'loading' });
 
+const after = (time: number, act: () => void): void => void setTimeout(act, time).unref();
+const connections = new Pace({ ...CONNECTIONS, now: () => performance.now(), after });
+const writes = new Pace({ ...WRITES, now: () => performance.now(), after });
+
 type Connect = (this: Socket, ...args: unknown[]) => Socket;
 // Sockets of this machine's other programs, the control socket of the gateway among them, are no flow's business.
 const connect = Reflect.get(Socket.prototype, 'connect') as Connect;
 Socket.prototype.connect = function connectOverNetwork(this: Socket, ...args: unknown[]): Socket {
   const [first] = (Array.isArray(args[0]) ? args[0] : args) as readonly unknown[];
   const isPath = typeof first === 'string' ? !/^\d+$/.test(first) : typeof first === 'object' && first !== null && 'path' in first && Boolean(first.path);
-  return isPath ? this.destroy(new Error('flows reach nothing over sockets of this machine')) : connect.apply(this, args);
+  if (isPath) return this.destroy(new Error('flows reach nothing over sockets of this machine'));
+  let isWaiting = false;
+  const isTaken = connections.take(() => {
+    if (this.destroyed) return connections.giveBack();
+    this.once('close', () => connections.giveBack());
+    try {
+      connect.apply(this, args);
+    } catch (error) {
+      // Who waited for its turn hears of a mistake as of any other failure.
+      this.destroy(error as Error);
+      if (!isWaiting) throw error;
+    }
+  });
+  if (!isTaken) return this.destroy(new Error(`flows begin more connections than ${CONNECTIONS.perSecond} a second, or have ${CONNECTIONS.mostTaken} open`));
+  isWaiting = true;
+  slowDown(this);
+  // What is written meanwhile waits, as it does for any connection that is not there yet.
+  if (!this.destroyed) Reflect.set(this, 'connecting', true);
+  return this;
 };
+
+type Write = (chunk: Uint8Array | string, encoding: string, done: (error?: Error | null) => void) => void;
+type WriteAll = (chunks: readonly Readonly<{ chunk: Uint8Array | string }>[], done: (error?: Error | null) => void) => void;
+
+const slow = new WeakSet<Socket>();
+
+/** Of a socket that connects: what is written goes in its turn. Other sockets answer somebody, and are not held up. */
+function slowDown(socket: Socket): void {
+  if (slow.has(socket)) return;
+  slow.add(socket);
+  const [write, writeAll] = [Reflect.get(socket, '_write') as Write, Reflect.get(socket, '_writev') as WriteAll];
+  Reflect.set(socket, '_write', ((chunk, encoding, done) => void writes.take(() => write.call(socket, chunk, encoding, done), piecesOf(chunk.length))) satisfies Write);
+  Reflect.set(socket, '_writev', ((chunks, done) => void writes.take(() => writeAll.call(socket, chunks, done), piecesOf(chunks.reduce((sum, { chunk }) => sum + chunk.length, 0)))) satisfies WriteAll);
+}
+
+const piecesOf = (length: number): number => Math.max(1, Math.ceil(length / PIECE_BYTES));
 
 type Listen = (this: Server, ...args: unknown[]) => Server;
 const listen = Reflect.get(Server.prototype, 'listen') as Listen;

@@ -14,6 +14,10 @@ writeFileSync(join(folder, 'vault.key'), 'secret');
 writeFileSync(join(folder, 'keyring.1'), Buffer.of(0, 255, 1));
 writeFileSync(join(folder, 'vault.key.new'), 'half');
 mkdirSync(join(folder, 'store'));
+mkdirSync(join(folder, 'nodered', 'context'), { recursive: true });
+writeFileSync(join(folder, 'nodered', 'flows.json'), '[]');
+writeFileSync(join(folder, 'nodered', 'flows_cred.json'), '{}');
+writeFileSync(join(folder, 'nodered', 'context', 'global.json'), '{"anna":1}');
 
 const chain = new Uint8Array(16).fill(7);
 const TAKEN = UnixMillis(1_800_000_000_000);
@@ -53,8 +57,8 @@ describe('a backup', () => {
       const back = records.flatMap((record) => (record.is === 'rows' ? record.rows.map((row) => ({ store: record.store, row: row.map((each) => Uint8Array.from(each)) })) : []));
       expect(back).toEqual(rows.map(({ store, row }) => ({ store, row: [...row] })));
       const files = records.filter((record): record is Extract<BackupRecord, { is: 'file' }> => record.is === 'file');
-      expect(files.map(({ name }) => name)).toEqual(['keyring.1', 'vault.key']);
-      expect(records.at(-1)).toEqual({ is: 'end', rows: rows.length, files: 2 });
+      expect(files.map(({ name }) => name)).toEqual(['keyring.1', 'vault.key', 'nodered/flows.json', 'nodered/flows_cred.json']);
+      expect(records.at(-1)).toEqual({ is: 'end', rows: rows.length, files: 4 });
     }), { numRuns: 50 });
   });
 
@@ -74,6 +78,7 @@ describe('a backup', () => {
       [Buffer.concat([begin, end, end]), 'record 2 is "end"'],
       [Buffer.concat([begin, recordOf('end', 1, 0)]), 'it holds 0 records and 0 files, and says that it held 1 and 0'],
       [Buffer.concat([begin, recordOf('file', '../../etc/passwd', Buffer.of(1)), end]), 'is no name of a file in a data folder'],
+      [Buffer.concat([begin, recordOf('file', 'nodered/settings.js', Buffer.of(1)), end]), 'is no name of a file in a data folder'],
       [Buffer.concat([begin, recordOf('file', '.hidden', Buffer.of(1)), end]), 'is no name of a file'],
       [Buffer.concat([begin, recordOf('rows', 'store', [Buffer.of(1)]), end]), 'rows are pairs of bytes'],
       [Buffer.concat([begin, recordOf('song', 'x')]), 'no version of Vitalgate has written'],

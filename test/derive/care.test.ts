@@ -74,6 +74,25 @@ describe('what flows say', () => {
     expect(entriesOf(told, 'order')).toMatchObject([{ text: 'She ate well.' }, { person: 'dora', channel: 'sms', detail: 'no credit' }]);
   });
 
+  it('is done once when it is asked again under the same name, also after a restart; by somebody else, or of something else, it is another', () => {
+    const note = { type: 'note', subject, text: 'She ate well.', by: FLO, ask: 'n1 alarm-7' } as const;
+    const told = { type: 'notified', subject, alarm: 1, step: 2, person: 'dora', channel: 'sms', outcome: 'handed_over', by: FLO, ask: 'n2 alarm-7' } as const;
+    const asked: readonly OperatorAction[] = [
+      note, { type: 'observe', patient: 'anna', values: { spo2: 97 }, by: FLO, ask: 'n3' }, told, { type: 'flow_alarm', subject, name: 'fall', priority: 'high', kind: 'physiological', message: 'Anna fell', by: FLO, ask: 'n4' },
+      { type: 'flow_clear', subject, name: 'fall', by: FLO, ask: 'n5' },
+    ];
+    const others: readonly OperatorAction[] = [{ ...note, by: { id: 'nina', role: 'caregiver' } }, { ...told, person: 'nick' }, { ...note, ask: 'n1 alarm-8' }];
+    const frames = [...asked, ...asked, ...others].map((action, i) => at(i, act(action)));
+    const said = (checkpoints: readonly Checkpoint[]): unknown[] => entriesOf(checkpoints, 'order', 'event');
+    const expected = said(derive(frames));
+    expect(expected).toHaveLength(said(derive(frames.slice(0, asked.length))).length + others.length);
+    for (let cut = 1; cut < frames.length; cut++) {
+      const before = derive(frames.slice(0, cut));
+      const state = fold(before);
+      expect([...said(before), ...said(derive(frames.slice(state.cursor), state))]).toEqual(expected);
+    }
+  });
+
   it.each<readonly [what: string, frame: object, reason: string]>([
     ['a chain that reaches nobody', { type: 'escalate', alarm: 1, revision: 1, levels: [{ to: [], within: 1 }], by: FLO }, '"levels" must be people to be told one after the other'],
     ['a chain without an end', { type: 'escalate', alarm: 1, revision: 1, levels: Array.from({ length: 11 }, () => ({ to: ['a'], within: 1 })), by: FLO }, '"levels" must be people to be told one after the other'],

@@ -1,8 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FlowFiles } from '../../gateway/nodered/flow-files.ts';
+import { FlowFiles, filesNaming } from '../../gateway/nodered/flow-files.ts';
 
 describe('the files of flows', () => {
   let folder: string;
@@ -57,5 +57,17 @@ describe('the files of flows', () => {
     }
     expect(files.history()).toHaveLength(100);
     expect(files.history()[0]).toMatchObject({ copy: '2026-11-30T09-01-45.000Z' });
+  });
+
+  it('are found where they name somebody', () => {
+    mkdirSync(join(folder, 'context', 'global'), { recursive: true });
+    mkdirSync(join(folder, 'node_modules'));
+    for (const name of ['context/global/global.json', 'node_modules/anna.js']) writeFileSync(join(folder, name), '{"nights":{"anna.b":3}}');
+    writeFileSync(join(folder, 'context', 'other.json'), '{"hanna.b":1,"anna.bc":2,"annaxb":3}');
+    write('of anna.b');
+    const copy = files.keep() ?? '';
+    expect(filesNaming(folder, 'anna.b')).toEqual(['context/global/global.json', 'flows.json', `history/${copy}/flows.json`].map((name) => join(folder, name)));
+    expect(filesNaming(folder, 'otto')).toEqual([]);
+    expect(filesNaming(join(folder, 'nowhere'), 'anna.b')).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-import { createReadStream, readdirSync, readFileSync, statSync } from 'node:fs';
+import { createReadStream, readdirSync, readFileSync, statSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decryptBackup, identitiesIn } from '../../gateway/backup-cipher.ts';
@@ -123,5 +123,14 @@ describe('a patient who wants to be forgotten', () => {
     await say(anna, 71.5);
     await site.untilReadings(before + 1);
     expect(foundIn(site.gatewayData, spoken)).toEqual([]);
+  });
+
+  it('is looked for in what flows keep for themselves, which is theirs: whoever erases is told where', async () => {
+    const kept = join(site.gatewayData, 'nodered', 'kept.json');
+    writeFileSync(kept, '{"nights of anna-example":3}', { mode: 0o600 });
+    const { code, stderr } = await vitalgate('erase', '--patient', 'anna-example', '--yes', '--config', site.config);
+    expect([code, stderr]).toEqual([0, expect.stringContaining(`anna-example is still named in what flows keep`)]);
+    expect(stderr).toContain(`  ${kept}\n`);
+    rmSync(kept);
   });
 });

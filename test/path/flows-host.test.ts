@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -124,6 +127,26 @@ describe('Node-RED beside the gateway', () => {
     expect(await (await get('ann', '/flows/flows')).json()).toHaveLength(3);
   });
 
+  it('reaches out no faster than the gateway can spare, however a flow floods, and the flow hears of it', async () => {
+    let connections = 0;
+    const receiver = createServer((_, response) => response.end()).on('connection', () => connections++).listen(0, '127.0.0.1');
+    await once(receiver, 'listening');
+    const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
+    const request = { id: '00000000000000a4', type: 'http request', z: '00000000000000a1', name: '', method: 'GET', ret: 'txt', url, wires: [[]] };
+    const flood = flow('Flood', 'for (let i = 0; i < 2000; i++) node.send({ payload: i });').map((node) => ('func' in node ? { ...node, wires: [[request.id]] } : node));
+    expect(await deploy('otto', [...flood, request])).toBe(204);
+    const { log } = await until('the flow hears of it', async () => {
+      const now = await status();
+      return now.log.some((line) => line.includes('more connections than')) && now;
+    });
+    expect(log.join('\n')).toContain('flows begin more connections than 20 a second');
+    await until('what waited is let through', () => connections >= 150);
+    expect(connections).toBeLessThanOrEqual(301);
+    expect(await deploy('otto', GOOD)).toBe(204);
+    receiver.closeAllConnections();
+    receiver.close();
+  });
+
   it('is killed when a flow never ends, and runs none when that comes again and again, until older ones are restored', async () => {
     expect(await deploy('otto', ENDLESS)).toBe(204);
     const safe = await untilState('safe');
@@ -133,7 +156,7 @@ describe('Node-RED beside the gateway', () => {
     const shown = await vitalgate('flows', 'status', '--config', site.config);
     expect([shown.code, shown.stdout]).toEqual([1, expect.stringContaining('safe mode')]);
     const history = (JSON.parse((await vitalgate('flows', 'history', '--json', '--config', site.config)).stdout) as { copy: string; by: string }[]);
-    expect(history.map(({ by }) => by)).toEqual(['otto', 'otto']);
+    expect(history.map(({ by }) => by)).toEqual(['otto', 'otto', 'otto', 'otto']);
     expect((await vitalgate('flows', 'restore', history[1]?.copy ?? '', '--config', site.config)).code).toBe(0);
     await untilState('running');
     await until('the alarm is over', async () => (await steps('flows_safe_mode')).includes('cleared'));

@@ -158,6 +158,8 @@ describe('a gateway whose disk is lost', () => {
     expect((await run('backup', '--passphrase-file', file('passphrase'), '--out', file('move.age'))).stderr).toContain('has mode 644');
     chmodSync(file('passphrase'), 0o600);
     await site.gateway.stop();
+    const drawn = { 'flows.json': '[{"id":"a1","type":"tab","label":"Tell"}]', 'flows_cred.json': '{"$":"00aa"}' };
+    for (const [name, text] of Object.entries(drawn)) writeFileSync(join(site.gatewayData, 'nodered', name), text, { mode: 0o600 });
     expect((await run('backup', '--passphrase-file', file('passphrase'), '--out', file('move.age'))).code).toBe(0);
     await until('nothing is left to relay', () => true);
     const plain: string[] = [];
@@ -167,6 +169,7 @@ describe('a gateway whose disk is lost', () => {
     const moved = await run('restore', file('move.age'), '--passphrase-file', file('passphrase'));
     expect([moved.code, moved.stdout]).toEqual([0, expect.stringContaining('no hospital has more of the chain than the backup')]);
     expect(existsSync(join(site.gatewayData, 'restored.json'))).toBe(false);
+    for (const [name, text] of Object.entries(drawn)) expect([name, site.read('gateway', 'nodered', name)]).toEqual([name, text]);
     await site.startGateway();
     await measure('anna', 95);
     await site.settled();
