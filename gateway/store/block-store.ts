@@ -18,8 +18,8 @@ import { decodeState, encodeState, type ChainState } from '../ledger/state.ts';
 import { LANES, type Lane } from '../reading.ts';
 import { Turns } from '../turns.ts';
 import type { Change, KeyValueStore } from './key-value.ts';
-import { allOf, blockKey, forkKey, forksOf, headKey, nodesKey, numberAt, payloadKey, pendingKey, prunedKey, receiptKey, startingWith } from './keys.ts';
-import { nodeIn, packNodes } from './runs.ts';
+import { allOf, blockKey, forkKey, forksOf, headKey, numberAt, payloadKey, pendingKey, prunedKey, receiptKey, startingWith } from './keys.ts';
+import { changesFor, nodeIn, nodesGone, recordOf, TILE_LEVEL, tileBegun } from './tree-tiles.ts';
 
 const CHAIN_LENGTH = 16;
 
@@ -48,14 +48,16 @@ export class StoredBlocks implements BlockStore {
 
   async #append(first: StorableBlock, following: readonly StorableBlock[]): Promise<AppendOutcome> {
     const { state, header } = first.verified;
-    const head = await this.head(state);
+    const run = [first, ...following];
+    const nodes = run.flatMap(({ verified: { newNodes } }) => newNodes);
+    const tile = tileBegun(state, nodes);
+    const [head, begun] = await Promise.all([this.head(state), tile === undefined ? undefined : this.#store.get(tile)]);
     const next = head === undefined ? 0 : head.height + 1;
     if (state.height > next) return { outcome: 'gap', head };
     if (state.height < next) return await this.#compare(state, head);
     if (head !== undefined && !sameBytes(header.prev, head.hash)) return { outcome: 'fork', head };
-    const run = [first, ...following];
     const last = run.at(-1) as StorableBlock;
-    await this.#store.write([...run.flatMap((each) => this.#changesFor(each)), { key: headKey(state.chain, state.lane), value: encodeState(last.verified.state) }], { sync: true });
+    await this.#store.write([...run.flatMap((each) => this.#changesFor(each)), ...changesFor(state, nodes, begun), { key: headKey(state.chain, state.lane), value: encodeState(last.verified.state) }], { sync: true });
     return { outcome: 'committed' };
   }
 
@@ -66,12 +68,9 @@ export class StoredBlocks implements BlockStore {
   }
 
   #changesFor({ bytes, verified }: StorableBlock): Change[] {
-    const { state, newNodes, sequences } = verified;
-    const { chain, lane, height } = state;
+    const { state: { chain, lane, height }, sequences } = verified;
     return [
       { key: blockKey(chain, lane, height), value: bytes },
-      // One record for all: each by itself would cost more than everything else of a block.
-      ...(newNodes.length > 0 ? [{ key: nodesKey(chain, lane, state.tree.size), value: packNodes(newNodes) }] : []),
       ...(this.#removePending ? sequences.map((sequence) => ({ key: pendingKey(lane, sequence) })) : []),
     ];
   }
@@ -92,7 +91,6 @@ export class StoredBlocks implements BlockStore {
   async prune(id: LaneId, { through, going }: Readonly<{ through: number; going: readonly number[] }>): Promise<void> {
     const [before, after] = [await this.pruned(id), await this.#stateAt(id, through)];
     const { chain, lane } = id;
-    const { size, frontier } = after.tree;
     const changes: Change[] = [{ key: prunedKey(chain, lane), value: encodeState(after) }];
     for (const height of going) {
       const block = await this.block(id, height);
@@ -102,14 +100,10 @@ export class StoredBlocks implements BlockStore {
     const none = new Uint8Array();
     const receipts = { gte: receiptKey(chain, lane, (before?.height ?? -1) + 1, none), lt: receiptKey(chain, lane, through + 1, none) };
     for await (const [key] of this.#store.range(receipts)) changes.push({ key });
-    // Of what was completed up to there, only the roots of the complete subtrees are in any later proof.
-    const nodes = { gte: nodesKey(chain, lane, 0), lt: nodesKey(chain, lane, size) };
-    for await (const [key] of this.#store.range(nodes)) changes.push({ key });
-    const left = frontierOf(size).map((place, position) => ({ ...place, hash: frontier[position] as Uint8Array }));
-    changes.push({ key: nodes.lt, value: packNodes(left) });
+    changes.push(...nodesGone(id, before?.tree.size ?? 0, after.tree.size));
     await this.#store.write(changes, { sync: true });
     await this.#store.compact({ gte: blockKey(chain, lane, 0), lt: blockKey(chain, lane, through + 1) });
-    await this.#store.compact(nodes);
+    for (const level of [0, TILE_LEVEL]) await this.#store.compact({ gte: recordOf(id, { level, index: 0 }), lt: recordOf(id, { level, index: Math.floor(after.tree.size / 2 ** level) }) });
   }
 
   async #stateAt(id: LaneId, height: number): Promise<ChainState> {
@@ -129,12 +123,10 @@ export class StoredBlocks implements BlockStore {
   }
 
   async node({ chain, lane }: LaneId, level: number, index: number): Promise<Uint8Array> {
-    // It was completed when the tree reached its last leaf, or in the block that brought that.
-    const bounds = { gte: nodesKey(chain, lane, (index + 1) * 2 ** level), lt: nodesKey(chain, lane, Number.MAX_SAFE_INTEGER), limit: 1 };
-    for await (const [, packed] of this.#store.range(bounds)) {
-      const hash = nodeIn(packed, level, index);
-      if (hash !== undefined) return hash;
-    }
+    const place = { level, index };
+    const record = await this.#store.get(recordOf({ chain, lane }, place));
+    const hash = record && nodeIn(record, place);
+    if (hash !== undefined) return hash;
     throw new StoreError('VG_STORE_CORRUPT', `tree node ${level}/${index} of lane ${lane} is missing`);
   }
 

@@ -30,7 +30,8 @@
  *     P  entry(8)                             payload and salt of an entry, sealed under its subject's key (vault/payload.ts)
  *     H  chain(16) lane(1)                    state of a chain at its head
  *     B  chain(16) lane(1) height(8)          block
- *     N  chain(16) lane(1) size(8)            nodes of the chain's Merkle tree that were completed when it reached that size
+ *     N  chain(16) lane(1) level(1) index(8)  complete node of the chain's Merkle tree, from level 4 on
+ *     s  chain(16) lane(1) tile(8)            leaves of that tree, sixteen together
  *     R  chain(16) lane(1) height(8) key(16)  receipt of the hospital with that key fingerprint
  *     p  chain(16) lane(1)                    state of a chain at the last block that was pruned
  *     F  chain(16) lane(1) height(8) hash(32) fork evidence: another block signed for a height that was taken
@@ -127,7 +128,9 @@ export const pendingKey = (lane: Lane, entry: number): Buffer => key('E', laneBy
 export const payloadKey = (entry: number): Buffer => key('P', number(entry));
 export const headKey = (chain: Uint8Array, lane: Lane): Buffer => key('H', chain, laneByte(lane));
 export const blockKey = (chain: Uint8Array, lane: Lane, height: number): Buffer => key('B', chain, laneByte(lane), number(height));
-export const nodesKey = (chain: Uint8Array, lane: Lane, treeSize: number): Buffer => key('N', chain, laneByte(lane), number(treeSize));
+export const nodeKey = (chain: Uint8Array, lane: Lane, level: number, index: number): Buffer =>
+  key('N', chain, laneByte(lane), Buffer.of(level), number(index));
+export const tileKey = (chain: Uint8Array, lane: Lane, tile: number): Buffer => key('s', chain, laneByte(lane), number(tile));
 export const receiptKey = (chain: Uint8Array, lane: Lane, height: number, fingerprint: Uint8Array): Buffer =>
   key('R', chain, laneByte(lane), number(height), fingerprint);
 export const prunedKey = (chain: Uint8Array, lane: Lane): Buffer => key('p', chain, laneByte(lane));

@@ -1,4 +1,4 @@
-/** Runs of blocks, and the nodes of the Merkle tree that a block completes, as stores keep them. */
+/** Runs of blocks, and the nodes of the Merkle tree that a block completes, as a shared store keeps them. */
 
 import type { StorableBlock } from '../ledger/block-store.ts';
 import type { TreeNode } from '../ledger/merkle.ts';
@@ -28,8 +28,7 @@ export function packNodes(nodes: readonly TreeNode[]): Buffer {
 }
 
 /** The hash of one of them; undefined when it is not there. */
-export function nodeIn(bytes: Uint8Array, level: number, index: number): Buffer | undefined {
-  const packed = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+export function nodeIn(packed: Buffer, level: number, index: number): Buffer | undefined {
   for (let at = 0; at < packed.length; at += NODE_BYTES) {
     if (packed.readUInt8(at) === level && packed.readUIntBE(at + LEVEL_BYTES, INDEX_BYTES) === index) return packed.subarray(at + LEVEL_BYTES + INDEX_BYTES, at + NODE_BYTES);
   }

@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import { inclusionProof, verifyInclusion } from '../../gateway/ledger/merkle-proof.ts';
 import { append, EMPTY_TREE, foldRight, type Tree } from '../../gateway/ledger/merkle.ts';
 import { StoredBlocks } from '../../gateway/store/block-store.ts';
-import { nodesKey } from '../../gateway/store/keys.ts';
-import { packNodes } from '../../gateway/store/runs.ts';
-import type { Change, KeyValueStore } from '../../gateway/store/key-value.ts';
+import { changesFor, tileBegun } from '../../gateway/store/tree-tiles.ts';
+import type { KeyValueStore } from '../../gateway/store/key-value.ts';
 import { openRocksStore } from '../../gateway/store/rocks-store.ts';
 import type { Bench, BenchContext, Case } from './bench.ts';
 import { targetFor } from './bench.ts';
@@ -13,9 +12,7 @@ import { percentile } from './figures.ts';
 
 const ENTRIES = 10_000_000;
 const QUICK_ENTRIES = 500_000;
-const ENTRIES_PER_BLOCK = 100;
-/** Blocks that are written together. */
-const BATCH = 1000;
+const BATCH = 65_536;
 const PROOFS = 2000;
 const ID = { chain: new Uint8Array(16).fill(3), lane: 'record' } as const;
 
@@ -29,7 +26,7 @@ export const proofs: Bench = {
     return {
       cases,
       targets: [targetFor(cases, name, 'proof_p99_ms', 'at most', 5), targetFor(cases, name, 'proof_bytes', 'at most', 1024)],
-      notes: ['the nodes of the tree lie in RocksDB as a gateway writes them, in blocks of 100 entries; leaves are hashes of numbers; every proof is of another leaf and is checked', 'entries at random: most nodes near the leaves are read from disk or from the page cache'],
+      notes: ['the nodes of the tree lie in RocksDB as a gateway writes them; leaves are hashes of numbers; every proof is of another leaf and is checked', 'entries at random: most nodes near the leaves are read from disk or from the page cache'],
     };
   },
 };
@@ -69,14 +66,11 @@ async function proveIn(entries: number, name: string, { folder, progress, signal
 async function growTree(store: KeyValueStore, entries: number, onProgress: (done: number) => void): Promise<Tree> {
   let tree = EMPTY_TREE;
   while (tree.size < entries) {
-    const changes: Change[] = [];
-    while (changes.length < BATCH && tree.size < entries) {
-      const leaves = Array.from({ length: Math.min(ENTRIES_PER_BLOCK, entries - tree.size) }, (_, i) => leafOf(tree.size + i));
-      const grown = append(tree, leaves);
-      tree = grown.tree;
-      changes.push({ key: nodesKey(ID.chain, ID.lane, tree.size), value: packNodes(grown.nodes) });
-    }
-    await store.write(changes, { sync: false });
+    const leaves = Array.from({ length: Math.min(BATCH, entries - tree.size) }, (_, i) => leafOf(tree.size + i));
+    const { nodes, tree: grown } = append(tree, leaves);
+    const begun = tileBegun(ID, nodes);
+    await store.write(changesFor(ID, nodes, begun && await store.get(begun)), { sync: false });
+    tree = grown;
     onProgress(tree.size);
   }
   return tree;

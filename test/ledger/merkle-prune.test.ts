@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { append, EMPTY_TREE, rootOf } from '../../gateway/ledger/merkle.ts';
 import { consistencyProof, inclusionProof, verifyConsistency, verifyInclusion } from '../../gateway/ledger/merkle-proof.ts';
-import { frontierOf } from '../../gateway/ledger/merkle-prune.ts';
+import { frontierOf, nodesOnlyUnder } from '../../gateway/ledger/merkle-prune.ts';
 import { sha256 } from '../../gateway/ledger/bytes.ts';
 import { fuzzRuns } from '../fuzz-runs.ts';
 
@@ -10,13 +10,15 @@ const leaves = (count: number): Uint8Array[] => Array.from({ length: count }, (_
 const placeOf = ({ level, index }: Readonly<{ level: number; index: number }>): string => `${level}/${index}`;
 
 describe('a tree without the nodes before a leaf', () => {
-  it('proves every later leaf in every later tree, and that these only grew, as the whole tree does', async () => {
+  it('proves every later leaf in every later tree, and that these only grew, as the whole tree does; pruned at once or in steps', async () => {
     await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 200 }), fc.nat(), fc.nat(), fc.nat(), async (size, a, b, c) => {
-      const to = b % (size + 1);
+      const [from, to] = [a % (size + 1), b % (size + 1)].toSorted((one, other) => one - other) as [number, number];
       const all = leaves(size);
       const { nodes, tree } = append(EMPTY_TREE, all);
-      const roots = new Set(frontierOf(to).map(placeOf));
-      const kept = new Map(nodes.filter((each) => (each.index + 1) * 2 ** each.level > to || roots.has(placeOf(each))).map((each) => [placeOf(each), each.hash]));
+      const kept = new Map(nodes.map((node) => [placeOf(node), node.hash]));
+      const gone = [...nodesOnlyUnder(0, from), ...nodesOnlyUnder(from, to)].map(placeOf);
+      expect(gone.toSorted()).toEqual([...nodesOnlyUnder(0, to)].map(placeOf).toSorted());
+      for (const place of gone) expect(kept.delete(place)).toBe(true);
       const node = (level: number, index: number): Uint8Array => {
         const hash = kept.get(placeOf({ level, index }));
         if (hash === undefined) throw new Error(`node ${level}/${index} is needed`);
@@ -31,5 +33,10 @@ describe('a tree without the nodes before a leaf', () => {
       const earlier = Math.max(1, to);
       verifyConsistency(headAt(earlier), { size, root: rootOf(tree) }, await consistencyProof(earlier, size, node));
     }), { numRuns: fuzzRuns(500) });
+  });
+
+  it('is small: of two nodes a leaf one in the length of its binary form is left', () => {
+    const { nodes } = append(EMPTY_TREE, leaves(1000));
+    expect(nodes.length - [...nodesOnlyUnder(0, 1000)].length).toBe(frontierOf(1000).length);
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { LANES } from '../../gateway/reading.ts';
 import {
   allOf, bindingsKey, blockKey, watchKey, credentialKey, cursorKey, derivationKey, deviceStatusKey, evidenceKey, forkKey, headKey, journalKey,
-  arrivalKey, badPayloadKey, identityKey, leaseKey, nameAt, nodesKey, outputKey, personKey, personOfKeyKey, projectionKey, pseudonymKey, recordKey, recordOfEntryKey, recordOfPersonKey, recordUnderKey, numberAt, payloadKey, pendingKey, probeKey, quarantineKey, receiptKey, sightingKey, startingWith, windowKey,
+  arrivalKey, badPayloadKey, identityKey, leaseKey, nameAt, nodeKey, outputKey, personKey, personOfKeyKey, projectionKey, pseudonymKey, recordKey, recordOfEntryKey, recordOfPersonKey, recordUnderKey, numberAt, payloadKey, pendingKey, probeKey, quarantineKey, receiptKey, sightingKey, startingWith, tileKey, windowKey,
 } from '../../gateway/store/keys.ts';
 
 const chain = new Uint8Array(16).fill(7);
@@ -16,7 +16,7 @@ describe('keys', () => {
     const builders = [
       journalKey, quarantineKey, evidenceKey, payloadKey, (n: number) => pendingKey('record', n),
       recordKey, (n: number) => blockKey(chain, 'alarm', n), (n: number) => recordOfPersonKey(person, n, 0), (n: number) => arrivalKey(n, chain, 0, 0),
-      (n: number) => nodesKey(chain, 'record', n), (n: number) => windowKey(n, 'device'),
+      (n: number) => nodeKey(chain, 'record', 5, n), (n: number) => tileKey(chain, 'record', n), (n: number) => windowKey(n, 'device'),
     ];
     fc.assert(fc.property(fc.constantFrom(...builders), whole, whole, (keyOf, a, b) => {
       expect(Math.sign(Buffer.compare(keyOf(a), keyOf(b)))).toBe(Math.sign(a - b));
@@ -48,7 +48,7 @@ describe('keys', () => {
     const place = fc.tuple(lane, fc.nat(300));
     const keys = fc.tuple(whole, name, place, fc.nat(60)).map(([n, text, [at, height], level]) => [
       journalKey(n), derivationKey(), bindingsKey(text), deviceStatusKey(text), sightingKey(text), windowKey(n, text), watchKey(text), quarantineKey(n), evidenceKey(n),
-      pendingKey(at, n), payloadKey(n), headKey(chain, at), blockKey(chain, at, height), nodesKey(chain, at, height),
+      pendingKey(at, n), payloadKey(n), headKey(chain, at), blockKey(chain, at, height), nodeKey(chain, at, level, height), tileKey(chain, at, height),
       receiptKey(chain, at, height, new Uint8Array(16)), forkKey(chain, at, height, new Uint8Array(32)), cursorKey(new Uint8Array(16), at),
       credentialKey(text), probeKey(), arrivalKey(n, chain, height, level), leaseKey(text), projectionKey(), recordKey(n), recordOfEntryKey(chain, n), recordUnderKey(chain, id, n), recordOfPersonKey(person, n, height),
       personKey(person), pseudonymKey(person), personOfKeyKey(chain, id), badPayloadKey(chain, id, n), identityKey(person), outputKey(text),

@@ -249,7 +249,8 @@ describe('the palette in the editor', () => {
     await page.close();
   });
 
-  it.skipIf(SHOTS === undefined || needed.missing)(`can be looked at in both languages and three widths${needed.note}`, async () => {
+  // To be looked at by people: it proves nothing by itself.
+  if (SHOTS !== undefined) it.skipIf(needed.missing)(`can be looked at in both languages and three widths${needed.note}`, async () => {
     expect(await post('/flows/flows', ALL_NODES)).toBe(204);
     for (const locale of ['en-US', 'de-DE']) {
       const page = await newPage(locale);
