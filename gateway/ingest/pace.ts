@@ -1,5 +1,5 @@
 import type { Bytes, Millis } from '../quantity.ts';
-import { TokenBucket } from './token-bucket.ts';
+import { TokenBucket } from '../token-bucket.ts';
 
 /** The most that may be handed on at once: PUBLISH packets, and bytes of all packets. Both at least 1. */
 export type Allowance = Readonly<{ messages: number; bytes: number }>;

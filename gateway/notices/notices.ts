@@ -1,8 +1,8 @@
 /** Hands notices over to people by the ways a gateway has: mail, short messages, buzzers and programs of its own. */
 
 import { messageOf } from '../errors.ts';
-import { formatDuration, type Millis } from '../quantity.ts';
-import { HourlyBudget } from './hourly-budget.ts';
+import { formatDuration, type Millis, Minutes } from '../quantity.ts';
+import { TokenBucket } from '../token-bucket.ts';
 import { Lane } from './lane.ts';
 import { inOneLine } from './line.ts';
 
@@ -44,17 +44,22 @@ export type NoticesOptions = Readonly<{
 
 /** Work that waits for each way, at most: a choice of this project. */
 const MOST_WAITING = 16;
+const HOUR_SECONDS = Minutes(60) / 1000;
 
-type Road = Readonly<{ way: HandOver; lane: Lane; budget: HourlyBudget | undefined }>;
+type Road = Readonly<{ way: HandOver; lane: Lane; budget: TokenBucket | undefined }>;
 
 /** A few of each way at a time, some more wait, and what is beyond that fails at once: nobody else waits for it. */
 export class Notices {
   readonly #roads: Readonly<Record<Way, Road>>;
+  readonly #uptime: () => Millis;
   readonly #stop = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
 
   constructor({ ways, uptime }: NoticesOptions) {
-    const road = (way: HandOver): Road => ({ way, lane: new Lane(way.most, MOST_WAITING), budget: way.perHour === undefined ? undefined : new HourlyBudget(way.perHour, uptime) });
+    this.#uptime = uptime;
+    // What was not used comes back evenly, and never more than an hour's.
+    const budgetOf = (perHour: number): TokenBucket => new TokenBucket({ rate: perHour / HOUR_SECONDS, burst: perHour, now: uptime() });
+    const road = (way: HandOver): Road => ({ way, lane: new Lane(way.most, MOST_WAITING), budget: way.perHour === undefined ? undefined : budgetOf(way.perHour) });
     this.#roads = { email: road(ways.email), sms: road(ways.sms), buzzer: road(ways.buzzer), command: road(ways.command) };
   }
 
@@ -78,7 +83,9 @@ export class Notices {
   async #hand(notice: Notice, signal: AbortSignal): Promise<string> {
     const { way, lane, budget } = this.#roads[notice.by];
     if (lane.isFull) throw new Error(`${MOST_WAITING} notices wait for this way already`);
-    if (budget?.take() === false) throw new Error(`${way.perHour} went this way within an hour, and no more may (notices.${notice.by}.perHour in the configuration)`);
+    const now = this.#uptime();
+    if (budget !== undefined && budget.level(now) < 1) throw new Error(`${way.perHour} went this way within an hour, and no more may (notices.${notice.by}.perHour in the configuration)`);
+    budget?.take(1, now);
     const handed = lane.take(async () => {
       signal.throwIfAborted();
       return await way.hand(notice, signal);

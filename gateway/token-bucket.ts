@@ -1,4 +1,4 @@
-import { Millis } from '../quantity.ts';
+import { Millis } from './quantity.ts';
 
 /** Who owes more than this has owed enough: a pause is never longer. */
 const LONGEST_WAIT_SECONDS = 1;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Pace } from '../../gateway/ingest/pace.ts';
-import { TokenBucket } from '../../gateway/ingest/token-bucket.ts';
+import { TokenBucket } from '../../gateway/token-bucket.ts';
 import { Bytes, KiB, Millis } from '../../gateway/quantity.ts';
 
 const START = Millis(5000);
